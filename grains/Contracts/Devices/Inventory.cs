@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+
+namespace EnergyGrid.Contracts;
+
+/// <summary>What executes a workload.</summary>
+[GenerateSerializer, Alias("DeviceKind")]
+public enum DeviceKind { Simulated, Cpu, Cuda }
+
+/// <summary>One device as its node knows it.</summary>
+/// <param name="Host">The node's name; the first part of the device's grain key.</param>
+/// <param name="Uuid">Unique within the host and stable across restarts.</param>
+/// <param name="Model">The hardware class that plans name, for example <c>H100-SXM-80GB</c>.</param>
+/// <param name="Kind">What executes.</param>
+/// <param name="Site">Where it stands.</param>
+/// <param name="Rack">Where it stands.</param>
+/// <param name="Index">Position in the node, from 0.</param>
+/// <param name="MemoryBytes">Device memory, B.</param>
+/// <param name="BandwidthBytesPerSecond">Stream bandwidth that phi_mem divides by, B/s.</param>
+/// <param name="BandwidthProvenance">Declared (datasheet), measured here, or modelled.</param>
+/// <param name="PeakFlopsPerSecond">Dense peak of the precision that the matrix units execute, FLOP/s.</param>
+/// <param name="RatedWatts">Board power rating, W.</param>
+/// <param name="PowerLimitWatts">Enforced limit, W.</param>
+/// <param name="Driver">Driver and its version, or the runtime.</param>
+/// <param name="EnergySource">For example <c>nvml energy counter</c>, <c>rapl package-0</c>, <c>declared idle/max power × time</c>.</param>
+/// <param name="EnergyProvenance">Of energy from that source.</param>
+[GenerateSerializer, Immutable, Alias("DeviceInfo")]
+public sealed record DeviceInfo(
+    [property: Id(0)] string Host,
+    [property: Id(1)] string Uuid,
+    [property: Id(2)] string Model,
+    [property: Id(3)] DeviceKind Kind,
+    [property: Id(4)] string Site,
+    [property: Id(5)] string Rack,
+    [property: Id(6)] int Index,
+    [property: Id(7)] double MemoryBytes,
+    [property: Id(8)] double BandwidthBytesPerSecond,
+    [property: Id(9)] Provenance BandwidthProvenance,
+    [property: Id(10)] double PeakFlopsPerSecond,
+    [property: Id(11)] double RatedWatts,
+    [property: Id(12)] double PowerLimitWatts,
+    [property: Id(13)] string Driver,
+    [property: Id(14)] string EnergySource,
+    [property: Id(15)] Provenance EnergyProvenance)
+{
+    /// <summary>The key of its grain: <c>host/uuid</c>.</summary>
+    public string Key => $"{Host}/{Uuid}";
+}
+
+/// <summary>A source of power readings and its place in the meter tree.</summary>
+/// <param name="Source">As in <see cref="PowerWindow.Source"/>.</param>
+/// <param name="Kind">What it measures.</param>
+/// <param name="Accounting">Whether it is the one accounting meter on its path from facility to device.</param>
+/// <param name="RatedWatts">For coverage weights and gap bounds, W.</param>
+[GenerateSerializer, Immutable, Alias("MeterInfo")]
+public sealed record MeterInfo(
+    [property: Id(0)] string Source,
+    [property: Id(1)] SourceKind Kind,
+    [property: Id(2)] bool Accounting,
+    [property: Id(3)] double RatedWatts);
+
+/// <summary>What stands in one node. Sent on start and whenever it changes.</summary>
+[GenerateSerializer, Immutable, Alias("NodeInventory")]
+public sealed record NodeInventory(
+    [property: Id(0)] string Host,
+    [property: Id(1)] string Site,
+    [property: Id(2)] string Rack,
+    [property: Id(3)] ImmutableArray<DeviceInfo> Devices,
+    [property: Id(4)] ImmutableArray<MeterInfo> Meters);

@@ -1,0 +1,19 @@
+namespace EnergyGrid.Contracts;
+
+/// <summary>An order or a lease carried an epoch below the highest one seen. The sender has been superseded.</summary>
+[GenerateSerializer, Alias("StaleEpochException")]
+public sealed class StaleEpochException : Exception
+{
+    public StaleEpochException(string message, long offered, long current) : base(message) { Offered = offered; Current = current; }
+
+    [Id(0)] public long Offered { get; init; }
+    [Id(1)] public long Current { get; init; }
+}
+
+/// <summary>No host of that name is up, or it has no such device.</summary>
+[GenerateSerializer, Alias("HostUnavailableException")]
+public sealed class HostUnavailableException(string message) : Exception(message);
+
+/// <summary>A request that cannot be obeyed as things stand: the message names what is wrong and what would be right.</summary>
+[GenerateSerializer, Alias("RefusedException")]
+public sealed class RefusedException(string message) : Exception(message);

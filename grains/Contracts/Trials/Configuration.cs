@@ -1,0 +1,61 @@
+namespace EnergyGrid.Contracts;
+
+/// <summary>
+/// A workload with everything that decides what is executed. Two equal configurations execute the same arithmetic on the same data.
+/// Fields of the model's shape are resolved: nothing is left to a default at the device.
+/// </summary>
+/// <param name="Workload">Catalogue code: A … K, D', E', F', G0, I0.</param>
+/// <param name="Weights">Weight format: FP16, INT8, INT4.</param>
+/// <param name="Batch">Sequences decoded at once.</param>
+/// <param name="Context">Tokens of context of each sequence, the new one included.</param>
+/// <param name="ModelWidth">d_model.</param>
+/// <param name="Heads">Query heads.</param>
+/// <param name="KeyValueHeads">KV heads of the grouped and softmax attentions; equals <paramref name="Heads"/> for MHA.</param>
+/// <param name="FeedForwardWidth">d_ff.</param>
+/// <param name="ModelLayers">Layers of the whole model (L), for projection only.</param>
+/// <param name="ShortLayers">The smaller L' of the pair, in layers.</param>
+/// <param name="LongLayers">The larger L'; equal to the smaller one where only one fits (then linearity is unchecked).</param>
+/// <param name="Vocabulary">Rows of the LM head, for the separately measured head step; 0 for none.</param>
+/// <param name="Stack">What executes: <c>reference</c>, <c>simulated</c>, <c>cuda</c>, or a serving stack's name.</param>
+/// <param name="DataSeed">Seed of weights, activations and KV.</param>
+/// <param name="Data"><c>normal</c>, or <c>zeros</c> for the disclosed sensitivity control.</param>
+[GenerateSerializer, Immutable, Alias("Configuration")]
+public sealed record Configuration(
+    [property: Id(0)] string Workload,
+    [property: Id(1)] string Weights,
+    [property: Id(2)] int Batch,
+    [property: Id(3)] int Context,
+    [property: Id(4)] int ModelWidth,
+    [property: Id(5)] int Heads,
+    [property: Id(6)] int KeyValueHeads,
+    [property: Id(7)] int FeedForwardWidth,
+    [property: Id(8)] int ModelLayers,
+    [property: Id(9)] int ShortLayers,
+    [property: Id(10)] int LongLayers,
+    [property: Id(11)] int Vocabulary,
+    [property: Id(12)] string Stack,
+    [property: Id(13)] long DataSeed,
+    [property: Id(14)] string Data);
+
+/// <summary>What a decode step must move and compute, from shape alone, for one layer and one step of the whole batch (workloads.md).</summary>
+/// <param name="Parameters">Weights of the layer, elements (mean over the layer kinds of a mixed model).</param>
+/// <param name="WeightBytes">Weight bytes read, B.</param>
+/// <param name="StateBytes">KV, index and state bytes moved for the whole batch, B.</param>
+/// <param name="WeightFlops">2·P·B.</param>
+/// <param name="AttentionFlops">Attention arithmetic of the whole batch, FLOP.</param>
+/// <param name="ResidentBytes">Memory the layer occupies, B.</param>
+[GenerateSerializer, Immutable, Alias("StepCost")]
+public sealed record StepCost(
+    [property: Id(0)] double Parameters,
+    [property: Id(1)] double WeightBytes,
+    [property: Id(2)] double StateBytes,
+    [property: Id(3)] double WeightFlops,
+    [property: Id(4)] double AttentionFlops,
+    [property: Id(5)] double ResidentBytes)
+{
+    /// <summary>B.</summary>
+    public double Bytes => WeightBytes + StateBytes;
+
+    /// <summary>FLOP.</summary>
+    public double Flops => WeightFlops + AttentionFlops;
+}

@@ -1,0 +1,200 @@
+using System.Collections.Immutable;
+
+namespace EnergyGrid.Contracts;
+
+/// <summary>The identity of a trial. The label keeps the two halves of an A/A pair apart.</summary>
+/// <param name="Sweep">The sweep's id.</param>
+/// <param name="Group">The match group's name.</param>
+/// <param name="Label">The cell's label in the plan.</param>
+/// <param name="Configuration">SHA-256 of the resolved configuration, lower-case hex.</param>
+/// <param name="Block">Which device group, by its position in the sweep.</param>
+/// <param name="Pass">Which pass on that device group, from 0. A voided pass keeps its number; its successor gets a new one.</param>
+[GenerateSerializer, Immutable, Alias("TrialId")]
+public sealed record TrialId(
+    [property: Id(0)] string Sweep,
+    [property: Id(1)] string Group,
+    [property: Id(2)] string Label,
+    [property: Id(3)] string Configuration,
+    [property: Id(4)] int Block,
+    [property: Id(5)] int Pass)
+{
+    /// <summary>For logs, and the name of its trace: no two trials of one sweep share it.</summary>
+    public override string ToString() => $"{Group}.{Label}.b{Block}.p{Pass}.{Configuration[..Math.Min(8, Configuration.Length)]}";
+}
+
+/// <summary>How long each part of a trial takes, in the device's own time.</summary>
+/// <param name="MinWarmupSeconds">At least this long, s.</param>
+/// <param name="MaxWarmupSeconds">Flat by then or flagged, s.</param>
+/// <param name="WindowSeconds">The measured window of each L', s.</param>
+/// <param name="CooldownSeconds">Idle with the context resident after the last window, s; its mean power is P_idle_ctx if at least 10 s.</param>
+/// <param name="StartTemperatureLowCelsius">The band in which a trial may start, °C.</param>
+/// <param name="StartTemperatureHighCelsius">The band in which a trial may start, °C.</param>
+/// <param name="PreconditionTimeoutSeconds">How long to wait for the preconditions before failing with the reason, s.</param>
+[GenerateSerializer, Immutable, Alias("TrialTiming")]
+public sealed record TrialTiming(
+    [property: Id(0)] double MinWarmupSeconds,
+    [property: Id(1)] double MaxWarmupSeconds,
+    [property: Id(2)] double WindowSeconds,
+    [property: Id(3)] double CooldownSeconds,
+    [property: Id(4)] double? StartTemperatureLowCelsius,
+    [property: Id(5)] double? StartTemperatureHighCelsius,
+    [property: Id(6)] double PreconditionTimeoutSeconds);
+
+/// <summary>What invalidates a trial.</summary>
+/// <param name="MinCoverage">Of the window, 0–1.</param>
+/// <param name="MaxClockErrorSeconds">s.</param>
+/// <param name="MaxThermalFraction">Share of the window in thermal slowdown, power brake or hardware slowdown.</param>
+/// <param name="MaxCounterResidual">Counter against integrated power; more is flagged, not refused.</param>
+[GenerateSerializer, Immutable, Alias("TrialGuards")]
+public sealed record TrialGuards(
+    [property: Id(0)] double MinCoverage,
+    [property: Id(1)] double MaxClockErrorSeconds,
+    [property: Id(2)] double MaxThermalFraction,
+    [property: Id(3)] double MaxCounterResidual);
+
+/// <summary>An order to run one trial on a device group. It goes to the grain of the group's first device. The epoch fences out every earlier order.</summary>
+/// <param name="Trial">Which trial.</param>
+/// <param name="Devices">UUIDs of the device group, all on one host, the first one leading. The configuration runs as data-parallel copies on each.</param>
+/// <param name="Epoch">From the lease on the leading device.</param>
+/// <param name="Attempt">From 0; grows when a trial was lost and is run again.</param>
+/// <param name="Configuration">What to run.</param>
+/// <param name="Cost">Its bytes and FLOPs per layer and step.</param>
+/// <param name="LayerLegs">The values of L' in the order in which they are run.</param>
+/// <param name="Timing">How long.</param>
+/// <param name="Guards">What invalidates it.</param>
+[GenerateSerializer, Immutable, Alias("TrialOrder")]
+public sealed record TrialOrder(
+    [property: Id(0)] TrialId Trial,
+    [property: Id(1)] ImmutableArray<string> Devices,
+    [property: Id(2)] long Epoch,
+    [property: Id(3)] int Attempt,
+    [property: Id(4)] Configuration Configuration,
+    [property: Id(5)] StepCost Cost,
+    [property: Id(6)] ImmutableArray<int> LayerLegs,
+    [property: Id(7)] TrialTiming Timing,
+    [property: Id(8)] TrialGuards Guards);
+
+/// <summary>An energy over an interval, with what was not covered kept apart.</summary>
+/// <param name="Joules">Over the covered part, J.</param>
+/// <param name="CoveredSeconds">s.</param>
+/// <param name="ExpectedSeconds">s.</param>
+/// <param name="LowGapJoules">Lower bound of the uncovered part, J.</param>
+/// <param name="HighGapJoules">Upper bound of the uncovered part, J.</param>
+/// <param name="EdgeUncertaintyJoules">Both edges, J.</param>
+/// <param name="Method"><c>counter</c> or <c>power</c>.</param>
+/// <param name="Provenance">How it came about.</param>
+[GenerateSerializer, Immutable, Alias("Energy")]
+public sealed record Energy(
+    [property: Id(0)] double Joules,
+    [property: Id(1)] double CoveredSeconds,
+    [property: Id(2)] double ExpectedSeconds,
+    [property: Id(3)] double LowGapJoules,
+    [property: Id(4)] double HighGapJoules,
+    [property: Id(5)] double EdgeUncertaintyJoules,
+    [property: Id(6)] string Method,
+    [property: Id(7)] Provenance Provenance)
+{
+    /// <summary>Covered over expected time, 0–1.</summary>
+    public double Coverage => ExpectedSeconds > 0 ? CoveredSeconds / ExpectedSeconds : 0;
+}
+
+/// <summary>One measured window at one L', summed over the device group.</summary>
+/// <param name="Layers">L'.</param>
+/// <param name="StartedUtc">The window's first edge.</param>
+/// <param name="WindowSeconds">Between the edges, s.</param>
+/// <param name="Steps">Steps of one copy between the same two edges, interpolated from step timestamps; summed over the copies.</param>
+/// <param name="Tokens">Steps × batch.</param>
+/// <param name="Gpu">Energy at the GPU boundary.</param>
+/// <param name="Node">Energy of the whole node's input over the same window; null without a node meter.</param>
+/// <param name="NodeGpuJoules">All GPUs of the node over the same window, J, for attribution; NaN without a node meter.</param>
+/// <param name="NodeGpus">GPUs in the node.</param>
+/// <param name="SameCellGpus">How many of them ran this same cell with windows overlapping at least 95 %.</param>
+/// <param name="CounterResidual">(counter − integrated power) / counter; NaN where there is only one of them.</param>
+/// <param name="PowerCapFraction">Share of the window in which the power cap held the clocks down.</param>
+/// <param name="ThermalFraction">Share in thermal slowdown, power brake or hardware slowdown.</param>
+/// <param name="WarmupSeconds">What the warm-up took, s.</param>
+/// <param name="MeanCelsius">Mean temperature, °C; NaN if unknown.</param>
+/// <param name="MeanMegahertz">Mean clock, MHz; NaN if unknown.</param>
+/// <param name="P50StepSeconds">Median step time, s.</param>
+/// <param name="P99StepSeconds">99th percentile of step time, s.</param>
+/// <param name="Flags">For example <c>warm-up not flat</c>.</param>
+[GenerateSerializer, Immutable, Alias("Leg")]
+public sealed record Leg(
+    [property: Id(0)] int Layers,
+    [property: Id(1)] DateTimeOffset StartedUtc,
+    [property: Id(2)] double WindowSeconds,
+    [property: Id(3)] double Steps,
+    [property: Id(4)] double Tokens,
+    [property: Id(5)] Energy Gpu,
+    [property: Id(6)] Energy? Node,
+    [property: Id(7)] double NodeGpuJoules,
+    [property: Id(8)] int NodeGpus,
+    [property: Id(9)] int SameCellGpus,
+    [property: Id(10)] double CounterResidual,
+    [property: Id(11)] double PowerCapFraction,
+    [property: Id(12)] double ThermalFraction,
+    [property: Id(13)] double WarmupSeconds,
+    [property: Id(14)] double MeanCelsius,
+    [property: Id(15)] double MeanMegahertz,
+    [property: Id(16)] double P50StepSeconds,
+    [property: Id(17)] double P99StepSeconds,
+    [property: Id(18)] ImmutableArray<string> Flags);
+
+/// <summary>How a trial ended.</summary>
+[GenerateSerializer, Alias("TrialOutcome")]
+public enum TrialOutcome
+{
+    /// <summary>It ran and nothing invalidates it.</summary>
+    Valid,
+
+    /// <summary>It ran; a guard invalidates it. Kept, counted and shown.</summary>
+    Invalid,
+
+    /// <summary>It could not run: the reason says why.</summary>
+    Failed,
+
+    /// <summary>Stopped on request.</summary>
+    Cancelled,
+}
+
+/// <summary>What came of one trial: a line of <c>trials.ndjson</c>.</summary>
+/// <param name="Trial">Which.</param>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Reasons">Why it is not valid; empty if it is.</param>
+/// <param name="Host">The node.</param>
+/// <param name="Site">The site.</param>
+/// <param name="Rack">The rack.</param>
+/// <param name="Devices">UUIDs of the device group.</param>
+/// <param name="Model">Hardware class.</param>
+/// <param name="Driver">Driver version.</param>
+/// <param name="PowerLimitWatts">Enforced limit, W.</param>
+/// <param name="Epoch">Of the order that was obeyed.</param>
+/// <param name="Attempt">Of the order that was obeyed.</param>
+/// <param name="StartedUtc">In the device's time.</param>
+/// <param name="EndedUtc">In the device's time.</param>
+/// <param name="StartCelsius">Temperature at the start, °C; NaN if unknown.</param>
+/// <param name="Legs">A window for each L'.</param>
+/// <param name="IdleContextWatts">Mean power with context and buffers resident and no kernel, summed over the group, W; NaN if not measured.</param>
+/// <param name="Flags">What a reader must know.</param>
+/// <param name="Trace">File of its raw samples below <c>traces/</c>; empty if none was kept.</param>
+[GenerateSerializer, Immutable, Alias("TrialResult")]
+public sealed record TrialResult(
+    [property: Id(0)] TrialId Trial,
+    [property: Id(1)] TrialOutcome Outcome,
+    [property: Id(2)] ImmutableArray<string> Reasons,
+    [property: Id(3)] string Host,
+    [property: Id(4)] string Site,
+    [property: Id(5)] string Rack,
+    [property: Id(6)] ImmutableArray<string> Devices,
+    [property: Id(7)] string Model,
+    [property: Id(8)] string Driver,
+    [property: Id(9)] double PowerLimitWatts,
+    [property: Id(10)] long Epoch,
+    [property: Id(11)] int Attempt,
+    [property: Id(12)] DateTimeOffset StartedUtc,
+    [property: Id(13)] DateTimeOffset EndedUtc,
+    [property: Id(14)] double StartCelsius,
+    [property: Id(15)] ImmutableArray<Leg> Legs,
+    [property: Id(16)] double IdleContextWatts,
+    [property: Id(17)] ImmutableArray<string> Flags,
+    [property: Id(18)] string Trace);
