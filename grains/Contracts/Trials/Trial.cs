@@ -62,6 +62,7 @@ public sealed record TrialGuards(
 /// <param name="LayerLegs">The values of L' in the order in which they are run.</param>
 /// <param name="Timing">How long.</param>
 /// <param name="Guards">What invalidates it.</param>
+/// <param name="KeepTrace">Whether its raw samples are kept below <c>traces/</c>.</param>
 [GenerateSerializer, Immutable, Alias("TrialOrder")]
 public sealed record TrialOrder(
     [property: Id(0)] TrialId Trial,
@@ -72,7 +73,8 @@ public sealed record TrialOrder(
     [property: Id(5)] StepCost Cost,
     [property: Id(6)] ImmutableArray<int> LayerLegs,
     [property: Id(7)] TrialTiming Timing,
-    [property: Id(8)] TrialGuards Guards);
+    [property: Id(8)] TrialGuards Guards,
+    [property: Id(9)] bool KeepTrace);
 
 /// <summary>An energy over an interval, with what was not covered kept apart.</summary>
 /// <param name="Joules">Over the covered part, J.</param>
@@ -177,6 +179,7 @@ public enum TrialOutcome
 /// <param name="IdleContextWatts">Mean power with context and buffers resident and no kernel, summed over the group, W; NaN if not measured.</param>
 /// <param name="Flags">What a reader must know.</param>
 /// <param name="Trace">File of its raw samples below <c>traces/</c>; empty if none was kept.</param>
+/// <param name="TraceSha256">Of that file, lower-case hex; empty if none was kept.</param>
 [GenerateSerializer, Immutable, Alias("TrialResult")]
 public sealed record TrialResult(
     [property: Id(0)] TrialId Trial,
@@ -197,4 +200,5 @@ public sealed record TrialResult(
     [property: Id(15)] ImmutableArray<Leg> Legs,
     [property: Id(16)] double IdleContextWatts,
     [property: Id(17)] ImmutableArray<string> Flags,
-    [property: Id(18)] string Trace);
+    [property: Id(18)] string Trace,
+    [property: Id(19)] string TraceSha256);

@@ -1,0 +1,69 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace EnergyGrid.Contracts;
+
+/// <summary>A file of a sweep's directory and its checksum.</summary>
+public sealed record ManifestFile(string Name, long Bytes, string Sha256);
+
+/// <summary><c>manifest.json</c>: what ran where, with which versions, and the checksum of every other file.</summary>
+/// <param name="Format">Version of this document's form.</param>
+/// <param name="Sweep">Its id.</param>
+/// <param name="Plan">The plan's name.</param>
+/// <param name="PlanSha256">Identity of the resolved plan.</param>
+/// <param name="Version">EnergyGrid's.</param>
+/// <param name="Engine">embedded or orleans.</param>
+/// <param name="Runtime">.NET and operating system.</param>
+/// <param name="Phase">How the sweep stands.</param>
+/// <param name="SubmittedBy">Who.</param>
+/// <param name="SubmittedUtc">When.</param>
+/// <param name="EndedUtc">When; null while it runs.</param>
+/// <param name="Devices">Every device used, with driver and limits.</param>
+/// <param name="Disclosure">The six dimensions.</param>
+/// <param name="Files">Every other file.</param>
+public sealed record Manifest(
+    int Format,
+    string Sweep,
+    string Plan,
+    string PlanSha256,
+    string Version,
+    string Engine,
+    string Runtime,
+    SweepPhase Phase,
+    string SubmittedBy,
+    DateTimeOffset SubmittedUtc,
+    DateTimeOffset? EndedUtc,
+    ImmutableArray<DeviceInfo> Devices,
+    Disclosure Disclosure,
+    ImmutableArray<ManifestFile> Files);
+
+/// <summary>A line of <c>events.ndjson</c> and of the event stream.</summary>
+/// <param name="Sequence">Grows by one within a sweep.</param>
+/// <param name="AtUtc">When.</param>
+/// <param name="Kind">submitted, started, trial, void, stage, paused, resumed, cancelled, finished.</param>
+/// <param name="Text">One line for people.</param>
+public sealed record SweepEvent(long Sequence, DateTimeOffset AtUtc, string Kind, string Text);
+
+/// <summary>How every document is written: camelCase, enumerations by name, NaN and infinities by name.</summary>
+public static class DocumentJson
+{
+    /// <summary>One line a document.</summary>
+    public static JsonSerializerOptions Compact { get; } = Make(indented: false);
+
+    /// <summary>For files that people read.</summary>
+    public static JsonSerializerOptions Indented { get; } = Make(indented: true);
+
+    private static JsonSerializerOptions Make(bool indented)
+    {
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)
+        {
+            WriteIndented = indented,
+            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+            Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        };
+        options.MakeReadOnly(populateMissingResolver: true);
+        return options;
+    }
+}
