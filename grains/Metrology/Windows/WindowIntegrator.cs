@@ -348,11 +348,8 @@ public sealed class WindowIntegrator
         var part = to - from;
         if (_isCounter)
         {
-            if (a.Epoch != b.Epoch)
-            {
-                slot.Epoch = Math.Max(slot.Epoch, a.Epoch);
-                return;
-            }
+            if (a.Epoch > slot.Epoch) slot.Epoch = a.Epoch;
+            if (a.Epoch != b.Epoch) return;
             slot.Joules += b.Step * ((double)part / span);
             slot.Split |= span > _gap && part < span;
             if (b.TickWatts < slot.Min) slot.Min = b.TickWatts;
