@@ -3,6 +3,7 @@ using System.Globalization;
 using EnergyGrid.Contracts;
 using EnergyGrid.Metrology;
 using EnergyGrid.Workloads;
+using MatchGroup = EnergyGrid.Contracts.MatchGroup;
 
 namespace EnergyGrid.Grains;
 

@@ -36,7 +36,7 @@ internal sealed class SweepCourse
     public IEnumerable<PlannedCell> Order(PassRow pass)
     {
         var group = Group(pass.Group);
-        return PassOrders.Of((ulong)Plan.OrderSeed, group.Name, group.Cells.Length, pass.Block, pass.Pass).Order.Select(i => group.Cells[i]);
+        return PassOrders.Of(Plan.OrderSeed, group.Name, group.Cells.Length, pass.Block, pass.Pass).Order.Select(i => group.Cells[i]);
     }
 
     public TrialId Identity(PassRow pass, PlannedCell cell) => new(Sweep, pass.Group, cell.Label, cell.ConfigurationSha256, pass.Block, pass.Pass);
@@ -68,7 +68,7 @@ internal sealed class SweepCourse
         PassRow? best = null;
         var fewest = int.MaxValue;
         // Each block takes the groups in an order of its own, so that time of day is not confounded with a group.
-        foreach (var index in PassOrders.Of((ulong)Plan.OrderSeed, "match groups", Plan.Groups.Length, block, 0).Order)
+        foreach (var index in PassOrders.Of(Plan.OrderSeed, "match groups", Plan.Groups.Length, block, 0).Order)
         {
             var group = Plan.Groups[index];
             var mine = passes.Where(p => p.Block == block && p.Group == group.Name).ToArray();

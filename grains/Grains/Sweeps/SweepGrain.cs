@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EnergyGrid.Contracts;
+using EnergyGrid.Metrology;
 using EnergyGrid.Plans;
 using Microsoft.Extensions.Logging;
 
@@ -55,7 +56,6 @@ public sealed partial class SweepGrain(
         var plan = Resolve(planText);
         var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
         var groups = SweepCourse.DeviceGroups(plan, nodes);
-        SweepDesignRules.Check(plan, groups);
         await store.Create(Id, planText, plan);
         await GrainFactory.GetGrain<ISweepIndexGrain>("grid").Add(new SweepLine(Id, plan.Name, time.GetUtcNow(), false));
         await Keep(s =>
@@ -63,7 +63,7 @@ public sealed partial class SweepGrain(
             (s.PlanText, s.Name, s.SubmittedBy, s.Phase) = (planText, plan.Name, submittedBy, SweepPhase.Running);
             s.SubmittedUtc = s.SeenUtc = time.GetUtcNow();
             s.Blocks = [.. groups.Select((devices, i) => new BlockRow(i, [.. devices.Select(d => d.Key)], SweepCourse.Binding(devices), false))];
-            s.Targets = plan.Groups.ToImmutableDictionary(g => g.Name, _ => plan.Replication.Min);
+            s.Targets = plan.Groups.ToImmutableDictionary(g => g.Name, _ => SteinReplication.FirstStagePasses(plan.Replication, groups.Length));
             s.Devices = [.. groups.SelectMany(g => g)];
         });
         await Take();

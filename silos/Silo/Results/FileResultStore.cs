@@ -16,7 +16,7 @@ namespace EnergyGrid.Silo.Results;
 /// (journals), <c>traces/</c>, and what is written anew with every publication: <c>matrix.json</c>, <c>cells.csv</c>, <c>report.html</c>,
 /// <c>manifest.json</c>. Files that are not journals are replaced whole or not at all.
 /// </summary>
-public sealed class FileResultStore(string root, TimeProvider time) : IResultStore, ITraceSink, IAsyncDisposable
+public sealed class FileResultStore(string root, TimeProvider time) : IResultStore, IResultFiles, ITraceSink, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<Sweep>> _sweeps = [];
 
@@ -96,14 +96,29 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         }
     }
 
-    /// <summary>The events of a sweep with a sequence of at least <paramref name="from"/>.</summary>
     public async Task<ImmutableArray<SweepEvent>> Events(string sweep, long from, CancellationToken stop = default)
     {
+        if (!Exists(sweep)) return [];
         var place = Open(sweep);
         await place.Committing.WaitAsync(stop);
-        try { return [.. place.Events.Skip((int)Math.Max(0, from))]; }
+        try { return [.. place.Events.Skip((int)Math.Clamp(from, 0, int.MaxValue))]; }
         finally { place.Committing.Release(); }
     }
+
+    public Task<ImmutableArray<ResultFile>> Files(string sweep, CancellationToken stop = default) => Task.FromResult<ImmutableArray<ResultFile>>(!Exists(sweep)
+        ? []
+        : [.. FilesOf(DirectoryOf(sweep)).Select(f => new ResultFile(f.Name, new FileInfo(f.Path).Length))]);
+
+    public Task<Stream?> Open(string sweep, string name, CancellationToken stop = default)
+    {
+        // Only what is listed can be opened: no name leads out of the directory.
+        var path = Exists(sweep) ? FilesOf(DirectoryOf(sweep)).FirstOrDefault(f => f.Name == name).Path : null;
+        return Task.FromResult<Stream?>(path is null ? null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+    }
+
+    public Task<Matrix?> Matrix(string sweep, CancellationToken stop = default) => Document<Matrix>(sweep, "matrix.json", stop);
+
+    public Task<Manifest?> Manifest(string sweep, CancellationToken stop = default) => Document<Manifest>(sweep, "manifest.json", stop);
 
     public async Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop = default)
     {
@@ -116,10 +131,8 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         await Replace(Path.Combine(directory, "report.html"), Encoding.UTF8.GetBytes(ReportPage.Render(matrix, manifest, traces)), stop);
         // The manifest comes last: it vouches for the others as they now are.
         var files = ImmutableArray.CreateBuilder<ManifestFile>();
-        foreach (var file in Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (var (name, file) in FilesOf(directory).Where(f => f.Name != "manifest.json"))
         {
-            var name = Path.GetRelativePath(directory, file).Replace('\\', '/');
-            if (name is "manifest.json" || name.EndsWith(Next, StringComparison.Ordinal)) continue;
             await using var content = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             files.Add(new ManifestFile(name, content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop))));
         }
@@ -144,6 +157,19 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
     }
 
     private const string Next = ".next";
+
+    private bool Exists(string sweep) => IsPlainName(sweep) && Directory.Exists(DirectoryOf(sweep));
+
+    private static IEnumerable<(string Name, string Path)> FilesOf(string directory) => Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories)
+        .Select(path => (Name: Path.GetRelativePath(directory, path).Replace('\\', '/'), path))
+        .Where(f => !f.Name.EndsWith(Next, StringComparison.Ordinal))
+        .OrderBy(f => f.Name, StringComparer.Ordinal);
+
+    private async Task<T?> Document<T>(string sweep, string name, CancellationToken stop) where T : class
+    {
+        await using var content = await Open(sweep, name, stop);
+        return content is null ? null : await JsonSerializer.DeserializeAsync<T>(content, DocumentJson.Compact, stop);
+    }
 
     private Sweep Open(string sweep) => _sweeps.GetOrAdd(sweep, id => new Lazy<Sweep>(() => new Sweep(DirectoryOf(id)))).Value;
 
