@@ -30,12 +30,12 @@ public sealed record DeviceLine(DeviceInfo Device, double? Watts, double? Celsiu
 /// <param name="Right">What would be right.</param>
 public sealed record PlanFault(string File, int Line, int Column, string Key, string Wrong, string Right)
 {
-    /// <summary><c>file:line:column: key: what is wrong; what would be right</c>.</summary>
+    /// <summary><c>file:line:column: key: what is wrong; right: what would be right</c>.</summary>
     public override string ToString()
     {
         var place = Line > 0 ? $"{File}:{Line}:{Math.Max(1, Column)}: " : $"{File}: ";
         var key = Key.Length > 0 ? $"{Key}: " : "";
-        return Right.Length > 0 ? $"{place}{key}{Wrong}; {Right}" : $"{place}{key}{Wrong}";
+        return Right.Length > 0 ? $"{place}{key}{Wrong}; right: {Right}" : $"{place}{key}{Wrong}";
     }
 }
 

@@ -13,7 +13,8 @@ public interface IPlanDesk
     /// <summary>Reads, checks and resolves a plan.</summary>
     /// <param name="text">YAML or JSON.</param>
     /// <param name="file">Named in faults.</param>
-    PlanVerdict Check(string text, string file);
+    /// <param name="devices">What the grid has, to refuse hardware that nobody has; null where that is not known.</param>
+    PlanVerdict Check(string text, string file, IReadOnlyCollection<DeviceInfo>? devices);
 
     /// <summary>The JSON schema of plans.</summary>
     string Schema { get; }

@@ -15,7 +15,7 @@ internal static class PlanEndpoints
         v1.MapGet("/plans/schema", (IPlanDesk desk) => TypedResults.Text(desk.Schema, "application/schema+json"))
             .WithSummary("The JSON schema of plans.").WithTags("plans").Produces<string>(200, "application/schema+json");
 
-        v1.MapPost("/plans/validate", async (HttpContext context, IPlanDesk desk) => TypedResults.Ok(PlanSummary.Of((await Read(context, desk)).Plan)))
+        v1.MapPost("/plans/validate", async (HttpContext context, IPlanDesk desk, SiteSnapshots sites) => TypedResults.Ok(PlanSummary.Of((await Read(context, desk, sites)).Plan)))
             .WithSummary("Checks a plan and keeps nothing.").WithTags("plans").AcceptsPlan();
     }
 
@@ -23,7 +23,7 @@ internal static class PlanEndpoints
         .Accepts<string>("application/yaml", "application/json").ProducesProblem(400).ProducesProblem(413).ProducesProblem(415);
 
     /// <summary>Reads, checks and resolves the plan in a request's body.</summary>
-    public static async Task<(string Text, ResolvedPlan Plan)> Read(HttpContext context, IPlanDesk desk)
+    public static async Task<(string Text, ResolvedPlan Plan)> Read(HttpContext context, IPlanDesk desk, SiteSnapshots sites)
     {
         var media = context.Request.ContentType?.Split(';')[0].Trim().ToLowerInvariant();
         var json = media == "application/json";
@@ -43,7 +43,7 @@ internal static class PlanEndpoints
             throw new FaultyPlanException([new("plan", 0, 0, "", $"byte {e.Index} is not UTF-8", "a plan is text in UTF-8")]);
         }
         if (json) RefuseMalformed(text);
-        var verdict = desk.Check(text, "plan");
+        var verdict = desk.Check(text, "plan", [.. sites.Fresh().Nodes.SelectMany(n => n.Devices)]);
         return verdict.Plan is { } plan ? (text, plan) : throw new FaultyPlanException(verdict.Faults);
     }
 

@@ -62,11 +62,11 @@ internal static partial class SweepEndpoints
             .RequireAuthorization(Roles.Operator).WithSummary(summary).WithTags("sweeps").ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
 
     private static async Task<Results<Created<SweepStatus>, Ok<SweepStatus>>> Submit(
-        string? id, HttpContext context, IPlanDesk desk, SweepSnapshots sweeps, IGrainFactory grains, TimeProvider time)
+        string? id, HttpContext context, IPlanDesk desk, SiteSnapshots sites, SweepSnapshots sweeps, IGrainFactory grains, TimeProvider time)
     {
         if (id is not null && !IdForm().IsMatch(id))
             throw new MalformedException($"id '{id}' is no sweep id; 1 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit.");
-        var (text, plan) = await PlanEndpoints.Read(context, desk);
+        var (text, plan) = await PlanEndpoints.Read(context, desk, sites);
         id ??= NewId(plan.Name, time);
         var known = await sweeps.Knows(id, context.RequestAborted);
         SweepStatus status;
