@@ -76,7 +76,10 @@ public sealed record PlannedCell(
 public sealed record MatchGroup(string Name, string? Baseline, ImmutableArray<PlannedCell> Cells);
 
 /// <summary>A cell named by its place.</summary>
-public sealed record CellReference(string Group, string Label);
+/// <param name="Group">The match group.</param>
+/// <param name="Label">The cell's label in it.</param>
+/// <param name="PublishedJoulesPerToken">What a publication states for it, J; null if nothing. Shown beside, never used.</param>
+public sealed record CellReference(string Group, string Label, double? PublishedJoulesPerToken = null);
 
 /// <summary>A layout of cells that are not matched, printed without intervals and marked as such.</summary>
 public sealed record UnmatchedPanel(string Title, CellReference Baseline, ImmutableArray<CellReference> Cells);

@@ -1,0 +1,34 @@
+namespace EnergyGrid.Workloads;
+
+/// <summary>What a plan says of a configuration. What is null takes the catalogue's value.</summary>
+/// <param name="Workload">Catalogue code, upper case.</param>
+/// <param name="Weights">FP16, INT8 or INT4.</param>
+/// <param name="Batch">Sequences, 1 to 1024.</param>
+/// <param name="Context">Tokens of context of each sequence, the new one included.</param>
+/// <param name="ModelWidth">d_model, a multiple of 128.</param>
+/// <param name="Heads">Query heads; d_model / 128 when null.</param>
+/// <param name="KeyValueHeads">KV heads of grouped layers; must divide the heads.</param>
+/// <param name="FeedForwardWidth">d_ff, a multiple of 4.</param>
+/// <param name="ModelLayers">Layers of the whole model, in whole units.</param>
+/// <param name="ShortLayers">The smaller L'; chosen from residency when null.</param>
+/// <param name="LongLayers">The larger L'; chosen from residency when null.</param>
+/// <param name="Vocabulary">Rows of the LM head, 0 for none.</param>
+/// <param name="Stack">What executes.</param>
+/// <param name="DataSeed">Seed of weights, activations and KV.</param>
+/// <param name="Data"><c>normal</c> or <c>zeros</c>.</param>
+public sealed record ConfigurationRequest(
+    string Workload,
+    string? Weights = null,
+    int? Batch = null,
+    int? Context = null,
+    int? ModelWidth = null,
+    int? Heads = null,
+    int? KeyValueHeads = null,
+    int? FeedForwardWidth = null,
+    int? ModelLayers = null,
+    int? ShortLayers = null,
+    int? LongLayers = null,
+    int? Vocabulary = null,
+    string? Stack = null,
+    long? DataSeed = null,
+    string? Data = null);

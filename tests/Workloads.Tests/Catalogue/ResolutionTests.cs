@@ -1,0 +1,96 @@
+using EnergyGrid.Contracts;
+
+namespace EnergyGrid.Workloads.Tests;
+
+public sealed class ResolutionTests
+{
+    public static TheoryData<string> Codes => [.. Catalogue.Codes];
+
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void A_bare_code_resolves_with_nothing_left_open(string code)
+    {
+        var c = Catalogue.Resolve(new ConfigurationRequest(code));
+        Assert.Equal(code, c.Workload);
+        Assert.True(c.Batch > 0 && c.Context > 0 && c.Heads * LayerShape.Head == c.ModelWidth && c.KeyValueHeads > 0);
+        Assert.True(c.ShortLayers >= Catalogue.UnitSize(c) && c.LongLayers >= c.ShortLayers);
+        Assert.Equal("normal", c.Data);
+    }
+
+    [Fact]
+    public void Everything_a_plan_says_is_kept()
+    {
+        var c = Catalogue.Resolve(new ConfigurationRequest("I", "INT8", 3, 777, 512, 8, 2, 1028, 16, 8, 16, 5000, "reference", 42, "zeros"));
+        Assert.Equal(new Configuration("I", "INT8", 3, 777, 512, 8, 2, 1028, 16, 8, 16, 5000, "reference", 42, "zeros"), c);
+    }
+
+    public static TheoryData<string, string, ConfigurationRequest> Refusals => new()
+    {
+        { "workload", "'Z' is not in the catalogue", new("Z") },
+        { "workload", "A, B, C", new("a") },
+        { "weights", "INT8 is workload B", new("A", "INT8") },
+        { "weights", "INT4 is workload F'", new("D'", "INT4") },
+        { "weights", "FP16 is workload D", new("F", "FP16") },
+        { "weights", "FP16, INT8, INT4", new("J", "FP8") },
+        { "batch", "from 1 to 1024", new("A", Batch: 0) },
+        { "batch", "from 1 to 1024", new("A", Batch: 1025) },
+        { "batch", "smaller batch or context", new("A", Batch: 1024) },
+        { "context", "from 1 to", new("A", Context: 0) },
+        { "context", "multiple of 64, at least 1024", new("G", Context: 960) },
+        { "context", "multiple of 64, at least 1024", new("G", Context: 4100) },
+        { "context", "multiple of 128, at least 2048", new("H", Context: 1920) },
+        { "context", "multiple of 128, at least 2048", new("H", Context: 4097) },
+        { "model_width", "multiple of 128", new("A", ModelWidth: 1000) },
+        { "heads", "from 1 to 1024", new("A", Heads: 0) },
+        { "heads", "multiple of 8", new("H", Heads: 12) },
+        { "key_value_heads", "must divide heads 64", new("G", KeyValueHeads: 5) },
+        { "key_value_heads", "is 64, not 8", new("A", KeyValueHeads: 8) },
+        { "key_value_heads", "is 1, not 64", new("D", KeyValueHeads: 64) },
+        { "feed_forward_width", "multiple of 4", new("A", FeedForwardWidth: 22015) },
+        { "model_layers", "whole units of 8", new("I", ModelLayers: 79) },
+        { "short_layers", "whole units of 2", new("H", ShortLayers: 1) },
+        { "long_layers", "at least short_layers 4", new("A", ShortLayers: 4, LongLayers: 3) },
+        { "vocabulary", "from 0", new("A", Vocabulary: -1) },
+        { "data", "normal or zeros", new("A", Data: "ones") },
+        { "stack", "must name what executes", new("A", Stack: " ") },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public void What_the_catalogue_cannot_have_is_refused_by_key_with_what_would_be_right(string key, string says, ConfigurationRequest request)
+    {
+        var refusal = Assert.Throws<ConfigurationRefusedException>(() => Catalogue.Resolve(request));
+        Assert.Equal(key, refusal.Key);
+        Assert.Contains(says, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Precision_halves_the_weight_bytes_and_leaves_arithmetic_alone()
+    {
+        var costs = WeightFormat.All.Select(w => Catalogue.Cost(Catalogue.Resolve(new ConfigurationRequest("J", w)))).ToArray();
+        Assert.Equal([16, 8.125, 4.15625], costs.Select(x => x.WeightBytes * 8 / x.Parameters));
+        Assert.Single(costs.Select(x => x.Flops).Distinct());
+    }
+
+    [Fact]
+    public void The_mean_layer_of_a_mixed_model_is_the_mean_of_its_unit()
+    {
+        var c = Catalogue.Resolve(new ConfigurationRequest("I"));
+        var (lightning, softmax) = (Catalogue.CostOf(c, LayerKind.Lightning), Catalogue.CostOf(c, LayerKind.Grouped));
+        Assert.Equal((7 * lightning.Bytes + softmax.Bytes) / 8, Catalogue.Cost(c).Bytes, 1e-3);
+        Assert.Equal([(LayerKind.Lightning, 7), (LayerKind.Grouped, 1)], Catalogue.CostByKind(c).Select(x => (x.Kind, x.LayersInUnit)));
+        Assert.Equal([7, 15], Enumerable.Range(0, 16).Where(i => Catalogue.KindOf(c, i) == LayerKind.Grouped));
+        Assert.Equal(7 * lightning.ResidentBytes, Catalogue.ResidentBytes(c, 7), 1e-3);
+        Assert.Equal(80 * Catalogue.Cost(c).ResidentBytes, Catalogue.ResidentBytes(c, 80), 1);
+    }
+
+    [Fact]
+    public void The_head_is_a_small_share_of_A_and_a_large_one_of_K()
+    {
+        double Share(string code, int vocabulary) => 100 * LmHead.ShareOfWeightBytes(Catalogue.Resolve(new ConfigurationRequest(code, Vocabulary: vocabulary)));
+        Assert.Equal(0.4, Math.Round(Share("A", 32000), 1));
+        Assert.Equal(9, Math.Round(Share("K", 32000)));
+        Assert.Equal(36, Math.Round(Share("K", 128256)));
+        Assert.Equal(new StepCost(0, 0, 0, 0, 0, 0), LmHead.Cost(Catalogue.Resolve(new ConfigurationRequest("A", Vocabulary: 0))));
+    }
+}
