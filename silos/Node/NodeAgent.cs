@@ -17,6 +17,7 @@ public sealed partial class NodeAgent : INodeAgent
     private readonly NodeAgentOptions _options;
     private readonly ILogger _log;
     private readonly List<PowerWindow> _unsent = [];
+    private ImmutableArray<PowerWindow> _returned;
     private long _sequence;
     private bool _wasSilent;
 
@@ -88,12 +89,17 @@ public sealed partial class NodeAgent : INodeAgent
         {
             _sampler.Sample(_unsent);
             // Never more than one call in flight.
-            if (call.IsCompleted) call = announced ? Report(rack) : Announce();
+            if (call.IsCompleted)
+            {
+                TakeBack();
+                call = announced ? Report(rack) : Announce();
+            }
             Bound();
             await Pause(period, stop);
         }
         _sampler.Sample(_unsent);
         await call;
+        TakeBack();
         if (announced) await Report(rack);
 
         async Task Announce()
@@ -124,9 +130,16 @@ public sealed partial class NodeAgent : INodeAgent
         catch (Exception error)
         {
             // Unknown whether it came through: windows replace, they never add, so saying them again is safe.
-            lock (_unsent) _unsent.InsertRange(0, windows);
+            _returned = windows;
             Silent(error);
         }
+    }
+
+    private void TakeBack()
+    {
+        if (_returned.IsDefaultOrEmpty) return;
+        _unsent.InsertRange(0, _returned);
+        _returned = default;
     }
 
     private void Bound()
