@@ -56,7 +56,10 @@ internal static class GridApi
     }
 
     public static VersionInfo Version(SiloOptions options, TimeProvider time) =>
-        new("EnergyGrid", ProductVersion, EngineName, $".NET {Environment.Version} on {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}", options.Name, time.GetUtcNow());
+        new("EnergyGrid", ProductVersion, EngineName, RuntimeName, options.Name, time.GetUtcNow());
+
+    /// <summary>.NET and the operating system.</summary>
+    public static string RuntimeName { get; } = $".NET {Environment.Version} on {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}";
 
     public static string ProductVersion { get; } =
         typeof(GridApi).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
