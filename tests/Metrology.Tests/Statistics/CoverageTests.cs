@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Metrology.Tests;
@@ -17,24 +18,26 @@ namespace EnergyGrid.Metrology.Tests;
 /// </summary>
 public class CoverageTests(Xunit.Abstractions.ITestOutputHelper output)
 {
-    private static readonly int Sweeps = int.Parse(Environment.GetEnvironmentVariable("MCS") ?? "2000");
+    private const int Sweeps = 2000;
+    private static readonly ulong[] Seeds = [1, 2, 3];
+    private static readonly ConcurrentDictionary<string, Lazy<Coverage[]>> Cache = new();
     private const double TrueLogRatio = -1.05;
 
     public static TheoryData<string> Designs => ["one device", "4 devices × 5 passes", "8 GPUs × 4 nodes", "unequal passes"];
 
+    /// <summary>
+    /// Three seeds of 2,000 sweeps, chosen before they were run. A single 2,000 has a standard error of 0.49 %, so one in some hundred would miss the
+    /// band by chance; all 6,000 together (0.28 %) decide.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Designs))]
     public void Intervals_cover_at_their_level_with_replication_on(string name)
     {
-        foreach (var seed in new ulong[] { 1, 2, 3 })
-        {
-            var result = Simulate(Design.Of(name), seed);
-            output.WriteLine($"{name}, seed {seed}: ratio {result.Ratio:P2}, twin {result.Twin:P2}, naive {result.Naive:P2}, second stage in {result.Extended:P1}, mean passes {result.MeanPasses:F1}");
-            Assert.InRange(result.Ratio, 0.935, 0.965);
-            Assert.InRange(result.Twin, 0.935, 0.965);
-            // Replication must really have been at work.
-            Assert.True(result.Extended > 0.5);
-        }
+        var result = ResultOf(name);
+        Assert.InRange(result.Ratio, 0.935, 0.965);
+        Assert.InRange(result.Twin, 0.935, 0.965);
+        // Replication must really have been at work.
+        Assert.True(result.Extended > 0.9);
     }
 
     [Theory]
@@ -43,8 +46,7 @@ public class CoverageTests(Xunit.Abstractions.ITestOutputHelper output)
     [InlineData("unequal passes")]
     public void Treating_passes_as_independent_does_not_cover(string name)
     {
-        var result = Simulate(Design.Of(name), 1);
-        Assert.InRange(result.Naive, 0.2, 0.8);
+        Assert.InRange(ResultOf(name).Naive, 0.2, 0.75);
     }
 
     [Fact]
@@ -73,7 +75,7 @@ public class CoverageTests(Xunit.Abstractions.ITestOutputHelper output)
     [InlineData(0, 0.99, 1)] // truly the same: passes
     public void The_A_A_test_holds_its_level_at_delta(double trueDifference, double low, double high)
     {
-        foreach (var seed in new ulong[] { 1, 2, 3 })
+        foreach (var seed in Seeds)
         {
             var random = new Gaussian(seed);
             var passed = 0;
@@ -108,33 +110,57 @@ public class CoverageTests(Xunit.Abstractions.ITestOutputHelper output)
         Assert.Equal(simultaneous, holm);
     }
 
-    private static (double Ratio, double Twin, double Naive, double Extended, double MeanPasses) Simulate(Design design, ulong seed)
+    private Coverage ResultOf(string name)
+    {
+        var results = Cache.GetOrAdd(name, _ => new Lazy<Coverage[]>(() => [.. Seeds.Select(seed => Simulate(Design.Of(name), seed))])).Value;
+        for (var i = 0; i < results.Length; i++)
+        {
+            output.WriteLine($"{name}, seed {Seeds[i]}: {results[i]}");
+        }
+        var pooled = new Coverage(
+            results.Average(r => r.Ratio), results.Average(r => r.Twin), results.Average(r => r.Naive), results.Average(r => r.Extended), results.Average(r => r.Passes));
+        output.WriteLine($"{name}, pooled: {pooled}");
+        return pooled;
+    }
+
+    private static Coverage Simulate(Design design, ulong seed)
     {
         int ratio = 0, twin = 0, naive = 0, extended = 0, passes = 0;
-        var rule = design.Rule;
-        var settings = new AnalysisSettings(rule);
+        var settings = new AnalysisSettings(design.Rule);
         for (var sweep = 0; sweep < Sweeps; sweep++)
         {
             var site = new SimulatedSite(design, SplitMix64.Derive(seed, design.Name, sweep));
-            var plan = site.RunFirstStage(rule);
-            // Once more where trials of the first stage were lost; then the plan is fixed.
-            for (var round = 0; round < 5 && !plan.FirstStageComplete; round++)
+            var done = SteinReplication.FirstStagePasses(design.Rule, site.DeviceGroups);
+            site.RunUpTo(done);
+            var plan = SteinReplication.Plan(site.Observations, "A", design.Rule);
+            extended += plan.Passes > done ? 1 : 0;
+            while (plan.Passes > done)
             {
-                site.RunUpTo(plan.Passes);
-                plan = SteinReplication.Plan(site.Observations, "A", rule);
+                done = plan.Passes;
+                site.RunUpTo(done);
+                plan = SteinReplication.Plan(site.Observations, "A", design.Rule);
             }
-            extended += plan.Passes > plan.FirstStagePasses ? 1 : 0;
-            passes += plan.Passes;
-            site.RunUpTo(plan.Passes);
+            passes += done;
             var analysis = MatchGroupAnalysis.Run(site.Observations, "A", settings);
-            var interval = analysis.Ratios.Single(r => r.Cell == "C");
-            ratio += interval.Interval!.Contains(Math.Exp(TrueLogRatio + site.ScopeEffect)) ? 1 : 0;
+            var truth = TrueLogRatio + site.ScopeEffect;
+            ratio += analysis.Ratios.Single(r => r.Cell == "C").Interval!.Contains(Math.Exp(truth)) ? 1 : 0;
             twin += analysis.Ratios.Single(r => r.Cell == "A2").Interval!.Contains(1) ? 1 : 0;
-            var flat = LogValues.OfRatio(site.Observations, "C", "A").Select((value, i) => value with { Node = "all", Device = "all", Pass = i });
-            naive += NestedSample.Of(flat).Summarise()!.Interval(0.95)!.Contains(TrueLogRatio + site.ScopeEffect) ? 1 : 0;
+            var flat = LogValues.OfRatio(site.Observations, "C", "A").Select((value, i) => new PassValue("all", "all", i, value.Value));
+            naive += NestedSample.Of(flat).Summarise()!.Interval(0.95)!.Contains(truth) ? 1 : 0;
         }
-        double N = Sweeps;
-        return (ratio / N, twin / N, naive / N, extended / N, passes / N);
+        const double N = Sweeps;
+        return new Coverage(ratio / N, twin / N, naive / N, extended / N, passes / N);
+    }
+
+    /// <param name="Ratio">Share of sweeps whose interval of C over A holds the truth.</param>
+    /// <param name="Twin">The same of A2 over A.</param>
+    /// <param name="Naive">The same of C over A with all passes as independent.</param>
+    /// <param name="Extended">Share of sweeps with a second stage.</param>
+    /// <param name="Passes">Mean passes per device group.</param>
+    private sealed record Coverage(double Ratio, double Twin, double Naive, double Extended, double Passes)
+    {
+        public override string ToString() =>
+            $"ratio {Ratio:P2}, twin {Twin:P2}, passes as independent {Naive:P2}; second stage in {Extended:P1}, mean passes {Passes:F1}";
     }
 
     /// <param name="Name">Printed.</param>
@@ -187,11 +213,7 @@ public class CoverageTests(Xunit.Abstractions.ITestOutputHelper output)
 
         public List<Observation> Observations { get; } = [];
 
-        public ReplicationPlan RunFirstStage(Replication rule)
-        {
-            RunUpTo(SteinReplication.FirstStagePasses(rule, _devices.Count));
-            return SteinReplication.Plan(Observations, "A", rule);
-        }
+        public int DeviceGroups => _devices.Count;
 
         public void RunUpTo(int passes)
         {

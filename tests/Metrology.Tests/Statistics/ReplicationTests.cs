@@ -43,7 +43,7 @@ public class ReplicationTests
         var log = NestedSample.Of(LogValues.OfRatio(OneDevice(values), "C", "A")).Summarise(5)!;
         Assert.Equal(31, log.Units);
         Assert.InRange(log.Interval(0.95)!.HalfWidth, 0.0038, 0.004);
-        Assert.Equal("", SteinReplication.Verdict(log, 0.004));
+        Assert.Equal("reached", SteinReplication.Verdict(log, 0.004));
         Assert.Equal("stopped at max", SteinReplication.Verdict(log, 0.003));
     }
 
@@ -64,6 +64,34 @@ public class ReplicationTests
         Assert.False(plan.FirstStageComplete);
         Assert.Equal(7, plan.Passes);
         Assert.Contains("3 of 5", Assert.Single(plan.Cells).Note);
+
+        // Passes 5 and 6 come, 6 is lost too: one more; and no more than max.
+        Observation[] later = [.. observations, .. OneDevice([0, 0, 0, 0, 0, 0.001, 0])
+            .Where(o => o.Pass >= 5)
+            .Select(o => o is { Cell: "C", Pass: 6 } ? o with { Valid = false, Reason = "thermal" } : o)];
+        Assert.Equal(8, SteinReplication.Plan(later, "A", new Replication(5, 40, 0.1)).Passes);
+        var stopped = SteinReplication.Plan(later, "A", new Replication(5, 7, 0.1));
+        Assert.Equal(7, stopped.Passes);
+        Assert.True(stopped.FirstStageComplete);
+    }
+
+    [Fact]
+    public void A_trial_lost_in_the_second_stage_is_run_again()
+    {
+        double[] values = [0, 0.005, -0.005, 0.01, -0.01, .. Enumerable.Repeat(0.0, 26)];
+        var observations = OneDevice(values).Select(o => o is { Cell: "C", Pass: 20 } ? o with { Valid = false } : o).ToArray();
+        Assert.Equal(32, SteinReplication.Plan(observations, "A", Rule).Passes);
+    }
+
+    [Fact]
+    public void A_cell_that_never_works_does_not_drive_the_group_to_max()
+    {
+        var observations = OneDevice([0, 1e-5, -1e-5, 0, 0])
+            .Concat(Enumerable.Range(0, 5).Select(pass => new Observation("n", "d0", pass, "F", double.NaN, false, "out of memory"))).ToArray();
+        var plan = SteinReplication.Plan(observations, "A", Rule);
+        Assert.Equal(5, plan.Passes);
+        Assert.True(plan.FirstStageComplete);
+        Assert.Equal(0, plan.Cells.Single(cell => cell.Cell == "F").FirstStageUnits);
     }
 
     [Fact]
