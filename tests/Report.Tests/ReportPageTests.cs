@@ -46,7 +46,7 @@ public sealed partial class ReportPageTests
         var matrix = SampleMatrix.Of();
         var page = Render(matrix);
         var cells = matrix.Groups.Sum(g => g.Rows.Length);
-        Assert.Equal(cells, Part(page, "<table id=\"heat\"", "</table>").Split("<td class=").Skip(1).Count(td => td.Contains("data-key")));
+        Assert.Equal(cells, Part(page, "<div id=\"heat\"", "<p class=").Split("<td class=").Skip(1).Count(td => td.Contains("data-key")));
         foreach (var id in new[] { "t-energy", "t-whole", "t-constraint", "t-throughput", "t-phi", "t-spread" })
         {
             Assert.Equal(cells, Part(page, $"<table id=\"{id}\"", "</table>").Split("<tr data-key=").Length - 1);
@@ -104,7 +104,7 @@ public sealed partial class ReportPageTests
         var matrix = SampleMatrix.Of(Provenance.Measured, (group, label) => group == "batch 8" && label == "C" ? Provenance.Modelled : Provenance.Measured);
         var page = Render(matrix);
         Assert.Contains("<strong>PARTLY MODELLED</strong>", page);
-        var heat = Part(page, "<table id=\"heat\"", "</table>");
+        var heat = Part(page, "<div id=\"heat\"", "<p class=");
         Assert.Equal(matrix.Groups.Sum(g => g.Rows.Length), Regex.Count(heat, "<span class=\"tag\">(measured|modelled)</span>"));
         Assert.Single(Regex.Matches(heat, "<span class=\"tag\">modelled</span>"));
     }

@@ -32,7 +32,7 @@ internal static class TracePlot
             }
         }
 
-        foreach (var tick in y.Ticks(3))
+        foreach (var tick in y.Ticks(4))
         {
             parts.Add(Markup.Of($"<line class=\"grid\" x1=\"{Left}\" y1=\"{y.At(tick)}\" x2=\"{Right}\" y2=\"{y.At(tick)}\"/><text class=\"tick\" x=\"{Left - 5}\" y=\"{y.At(tick) + 4}\" text-anchor=\"end\">{Axis.Label(tick)}</text>"));
         }

@@ -11,7 +11,10 @@ public static class NumberText
 
     private const char Minus = '−';
 
-    /// <summary>Decimal places that show the half-width of the interval with two significant digits; without an interval, three digits of the value.</summary>
+    /// <summary>
+    /// Decimal places that the half-width of the interval supports, by the Particle Data Group's rule: two significant digits of it if it begins with
+    /// 100 to 354, else one (Review of Particle Physics, introduction, section 5.3). Without an interval, three digits of the value.
+    /// </summary>
     /// <param name="value">The estimate, in the unit it is printed in.</param>
     /// <param name="low">Lower end in the same unit; null or not finite if there is none.</param>
     /// <param name="high">Upper end.</param>
@@ -20,7 +23,9 @@ public static class NumberText
     {
         if (low is { } l && high is { } h && double.IsFinite(h - l) && h > l)
         {
-            return Math.Clamp(1 - Magnitude((h - l) / 2), 0, 6);
+            var half = (h - l) / 2;
+            var magnitude = Magnitude(half);
+            return Math.Clamp((half / Math.Pow(10, magnitude) < 3.545 ? 1 : 0) - magnitude, 0, 6);
         }
 
         return double.IsFinite(value) && value != 0 ? Math.Clamp(2 - Magnitude(value), 0, 6) : 2;

@@ -119,18 +119,22 @@ internal sealed partial class PageWriter
 
     private Markup Phi()
     {
-        var names = Rows.SelectMany(r => r.Phi.Keys).Distinct().Order(StringComparer.Ordinal).ToArray();
-        if (names.Length == 0)
+        var all = Rows.SelectMany(r => r.Phi.Keys).Distinct().Order(StringComparer.Ordinal).ToArray();
+        if (all.Length == 0)
         {
             return Markup.Empty;
         }
 
+        // A column of dashes says less than a sentence.
+        var names = all.Where(n => Rows.Any(r => r.Phi.GetValueOrDefault(n)?.Value is { } v && double.IsFinite(v))).ToArray();
+        var never = all.Except(names).Select(n => (Name: n, Reasons: string.Join("; ", Rows.Select(r => r.Phi.GetValueOrDefault(n)?.Reason).Where(t => !string.IsNullOrWhiteSpace(t)).Distinct())))
+            .Select(n => Markup.Of($"<div><dt>{n.Name}</dt><dd>{NumberText.Absent} in every cell: {(n.Reasons.Length > 0 ? n.Reasons : "not estimated")}</dd></div>"));
         var notes = new Footnotes();
-        var table = Table("t-phi", Markup.Of($"Every Φ by its estimator. {Chip(Standing)}"), "cell", [.. names.Select(n => new DataColumn(n))],
+        var table = names.Length == 0 ? Markup.Empty : Table("t-phi", Markup.Of($"Every Φ by its estimator. {Chip(Standing)}"), "cell", [.. names.Select(n => new DataColumn(n))],
             PerCell((_, r) => [.. names.Select(n => FigureCell(r.Phi.GetValueOrDefault(n), null, notes, "Not estimated."))]), notes);
         var estimators = names.Select(n => (Name: n, Texts: Rows.Select(r => r.Phi.GetValueOrDefault(n)?.Estimator).Where(e => !string.IsNullOrWhiteSpace(e)).Distinct().ToArray()))
             .Where(n => n.Texts.Length > 0)
             .Select(n => Markup.Of($"<div><dt>{n.Name}</dt><dd>{string.Join("; ", n.Texts)}</dd></div>"));
-        return Markup.Of($"{table}<dl class=\"estimators\">{Markup.Join(estimators)}</dl>");
+        return Markup.Of($"{table}<h3>Estimators</h3><dl class=\"estimators\">{Markup.Join(estimators)}{Markup.Join(never)}</dl>");
     }
 }

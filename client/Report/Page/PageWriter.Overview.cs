@@ -15,21 +15,44 @@ internal sealed partial class PageWriter
         }
 
         var scale = HeatScale.For(groups.SelectMany(g => g.Rows).Where(r => r.Ratio is not null).Select(r => r.Ratio!.Ratio.Value));
-        var names = RowNames();
-        var lines = names.Select(name => Markup.Of(
-            $"<tr><th scope=\"row\">{name}</th>{Markup.Join(groups.Select((g, i) => HeatCell(g, i, Items(g.Rows).Select((r, j) => (r, j)).Where(r => RowName(r.r) == name).Select(r => r.j).DefaultIfEmpty(-1).First(), scale)))}</tr>"));
-        var heads = groups.Select(g => Markup.Of($"<th scope=\"col\">{g.Name}<span class=\"detail\">{g.Hardware}</span><span class=\"detail\">{(g.Baseline is null ? "no baseline" : "÷ " + g.Baseline)}</span></th>"));
-        var table = Markup.Of($"""
-            <div class="scroll" role="region" aria-labelledby="heat-caption" tabindex="0"><table id="heat" class="heat">
-            <caption><span id="heat-caption"><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</span></caption>
-            <thead><tr><th scope="col">cell</th>{Markup.Join(heads)}</tr></thead>
-            <tbody>{Markup.Join(lines, "\n")}</tbody></table></div>
-            """);
+        var blocks = Blocks().Select(block => HeatBlock(block, scale));
         return Markup.Of($"""
-            {table}
+            <p><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
             {Legend(scale)}
+            <div id="heat">{Markup.Join(blocks, "\n")}</div>
             <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval. <b>~</b> marks a ratio within the resolution: no difference is claimed.
             Cells without a baseline show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
+            """);
+    }
+
+    /// <summary>Match groups that share rows stand side by side in one block; a group that shares none is a block of its own.</summary>
+    private IReadOnlyList<IReadOnlyList<int>> Blocks()
+    {
+        var blocks = new List<(HashSet<string> Names, List<int> Groups)>();
+        for (var i = 0; i < matrix.Groups.Length; i++)
+        {
+            var names = Items(matrix.Groups[i].Rows).Select(RowName).ToHashSet();
+            var joined = blocks.Where(b => b.Names.Overlaps(names)).ToArray();
+            blocks.RemoveAll(joined.Contains);
+            blocks.Add(([.. joined.SelectMany(b => b.Names), .. names], [.. joined.SelectMany(b => b.Groups), i]));
+        }
+
+        return [.. blocks.Select(b => b.Groups.Order().ToArray()).OrderBy(b => b[0])];
+    }
+
+    private Markup HeatBlock(IReadOnlyList<int> block, HeatScale scale)
+    {
+        var names = block.SelectMany(i => Items(matrix.Groups[i].Rows)).Select(RowName).Distinct();
+        var heads = block.Select(i => matrix.Groups[i]).Select(g => Markup.Of(
+            $"<th scope=\"col\">{g.Name}<span class=\"detail\">{g.Hardware}</span><span class=\"detail\">{(g.Baseline is null ? "no baseline" : "÷ " + g.Baseline)}</span></th>"));
+        var lines = names.Select(name => Markup.Of(
+            $"<tr><th scope=\"row\">{name}</th>{Markup.Join(block.Select(i => HeatCell(matrix.Groups[i], i, matrix.Groups[i].Rows.ToList().FindIndex(r => RowName(r) == name), scale)))}</tr>"));
+        var label = string.Join(", ", block.Select(i => matrix.Groups[i].Name));
+        return Markup.Of($"""
+            <div class="scroll" role="region" aria-label="Heat map of {label}" tabindex="0"><table class="heat">
+            <caption class="sr">Ratio to the baseline: {label}</caption>
+            <thead><tr><th scope="col"><span class="sr">cell</span></th>{Markup.Join(heads)}</tr></thead>
+            <tbody>{Markup.Join(lines, "\n")}</tbody></table></div>
             """);
     }
 
@@ -67,7 +90,7 @@ internal sealed partial class PageWriter
     private static Markup Legend(HeatScale scale)
     {
         var swatches = Enumerable.Range(0, (2 * HeatScale.Half) + 1).Select(i => Markup.Of($"<span class=\"h{i}\"></span>"));
-        var limit = NumberText.Significant(scale.Limit, 3);
+        var limit = Axis.Label(scale.Limit);
         var middle = NumberText.Significant(Math.Sqrt(scale.Limit), 2);
         return Markup.Of($"""
             <div class="legend" role="img" aria-label="Colour scale, logarithmic: blue at {limit} times less energy than the baseline, neutral at 1, orange at {limit} times more.">
@@ -79,8 +102,6 @@ internal sealed partial class PageWriter
     }
 
     /// <summary>Rows of the heat map: cells by label where groups share labels, by workload where they only share workloads.</summary>
-    private IReadOnlyList<string> RowNames() => [.. Items(matrix.Groups).SelectMany(g => Items(g.Rows)).Select(RowName).Distinct()];
-
     private string RowName(MatrixRow row) => _byWorkload ? ByWorkload(row) : NumberText.Clean(row.Label);
 
     private readonly bool _byWorkload = PreferWorkloads(matrix);

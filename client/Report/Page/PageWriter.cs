@@ -97,7 +97,7 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
     {
         var twin = row.TwinOf is null ? Markup.Empty : Markup.Of($" <span class=\"twin\">A/A twin of {row.TwinOf}</span>");
         var chip = Standing.Mixed ? Markup.Of($" {Chip(row.Provenance)}") : Markup.Empty;
-        return Markup.Of($"<span class=\"cell\">{row.Label}</span>{twin}{chip}<span class=\"detail\">{Verdicts.Configuration(row)}</span>");
+        return Markup.Of($"<span class=\"cell\">{row.Label}</span>{twin}{chip} <span class=\"detail\">{Verdicts.Configuration(row)}</span>");
     }
 
     private Markup Banner()

@@ -36,7 +36,7 @@ public static class ReportPage
             <title>{standing.Word}: {matrix.Plan} — joules per token</title>
             <style>{Markup.Trusted(style)}</style>
             </head>
-            <body>
+            <body class="{(standing.Mixed ? "mixed" : "uniform")}">
             {writer.Body()}
             <script>{Markup.Trusted(script)}</script>
             </body>

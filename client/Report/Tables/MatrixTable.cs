@@ -106,7 +106,7 @@ public sealed record MatrixTable(Standing Banner, ImmutableArray<MatrixColumn> C
             Verdicts.Configuration(row),
             energy.Text(e.Value, e.Low, e.High),
             energy.Interval(e.Value, e.Low, e.High),
-            isBaseline ? "1 (baseline)" : ratio is null ? NumberText.Absent : NumberText.Fixed(ratio.Value, decimals) + (row.Ratio!.Resolved ? "" : " ~"),
+            isBaseline ? "1 (base)" : ratio is null ? NumberText.Absent : NumberText.Fixed(ratio.Value, decimals) + (row.Ratio!.Resolved ? "" : " ~"),
             ratio is null || isBaseline ? NumberText.Absent : NumberText.Interval(ratio.Low, ratio.High, decimals),
             row.Ratio is null || isBaseline ? NumberText.Absent : NumberText.Interval(row.Ratio.HolmLow, row.Ratio.HolmHigh, decimals),
             NumberText.Significant(row.JoulesPerToken.GetValueOrDefault("gpu")?.Value),

@@ -5,10 +5,12 @@ namespace EnergyGrid.Report;
 /// <summary>Sentences that the report and the terminal say in the same words. Text from the plan is cleaned, not escaped.</summary>
 internal static class Verdicts
 {
+    /// <summary>Weights, batch and context; the workload too where the label does not name it.</summary>
     public static string Configuration(MatrixRow row)
     {
         var c = row.Configuration;
-        return $"{NumberText.Clean(c.Workload)} {NumberText.Clean(c.Weights)} b{c.Batch} s{Context(c.Context)}";
+        var workload = c.Workload == row.Label || c.Workload == row.TwinOf ? "" : NumberText.Clean(c.Workload) + " ";
+        return $"{workload}{NumberText.Clean(c.Weights)} b{c.Batch} s{Context(c.Context)}";
     }
 
     /// <summary>4096 as 4k, 65536 as 64k, 1048576 as 1M; anything else as it is.</summary>
