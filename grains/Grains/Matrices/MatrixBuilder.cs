@@ -116,8 +116,10 @@ public static class MatrixBuilder
         var peak = device?.PeakFlopsPerSecond ?? double.NaN;
         var realized = EffectiveThroughput.OfTrials(valid.Select(t => new ThroughputTrial(
             cost.Flops * t.Longest.Layers * t.Longest.Steps / (t.Longest.WindowSeconds * t.Result.Devices.Length), t.Result.Legs.Max(l => l.PowerCapFraction))));
-        var longJoulesPerTokenLayer = Mean(valid.Select(t => t.Longest.Gpu.Joules / (t.Longest.Tokens * t.Longest.Gpu.Coverage) / t.Longest.Layers));
-        var verdict = ConstraintBoundary.Judge(Budget(plan, pue.Value), new CellOperation(longJoulesPerTokenLayer, Boundary.Gpu, flopsPerTokenLayer, realized, peak));
+        // K_eff, e_tok and P_IT at one boundary: the envelope's, whatever the headline's is.
+        var budget = Budget(plan, pue.Value);
+        var at = budget?.Boundary ?? Boundary.Gpu;
+        var verdict = ConstraintBoundary.Judge(budget, new CellOperation(Mean(valid.Select(t => t.LongJoulesPerTokenLayer(at))), at, flopsPerTokenLayer, realized, peak));
 
         var cap = valid.IsEmpty ? double.NaN : valid.Max(t => t.Result.Legs.Max(l => l.PowerCapFraction));
         var milliseconds = stepLayerSeconds * configuration.ModelLayers * 1e3;
@@ -154,7 +156,6 @@ public static class MatrixBuilder
 
     private static PowerBudget? Budget(ResolvedPlan plan, double? pue)
     {
-        // An envelope beyond the device is not the boundary of e_tok here: the verdict compares like with like only.
         if (plan.Envelope is not { } envelope) return null;
         if (envelope.Boundary == Boundary.Facility && pue is null) return null;
         return PowerBudget.Of(envelope, pue);

@@ -23,6 +23,18 @@ internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, Layer
     /// <summary>The name of its device group, unique over all nodes.</summary>
     public string Device => $"{Result.Host}/{string.Join('+', Result.Devices)}";
 
+    /// <summary>J per token and layer of the window at the larger L' as it ran, intercept included; NaN where the boundary was not metered.</summary>
+    public double LongJoulesPerTokenLayer(Boundary boundary)
+    {
+        var leg = Longest;
+        return boundary switch
+        {
+            Boundary.Gpu => leg.Gpu.Joules / (leg.Tokens * leg.Gpu.Coverage) / leg.Layers,
+            Boundary.Node when leg.Node is { CoveredSeconds: > 0 } node => NodeShare(leg, node, Result.Devices.Length) / (leg.Tokens * node.Coverage) / leg.Layers,
+            _ => double.NaN,
+        };
+    }
+
     public static TrialFigures Of(TrialResult result, int batch, Boundary boundary)
     {
         if (result.Outcome != TrialOutcome.Valid) return Not(result.Reasons.IsDefaultOrEmpty ? result.Outcome.ToString().ToLowerInvariant() : result.Reasons[0]);

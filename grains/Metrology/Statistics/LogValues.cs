@@ -42,8 +42,8 @@ public static class LogValues
         }
     }
 
-    internal static IEnumerable<PassValue> OfCell(IEnumerable<Observation> observations, string cell, string? baseline) =>
-        baseline is null ? OfAbsolute(observations, cell) : OfRatio(observations, cell, baseline);
+    internal static IEnumerable<PassValue> OfCell(ILookup<string, Observation> byCell, string cell, string? baseline) =>
+        baseline is null ? OfAbsolute(byCell[cell], cell) : OfRatio(byCell[baseline].Concat(baseline == cell ? [] : byCell[cell]), cell, baseline);
 
     private static double Log(Observation observation) =>
         observation.JoulesPerToken > 0 && double.IsFinite(observation.JoulesPerToken)

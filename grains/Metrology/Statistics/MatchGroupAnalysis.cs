@@ -60,7 +60,7 @@ public sealed record CellAbsolute(
 /// <param name="Adjusted">Holm, on the log ratio; its family is the group's ratios without A/A twins.</param>
 /// <param name="TypeB">u_B of the log ratio; NaN if a mean power is unknown.</param>
 /// <param name="Components">Of the log ratio.</param>
-/// <param name="Verdict">Empty, or <see cref="SteinReplication.MoreDevices"/>, "stopped at max", "no interval".</param>
+/// <param name="Verdict">"reached", or <see cref="SteinReplication.MoreDevices"/>, "stopped at max", "no interval".</param>
 public sealed record CellRatio(
     string Cell,
     string Baseline,
@@ -118,10 +118,11 @@ public sealed record MatchGroupAnalysis(
         ArgumentNullException.ThrowIfNull(settings);
         var groups = observations.Select(observation => observation.Device).Distinct(StringComparer.Ordinal).Count();
         var first = Math.Max(2, SteinReplication.FirstStagePasses(settings.Replication, Math.Max(1, groups)));
-        var cells = observations.Select(observation => observation.Cell).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+        var byCell = observations.ToLookup(observation => observation.Cell, StringComparer.Ordinal);
+        var cells = byCell.Select(cell => cell.Key).Order(StringComparer.Ordinal).ToArray();
         var ratios = baseline is null
             ? []
-            : cells.Where(cell => cell != baseline).Select(cell => RatioOf(observations, cell, baseline, first, settings)).ToArray();
+            : cells.Where(cell => cell != baseline).Select(cell => RatioOf(byCell, cell, baseline, first, settings)).ToArray();
         var family = ratios.Where(ratio => twins?.ContainsKey(ratio.Cell) != true).ToArray();
         var adjusted = Holm.Adjust([.. family.Select(ratio => ratio.Log)], AnalysisSettings.Level);
         for (var i = 0; i < family.Length; i++)
@@ -131,23 +132,23 @@ public sealed record MatchGroupAnalysis(
         }
         return new MatchGroupAnalysis(
             baseline,
-            [.. cells.Select(cell => CountsOf(observations, cell, baseline))],
-            [.. cells.Select(cell => AbsoluteOf(observations, cell, first, settings))],
+            [.. cells.Select(cell => CountsOf(byCell, cell, baseline))],
+            [.. cells.Select(cell => AbsoluteOf(byCell, cell, first, settings))],
             [.. ratios],
             [.. (twins ?? ImmutableSortedDictionary<string, string>.Empty)
                 .OrderBy(pair => pair.Key, StringComparer.Ordinal)
-                .Select(pair => TwinOf(observations, pair.Value, pair.Key, first, settings.Delta))]);
+                .Select(pair => TwinOf(byCell, pair.Value, pair.Key, first, settings.Delta))]);
     }
 
     private static CellRatio RatioOf(
-        IReadOnlyCollection<Observation> observations, string cell, string baseline, int first, AnalysisSettings settings)
+        ILookup<string, Observation> byCell, string cell, string baseline, int first, AnalysisSettings settings)
     {
-        var values = LogValues.OfRatio(observations, cell, baseline).ToArray();
+        var values = LogValues.OfCell(byCell, cell, baseline).ToArray();
         var sample = NestedSample.Of(values);
         var log = sample.Summarise(first);
         var used = values.Select(value => (value.Device, value.Pass)).ToHashSet();
         var typeB = SensorUncertainty.OfRatio(
-            MeanWatts(observations, cell, used), MeanWatts(observations, baseline, used), settings.OffsetWatts, settings.Alias, settings.CounterResidual);
+            MeanWatts(byCell[cell], used), MeanWatts(byCell[baseline], used), settings.OffsetWatts, settings.Alias, settings.CounterResidual);
         return new CellRatio(
             cell,
             baseline,
@@ -160,18 +161,18 @@ public sealed record MatchGroupAnalysis(
             SteinReplication.Verdict(log, settings.Replication.HalfWidth));
     }
 
-    private static double MeanWatts(IEnumerable<Observation> observations, string cell, HashSet<(string Device, int Pass)> used) =>
+    private static double MeanWatts(IEnumerable<Observation> observations, HashSet<(string Device, int Pass)> used) =>
         observations
-            .Where(observation => observation.Valid && observation.Cell == cell && used.Contains((observation.Device, observation.Pass)))
+            .Where(observation => observation.Valid && used.Contains((observation.Device, observation.Pass)))
             .OrderBy(observation => observation.Device, StringComparer.Ordinal)
             .ThenBy(observation => observation.Pass)
             .Select(observation => observation.MeanWatts)
             .DefaultIfEmpty(double.NaN)
             .Average();
 
-    private static CellAbsolute AbsoluteOf(IReadOnlyCollection<Observation> observations, string cell, int first, AnalysisSettings settings)
+    private static CellAbsolute AbsoluteOf(ILookup<string, Observation> byCell, string cell, int first, AnalysisSettings settings)
     {
-        var sample = NestedSample.Of(LogValues.OfAbsolute(observations, cell));
+        var sample = NestedSample.Of(LogValues.OfAbsolute(byCell[cell], cell));
         var log = sample.Summarise(first);
         var gain = SensorUncertainty.Gain(settings.GainBound);
         var spread = log is { Scope: not IntervalScope.None } ? log.StandardError : 0;
@@ -185,20 +186,20 @@ public sealed record MatchGroupAnalysis(
             VarianceComponents.Of(sample));
     }
 
-    private static CellCounts CountsOf(IReadOnlyCollection<Observation> observations, string cell, string? baseline)
+    private static CellCounts CountsOf(ILookup<string, Observation> byCell, string cell, string? baseline)
     {
-        var mine = observations.Where(observation => observation.Cell == cell).ToArray();
+        var mine = byCell[cell].ToArray();
         var valid = mine.Count(observation => observation.Valid);
-        var paired = baseline is null || baseline == cell ? valid : LogValues.OfRatio(observations, cell, baseline).Count();
+        var paired = baseline is null || baseline == cell ? valid : LogValues.OfCell(byCell, cell, baseline).Count();
         var reasons = mine.Where(observation => !observation.Valid)
             .GroupBy(observation => observation.Reason.Length > 0 ? observation.Reason : "no reason given", StringComparer.Ordinal)
             .ToImmutableSortedDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
         return new CellCounts(cell, mine.Length, valid, reasons, valid - paired);
     }
 
-    private static TwinResult TwinOf(IReadOnlyCollection<Observation> observations, string label, string twin, int first, double delta)
+    private static TwinResult TwinOf(ILookup<string, Observation> byCell, string label, string twin, int first, double delta)
     {
-        var log = NestedSample.Of(LogValues.OfRatio(observations, twin, label)).Summarise(first);
+        var log = NestedSample.Of(LogValues.OfCell(byCell, twin, label)).Summarise(first);
         return new TwinResult(label, twin, log, log is null ? null : Equivalence.Test(log, delta));
     }
 }

@@ -9,7 +9,7 @@ namespace EnergyGrid.Metrology;
 /// <param name="FirstStageUnits">n0; fewer than planned if trials were invalid.</param>
 /// <param name="FirstStageDeviation">s0: SD of the first stage's units, log ratio; NaN without two of them.</param>
 /// <param name="RequiredUnits">⌈(t(0.975, n0−1)·s0/h)²⌉ before clamping; null without s0.</param>
-/// <param name="Passes">Passes per device group that this cell wants, clamped.</param>
+/// <param name="Passes">Passes per device group that this cell wants, those included that it lost, clamped to max.</param>
 /// <param name="MoreDevicesNeeded">Units are devices or nodes and t·s_between/√n &gt; h: passes cannot help.</param>
 /// <param name="Note">What a reader must know; empty if nothing.</param>
 public sealed record CellReplication(
@@ -23,9 +23,10 @@ public sealed record CellReplication(
     string Note);
 
 /// <summary>The second stage of a match group.</summary>
-/// <param name="Passes">Passes per device group in all, for every configuration of the group; at least the first stage's.</param>
+/// <param name="Passes">Passes per device group in all, for every configuration of the group; at least the first stage's. Run up to them and plan again
+/// until there is nothing left to run: only trials that were lost in the meantime, or that completed the first stage, can raise it.</param>
 /// <param name="FirstStagePasses">Per device group.</param>
-/// <param name="FirstStageComplete">False: some cell lacks valid passes of the first stage; run up to <paramref name="Passes"/> and plan again.</param>
+/// <param name="FirstStageComplete">False: some cell still lacks usable passes of the first stage and max is not reached.</param>
 /// <param name="MoreDevicesNeeded">Of any cell.</param>
 /// <param name="Cells">In ordinal order of labels.</param>
 public sealed record ReplicationPlan(
@@ -65,8 +66,10 @@ public static class SteinReplication
     }
 
     /// <summary>
-    /// Plans from the first stage's observations. Call it when every device group has run the first stage's passes;
-    /// observations of later passes do not change the answer. Cells without a baseline are planned on their own log J/token.
+    /// Plans from the first stage's observations: of every device group the first passes that are usable. Call it when every device group has run the
+    /// first stage's passes. Values of later passes never change the answer; a lost trial is run again, since whether it was lost says nothing of
+    /// what it would have shown. A cell without any usable pass on a device group is not helped by more and asks for none there.
+    /// Cells without a baseline are planned on their own log J/token.
     /// </summary>
     /// <param name="observations">Of one match group.</param>
     /// <param name="baseline">Its baseline's label; null if it has none.</param>
@@ -75,66 +78,75 @@ public static class SteinReplication
     {
         ArgumentNullException.ThrowIfNull(observations);
         Check(replication);
-        var groups = observations.Select(observation => observation.Device).Distinct(StringComparer.Ordinal).Count();
-        var first = FirstStagePasses(replication, Math.Max(1, groups));
-        var cells = observations.Select(observation => observation.Cell)
+        var run = observations
+            .GroupBy(observation => observation.Device, StringComparer.Ordinal)
+            .ToDictionary(device => device.Key, device => device.Select(observation => observation.Pass).Distinct().Count(), StringComparer.Ordinal);
+        var first = FirstStagePasses(replication, Math.Max(1, run.Count));
+        var byCell = observations.ToLookup(observation => observation.Cell, StringComparer.Ordinal);
+        var cells = byCell.Select(cell => cell.Key)
             .Where(cell => cell != baseline)
-            .Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal)
-            .Select(cell => PlanCell(cell, FirstStage(LogValues.OfCell(observations, cell, baseline), first), groups, first, replication))
+            .Select(cell => PlanCell(cell, LogValues.OfCell(byCell, cell, baseline).ToArray(), run, first, replication))
             .ToImmutableArray();
-        var complete = cells.All(cell => cell.Note.Length == 0);
+        var reached = run.Count > 0 && run.Values.Min() >= replication.Max;
+        var complete = reached || cells.All(cell => cell.Note.Length == 0);
         return new ReplicationPlan(
             cells.Aggregate(first, (passes, cell) => Math.Max(passes, cell.Passes)), first, complete, cells.Any(cell => cell.MoreDevicesNeeded), cells);
     }
 
     /// <summary>
-    /// The verdict on a final interval: empty if its half-width is at most h, otherwise what is missing: "more devices needed" where the units
+    /// The verdict on a final interval: "reached" if its half-width is at most h, otherwise what is missing: "more devices needed" where the units
     /// are devices or nodes, "stopped at max" where they are passes, "no interval" where there is none.
     /// </summary>
     public static string Verdict(NestedEstimate? final, double halfWidth) => final switch
     {
         null or { Scope: IntervalScope.None } => "no interval",
         // Stein's n makes this an equality at best: leave room for rounding.
-        _ when final.Interval(0.95)!.HalfWidth <= halfWidth * (1 + 1e-9) => "",
+        _ when final.Interval(0.95)!.HalfWidth <= halfWidth * (1 + 1e-9) => "reached",
         { Scope: IntervalScope.ThisDevice } => "stopped at max",
         _ => MoreDevices,
     };
 
-    /// <summary>The first <paramref name="passes"/> usable passes of every device, by pass number.</summary>
-    private static NestedSample FirstStage(IEnumerable<PassValue> values, int passes) => NestedSample.Of(values
-        .GroupBy(value => value.Device, StringComparer.Ordinal)
-        .SelectMany(device => device.OrderBy(value => value.Pass).Take(passes)));
-
-    private static CellReplication PlanCell(string cell, NestedSample sample, int groups, int first, Replication replication)
+    private static CellReplication PlanCell(
+        string cell, PassValue[] values, Dictionary<string, int> run, int first, Replication replication)
     {
+        var devices = values
+            .GroupBy(value => value.Device, StringComparer.Ordinal)
+            .Select(device => device.OrderBy(value => value.Pass).ToArray())
+            .ToArray();
+        var sample = NestedSample.Of(devices.SelectMany(device => device.Take(first)));
         var summary = sample.Summarise();
-        var fewest = sample.DeviceCount < groups
-            ? 0
-            : sample.Nodes.Min(node => node.Devices.Min(device => device.Values.Length));
-        var note = fewest < first ? $"first stage incomplete: {fewest} of {first} passes are usable on some device group" : "";
-        // What is missing of the first stage is run again, once for every pass that was lost.
-        var passes = Math.Min(first + (first - fewest), replication.Max);
-        if (summary is null or { Scope: IntervalScope.None })
+        var fewest = devices.Select(device => device.Length).DefaultIfEmpty(0).Min();
+        var lost = devices.Select(device => run[device[0].Device] - device.Length).DefaultIfEmpty(0).Max();
+        var note = devices.Length > 0 && fewest < first ? $"first stage incomplete: {fewest} of {first} passes are usable on some device group" : "";
+        var wanted = first;
+        int? required = null;
+        if (summary is { Scope: not IntervalScope.None })
         {
-            return new CellReplication(
-                cell, IntervalScope.None, summary?.Units ?? 0, double.NaN, null, passes, false, note.Length > 0 ? note : "one pass: no interval");
+            required = RequiredUnits(summary.UnitDeviation, summary.DegreesOfFreedom, replication.HalfWidth);
+            // Fixed once, and not before the first stage is there.
+            var complete = note.Length == 0;
+            if (complete && summary.Scope == IntervalScope.ThisDevice)
+            {
+                wanted = required.Value;
+            }
+            else if (complete && VarianceComponents.Of(sample).Pass is { } variance)
+            {
+                var share = sample.Nodes.Sum(node => 1.0 / node.Devices.Length) / Math.Pow(sample.Nodes.Length, 2);
+                wanted = RequiredUnits(Math.Sqrt(variance * share), summary.DegreesOfFreedom, replication.HalfWidth);
+            }
         }
-        var required = RequiredUnits(summary.UnitDeviation, summary.DegreesOfFreedom, replication.HalfWidth);
-        if (summary.Scope == IntervalScope.ThisDevice)
-        {
-            return new CellReplication(
-                cell, summary.Scope, summary.Units, summary.UnitDeviation, required,
-                Math.Max(passes, Math.Clamp(required, first, Math.Max(first, replication.Max))), false, note);
-        }
-        if (VarianceComponents.Of(sample).Pass is { } variance)
-        {
-            var share = sample.Nodes.Sum(node => 1.0 / node.Devices.Length) / Math.Pow(sample.Nodes.Length, 2);
-            var wanted = RequiredUnits(Math.Sqrt(variance * share), summary.DegreesOfFreedom, replication.HalfWidth);
-            passes = Math.Max(passes, Math.Clamp(wanted, first, Math.Max(first, replication.Max)));
-        }
+        // Clamped before what was lost is added, which then cannot overflow.
+        var passes = Math.Min(Math.Clamp(wanted, first, Math.Max(first, replication.Max)) + lost, Math.Max(first, replication.Max));
         return new CellReplication(
-            cell, summary.Scope, summary.Units, summary.UnitDeviation, required, passes, required > summary.Units, note);
+            cell,
+            summary?.Scope ?? IntervalScope.None,
+            summary?.Units ?? 0,
+            summary?.UnitDeviation ?? double.NaN,
+            required,
+            passes,
+            summary is { Scope: IntervalScope.ThisNode or IntervalScope.Nodes } && required > summary.Units,
+            note);
     }
 
     private static void Check(Replication replication)

@@ -7,8 +7,8 @@ namespace EnergyGrid.Metrology;
 /// Merges the reports of a rack's nodes into rack windows. Reports may come twice, in any order, late and revised: for each source and
 /// window the highest revision stands (of two with the same revision the better covered one, then the larger), it replaces and never adds.
 /// <para>
-/// A window closes when every source of the inventory has spoken of it or of a later one, or when the highest window seen is more than the
-/// lateness ahead of it, or by <see cref="Advance"/>. All of this is in window seconds: the data's own time. A closed window that changes
+/// A window closes when every source of the inventory has spoken of it or of a later one, or when the highest window seen is the lateness
+/// ahead of it, or by <see cref="Advance"/>. All of this is in window seconds: the data's own time. A closed window that changes
 /// comes out again with the next revision. The last <c>keepWindows</c> windows can still change; older reports are counted.
 /// </para>
 /// <para>Not thread safe: it lives inside the turns of one rack. It keeps nothing across a restart.</para>
@@ -39,7 +39,7 @@ public sealed class RackMerge
     /// <param name="keepWindows">How many windows can still be revised; more than the lateness.</param>
     public RackMerge(string rack, int latenessWindows = 3, int keepWindows = 32)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(latenessWindows);
+        ArgumentOutOfRangeException.ThrowIfLessThan(latenessWindows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(keepWindows, latenessWindows + 2);
         Rack = rack;
         _lateness = latenessWindows;
@@ -100,7 +100,7 @@ public sealed class RackMerge
         CloseReady();
     }
 
-    /// <summary>Time goes on though nobody reports: closes windows more than the lateness behind.</summary>
+    /// <summary>Time goes on though nobody reports: closes windows that are the lateness behind.</summary>
     /// <param name="nowWindow">The present, in the data's own time, seconds since the Unix epoch.</param>
     public void Advance(long nowWindow)
     {
@@ -171,7 +171,7 @@ public sealed class RackMerge
     private void Begin(long window)
     {
         _high = window;
-        _closedTo = Math.Max(0, window - _lateness);
+        _closedTo = Math.Max(0, window - _lateness + 1);
         _began = window;
         for (var w = Math.Max(0, window - _keep + 1); w <= window; w++) _slots[w % _keep].Reset();
     }
@@ -199,8 +199,8 @@ public sealed class RackMerge
     private void CloseReady()
     {
         if (_high == long.MinValue) return;
-        if (_now > _high && _now - _lateness - 1 > _high) Raise(_now - _lateness - 1);
-        var to = Math.Max(_high, _now) - _lateness;
+        if (_now != long.MinValue && _now - _lateness > _high) Raise(_now - _lateness);
+        var to = Math.Max(_high, _now) - _lateness + 1;
         var watermark = long.MaxValue;
         foreach (var source in _layout.Sources) watermark = Math.Min(watermark, _spoken[source]);
         if (watermark != long.MaxValue && watermark != long.MinValue) to = Math.Max(to, watermark + 1);

@@ -36,7 +36,7 @@ public sealed class SiteMerge
     public SiteMerge(string site, int category = 3, int latenessWindows = 5, int keepWindows = 64)
     {
         if (category is < 1 or > 3) throw new ArgumentException($"PUE category is {category}; it must be 1, 2 or 3.");
-        ArgumentOutOfRangeException.ThrowIfNegative(latenessWindows);
+        ArgumentOutOfRangeException.ThrowIfLessThan(latenessWindows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(keepWindows, latenessWindows + 2);
         Site = site;
         (_category, _lateness, _keep) = (category, latenessWindows, keepWindows);
@@ -121,7 +121,7 @@ public sealed class SiteMerge
         CloseReady();
     }
 
-    /// <summary>Time goes on though nobody reports: closes windows more than the lateness behind.</summary>
+    /// <summary>Time goes on though nobody reports: closes windows that are the lateness behind.</summary>
     /// <param name="nowWindow">The present, in the data's own time, seconds since the Unix epoch.</param>
     public void Advance(long nowWindow)
     {
@@ -219,7 +219,7 @@ public sealed class SiteMerge
         }
         if (_high == long.MinValue)
         {
-            (_high, _began, _closedTo) = (window, window, Math.Max(0, window - _lateness));
+            (_high, _began, _closedTo) = (window, window, Math.Max(0, window - _lateness + 1));
             foreach (var slot in _slots) slot.Reset();
         }
         Raise(window);
@@ -249,8 +249,8 @@ public sealed class SiteMerge
     private void CloseReady()
     {
         if (_high == long.MinValue) return;
-        if (_now != long.MinValue && _now - _lateness - 1 > _high) Raise(_now - _lateness - 1);
-        var to = Math.Max(_high, _now) - _lateness;
+        if (_now != long.MinValue && _now - _lateness > _high) Raise(_now - _lateness);
+        var to = Math.Max(_high, _now) - _lateness + 1;
         var watermark = long.MaxValue;
         foreach (var rack in _racks) if (rack.IsExpected) watermark = Math.Min(watermark, rack.Spoken);
         for (var i = 0; i < _meters.Length; i++) if (_meters[i].Accounting) watermark = Math.Min(watermark, _meterSpoken[i]);
