@@ -31,7 +31,7 @@ internal static class GridParts
 
     private static SimulatedProfile[] Profiles => [SimulatedProfile.H100, SimulatedProfile.H200];
 
-    private static SimulatedSiteOptions Simulation(string silo, SimulatedSite site) => new()
+    private static SimulatedSiteOptions Simulation(string silo, SimulatedSiteChoice site) => new()
     {
         Name = site.Name,
         Silo = silo,
