@@ -1,8 +1,13 @@
+using System.Runtime.CompilerServices;
+
 namespace EnergyGrid.Workloads.Tests.Independent;
 
 /// <summary>Weights read element by element from the documented layout, and plain double-precision algebra. Shares no code with the reference.</summary>
 internal static class Dense
 {
+    private static readonly int[] Nibbles = [0, 4, 1, 5, 2, 6, 3, 7];
+    private static readonly ConditionalWeakTable<PackedMatrix, double[]> Read = [];
+
     public static double Weight(PackedMatrix m, int n, int k)
     {
         var padded = (m.Inputs + 15) / 16 * 16;
@@ -23,7 +28,7 @@ internal static class Dense
         }
 
         // Inputs 0..7 of a word lie in nibbles 0,4,1,5,2,6,3,7.
-        var nibble = new[] { 0, 4, 1, 5, 2, 6, 3, 7 }[(int)(element % 8)];
+        var nibble = Nibbles[(int)(element % 8)];
         var word = BitConverter.ToUInt32(m.Data.Slice((int)(element / 8 * 4), 4));
         var zero = (m.Zeros[group / 2] >> (group % 2 * 4)) & 15;
         return ((int)((word >> (4 * nibble)) & 15) - zero) * scale;
@@ -31,15 +36,36 @@ internal static class Dense
 
     public static double[] Multiply(PackedMatrix m, double[] x, int firstRow = 0, int rows = -1)
     {
+        var weights = Read.GetValue(m, All);
         var y = new double[rows < 0 ? m.Outputs : rows];
-        Parallel.For(0, y.Length, n =>
+        for (var n = 0; n < y.Length; n++)
+        {
+            var row = (firstRow + n) * m.Inputs;
+            var sum = 0.0;
+            for (var k = 0; k < m.Inputs; k++)
+            {
+                sum += weights[row + k] * x[k];
+            }
+
+            y[n] = sum;
+        }
+
+        return y;
+    }
+
+    public static double[] Rows(PackedMatrix m, int first, int rows) => Read.GetValue(m, All)[(first * m.Inputs)..((first + rows) * m.Inputs)];
+
+    private static double[] All(PackedMatrix m)
+    {
+        var weights = new double[m.Outputs * m.Inputs];
+        Parallel.For(0, m.Outputs, n =>
         {
             for (var k = 0; k < m.Inputs; k++)
             {
-                y[n] += Weight(m, firstRow + n, k) * x[k];
+                weights[n * m.Inputs + k] = Weight(m, n, k);
             }
         });
-        return y;
+        return weights;
     }
 
     public static double[] Norm(double[] x)

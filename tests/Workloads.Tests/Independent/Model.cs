@@ -100,16 +100,8 @@ internal sealed class Model
             return Dense.Multiply(m[5], [.. Enumerable.Range(0, _c.Heads).SelectMany(h =>
             {
                 // Expanded: k = [W_UK'·latent, rope], v = W_UV·latent.
-                var expand = new double[512, 128];
-                for (var l = 0; l < 512; l++)
-                {
-                    for (var i = 0; i < 128; i++)
-                    {
-                        expand[l, i] = Dense.Weight(m[3], h * 512 + l, i);
-                    }
-                }
-
-                double[][] keys = [.. cache.Select(e => (double[])[.. Enumerable.Range(0, 128).Select(i => Enumerable.Range(0, 512).Sum(l => expand[l, i] * e[l])), .. e[512..]])];
+                var expand = Dense.Rows(m[3], h * 512, 512);
+                double[][] keys = [.. cache.Select(e => (double[])[.. Enumerable.Range(0, 128).Select(i => Enumerable.Range(0, 512).Sum(l => expand[l * 128 + i] * e[l])), .. e[512..]])];
                 double[][] values = [.. cache.Select(e => Dense.Multiply(m[4], e, h * 128, 128))];
                 var query = Part(queries, h, 192);
                 return Dense.Attend([.. query[..128], .. Dense.Rope(query[128..], s - 1)], keys, values, 1 / Math.Sqrt(192));
