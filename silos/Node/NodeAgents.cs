@@ -69,7 +69,7 @@ public sealed class FacilityAgent
                 try
                 {
                     // Said again now and then: a site keeps nothing on disk.
-                    if (tick % NodeAgentOptions.AnnounceTicks == 0) await site.AnnounceFacility([.. _meters.Select(m => m.Info)]);
+                    if (tick % NodeAgentOptions.AnnounceTicks == 0) await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
                     await site.ReportFacility(new FacilityReport(_site, [.. _unsent]));
                     _unsent = [];
                 }
