@@ -57,6 +57,10 @@ public interface ISiteGrain : IGrainWithStringKey
     [Alias("Announce")]
     ValueTask Announce(string rack);
 
+    /// <summary>The facility's own meters: before the first of their windows, and whenever they change.</summary>
+    [Alias("AnnounceFacility")]
+    ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters);
+
     /// <summary>Windows that a rack closed or revised.</summary>
     [Alias("Report")]
     ValueTask Report(RackReport report);

@@ -7,6 +7,15 @@ namespace EnergyGrid.Contracts;
 /// <summary>A file of a sweep's directory and its checksum.</summary>
 public sealed record ManifestFile(string Name, long Bytes, string Sha256);
 
+/// <summary>A pass of a sweep.</summary>
+/// <param name="Group">The match group.</param>
+/// <param name="Block">Which device group.</param>
+/// <param name="Pass">Its number there.</param>
+/// <param name="State">open, done or void.</param>
+/// <param name="Reason">Why it is void.</param>
+/// <param name="Devices">Keys of its devices.</param>
+public sealed record ManifestPass(string Group, int Block, int Pass, string State, string Reason, ImmutableArray<string> Devices);
+
 /// <summary><c>manifest.json</c>: what ran where, with which versions, and the checksum of every other file.</summary>
 /// <param name="Format">Version of this document's form.</param>
 /// <param name="Sweep">Its id.</param>
@@ -21,6 +30,7 @@ public sealed record ManifestFile(string Name, long Bytes, string Sha256);
 /// <param name="EndedUtc">When; null while it runs.</param>
 /// <param name="Devices">Every device used, with driver and limits.</param>
 /// <param name="Disclosure">The six dimensions.</param>
+/// <param name="Passes">Every pass with its devices: trials of a voided one are kept and not used.</param>
 /// <param name="Files">Every other file.</param>
 public sealed record Manifest(
     int Format,
@@ -36,6 +46,7 @@ public sealed record Manifest(
     DateTimeOffset? EndedUtc,
     ImmutableArray<DeviceInfo> Devices,
     Disclosure Disclosure,
+    ImmutableArray<ManifestPass> Passes,
     ImmutableArray<ManifestFile> Files);
 
 /// <summary>A line of <c>events.ndjson</c> and of the event stream.</summary>

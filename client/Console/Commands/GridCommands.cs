@@ -1,0 +1,120 @@
+using System.CommandLine;
+using EnergyGrid.Contracts;
+using EnergyGrid.Sdk;
+using Spectre.Console;
+
+namespace EnergyGrid.Console;
+
+/// <summary><c>devices</c>: what the grid has and what each device does.</summary>
+internal static class DevicesCommand
+{
+    public static Command Make()
+    {
+        var command = new Command("devices", "Lists the grid's devices and the trial that runs on each.");
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var client = GridCommand.Client(parsed);
+            var screen = GridCommand.Screen(parsed);
+            var devices = await client.Devices(stop);
+            if (screen.Json) screen.Document(devices);
+            else if (devices.IsEmpty) screen.Say("The grid has no devices. 'energygrid up' adds this machine's processor; 'energygrid up --simulate 2x4x8' a simulated site.");
+            else Show(devices, screen);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static void Show(IReadOnlyList<DeviceLine> devices, Screen screen)
+    {
+        var wide = screen.People.Profile.Width >= 110;
+        var table = Tables.Plain("device", "model", "rack", ">power", ">limit", "energy is", "doing");
+        if (wide) table.AddColumn(new TableColumn("energy source"));
+        foreach (var line in devices)
+        {
+            var d = line.Device;
+            string[] cells =
+            [
+                d.Key, d.Model, d.Rack, Say.Watts(line.Watts), Say.Watts(d.PowerLimitWatts), d.EnergyProvenance.ToString().ToLowerInvariant(),
+                line.Trial is null ? "idle" : $"{Tables.Phase(line.Phase)} {line.Trial}", .. wide ? new[] { d.EnergySource } : [],
+            ];
+            table.AddRow(cells.Select(Markup.Escape).ToArray());
+        }
+        screen.People.Write(table);
+        screen.Say($"{devices.Count} devices: {string.Join(", ", devices.GroupBy(d => d.Device.Model).Select(g => $"{g.Count()} {g.Key}"))}");
+    }
+}
+
+/// <summary><c>status</c>: one sweep, or all of them.</summary>
+internal static class StatusCommand
+{
+    public static Command Make()
+    {
+        var id = new Argument<string?>("sweep") { Description = "Its id; without one all sweeps are listed.", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command("status", "Shows how a sweep stands, or lists all sweeps.") { id };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var client = GridCommand.Client(parsed);
+            var screen = GridCommand.Screen(parsed);
+            if (parsed.GetValue(id) is { } one)
+            {
+                var status = await client.Sweep(one, stop);
+                if (screen.Json) screen.Document(status);
+                else Show(status, screen);
+                return ExitCodes.Ok;
+            }
+            var sweeps = await client.Sweeps(stop);
+            if (screen.Json) screen.Document(sweeps);
+            else if (sweeps.IsEmpty) screen.Say("No sweep yet. 'energygrid submit PLAN.yaml --watch' starts one.");
+            else
+            {
+                var table = Tables.Plain("sweep", "plan", "submitted (UTC)", "state");
+                foreach (var s in sweeps) table.AddRow(Markup.Escape(s.Id), Markup.Escape(s.Name), $"{s.SubmittedUtc.UtcDateTime:yyyy-MM-dd HH:mm:ss}", s.Ended ? "ended" : "live");
+                screen.People.Write(table);
+            }
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    public static void Show(SweepStatus status, Screen screen)
+    {
+        screen.Say($"{status.Id}  ({status.Name})");
+        screen.Say($"  phase     {Tables.Phase(status.Phase)}{(status.Reason.Length > 0 ? $": {status.Reason}" : "")}");
+        screen.Say($"  trials    {status.CommittedTrials} of {status.PlannedTrials} kept, {status.ValidTrials} valid, {status.InvalidTrials} invalid, {status.VoidedPasses} passes voided");
+        screen.Say($"  stage     {status.Stage} of 2{(status.HasEnded ? "" : $", about {Say.Seconds(status.SecondsLeft)} left")}");
+        if (!status.Running.IsDefaultOrEmpty)
+        {
+            screen.Say($"  running   {status.Running.Length}");
+            foreach (var r in status.Running.Take(16)) screen.Say($"    {r.Device}  {r.Trial}  {Tables.Phase(r.Phase)} {Say.Percent(r.Fraction)}  {Say.Watts(r.Watts)}");
+        }
+    }
+}
+
+/// <summary><c>pause</c>, <c>resume</c>, <c>cancel</c>.</summary>
+internal static class ActCommands
+{
+    public static IEnumerable<Command> Make()
+    {
+        yield return Act("pause", "Stops a sweep between trials.", (c, id, why, stop) => c.Pause(id, why, stop), takesReason: true);
+        yield return Act("resume", "Lets a paused sweep go on.", (c, id, _, stop) => c.Resume(id, stop), takesReason: false);
+        yield return Act("cancel", "Ends a sweep; what was committed stays.", (c, id, why, stop) => c.Cancel(id, why, stop), takesReason: true);
+    }
+
+    private static Command Act(string name, string what, Func<GridClient, string, string?, CancellationToken, Task<SweepStatus>> act, bool takesReason)
+    {
+        var id = new Argument<string>("sweep") { Description = "Its id." };
+        var reason = new Option<string?>("--reason") { Description = "Kept with the sweep.", HelpName = "TEXT" };
+        var command = new Command(name, what) { id };
+        if (takesReason) command.Add(reason);
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var client = GridCommand.Client(parsed);
+            var screen = GridCommand.Screen(parsed);
+            var status = await act(client, parsed.GetValue(id)!, takesReason ? parsed.GetValue(reason) : null, stop);
+            if (screen.Json) screen.Document(status);
+            else StatusCommand.Show(status, screen);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,51 @@
+using System.Collections.Immutable;
+using System.Text;
+using EnergyGrid.Contracts;
+using EnergyGrid.Sdk;
+using EnergyGrid.Silo;
+
+namespace EnergyGrid.Console;
+
+/// <summary>A plan file of this machine, checked before anything is sent.</summary>
+public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
+{
+    private const long MostBytes = 1 << 20;
+
+    /// <summary>Reads and resolves it.</summary>
+    /// <exception cref="CommandException">It is no valid plan: every fault with its place, like a compiler's.</exception>
+    public static LocalPlan Read(string path, Screen screen)
+    {
+        var text = TextOf(path, screen);
+        var verdict = new PlanDesk().Check(text, path, null);
+        return verdict.Plan is { } plan ? new(path, text, plan) : throw Refuse(verdict.Faults, screen);
+    }
+
+    private static string TextOf(string path, Screen screen)
+    {
+        CommandException Wrong(string wrong, string right) => Refuse([new(path, 0, 0, "", wrong, right)], screen);
+        const string Right = "a YAML or JSON file, see client/plans";
+        if (Directory.Exists(path)) throw Wrong("it is a directory", Right);
+        try
+        {
+            var info = new FileInfo(path);
+            if (!info.Exists) throw Wrong("there is no such file", Right);
+            if (info.Length > MostBytes) throw Wrong($"{info.Length} bytes", "at most 1 MiB");
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw Wrong($"byte {e.Index} is not UTF-8", "text in UTF-8");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Wrong($"it cannot be read ({e.Message.TrimEnd('.')})", "a file that you may read");
+        }
+    }
+
+    /// <summary>The faults of a plan, as an ending of the command.</summary>
+    public static CommandException Refuse(ImmutableArray<PlanFault> faults, Screen screen)
+    {
+        if (screen.Json) screen.Document(new { valid = false, problems = faults });
+        return new(ExitCodes.Usage, "\0" + string.Join('\n', faults.Select(f => f.ToString())));
+    }
+}

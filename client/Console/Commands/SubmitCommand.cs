@@ -1,0 +1,199 @@
+using System.CommandLine;
+using System.Globalization;
+using EnergyGrid.Contracts;
+using EnergyGrid.Sdk;
+
+namespace EnergyGrid.Console;
+
+/// <summary><c>submit</c>: sends a plan; with --watch stays to its end and prints the matrix.</summary>
+internal static class SubmitCommand
+{
+    public static Command Make()
+    {
+        var file = new Argument<string>("plan") { Description = "Plan file, YAML or JSON." };
+        var id = new Option<string?>("--id") { Description = "The sweep's id: the same plan again under it changes nothing.", HelpName = "ID" };
+        var watch = new Option<bool>("--watch") { Description = "Stay to the end and print the matrix." };
+        var dry = new Option<bool>("--dry-run") { Description = "Check and expand the plan here; send nothing." };
+        var command = new Command("submit", "Submits a plan to the grid.") { file, id, watch, dry };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var plan = LocalPlan.Read(parsed.GetValue(file)!, screen);
+            if (parsed.GetValue(dry))
+            {
+                PlanCommand.ShowSummary(plan.Plan, screen);
+                return ExitCodes.Ok;
+            }
+            using var client = GridCommand.Client(parsed);
+            var status = await Send(client, plan, parsed.GetValue(id), stop);
+            if (!parsed.GetValue(watch))
+            {
+                if (screen.Json) screen.Document(status);
+                else
+                {
+                    screen.Say($"submitted {status.Id}");
+                    screen.Say($"'energygrid watch {status.Id}' shows how it goes.");
+                }
+                return ExitCodes.Ok;
+            }
+            if (!screen.Json) screen.Say($"submitted {status.Id}; Ctrl-C leaves it running.");
+            return await WatchCommand.ToTheEnd(client, screen, status.Id, stop);
+        });
+        return command;
+    }
+
+    /// <summary>Sends it; the grid's faults then bear the file's name.</summary>
+    public static async Task<SweepStatus> Send(GridClient client, LocalPlan plan, string? id, CancellationToken stop)
+    {
+        try
+        {
+            return await client.Submit(plan.Text, id, stop);
+        }
+        catch (GridProblemException e) when (!e.Faults.IsEmpty)
+        {
+            throw new CommandException(ExitCodes.Usage, "\0" + string.Join('\n', e.Faults.Select(f => f with { File = plan.Path })));
+        }
+    }
+}
+
+/// <summary><c>watch</c>: follows a sweep to its end and prints the matrix.</summary>
+internal static class WatchCommand
+{
+    public static Command Make()
+    {
+        var id = new Argument<string>("sweep") { Description = "Its id." };
+        var command = new Command("watch", "Follows a sweep to its end and prints its matrix.") { id };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var client = GridCommand.Client(parsed);
+            return await ToTheEnd(client, GridCommand.Screen(parsed), parsed.GetValue(id)!, stop);
+        });
+        return command;
+    }
+
+    public static async Task<int> ToTheEnd(GridClient client, Screen screen, string id, CancellationToken stop)
+    {
+        var ended = await new SweepBoard(client, screen, [id]).Run(stop);
+        var matrix = await MatrixOf(client, id, stop);
+        if (screen.Json) screen.Line(new { sweep = id, matrix });
+        else if (matrix is not null) MatrixCommand.Show(matrix, screen);
+        return Code(ended[id], matrix);
+    }
+
+    public static async Task<Matrix?> MatrixOf(GridClient client, string id, CancellationToken stop)
+    {
+        try
+        {
+            return await client.Matrix(id, stop);
+        }
+        catch (GridProblemException e) when ((int)e.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What an ended sweep says to the shell.</summary>
+    public static int Code(SweepStatus status, Matrix? matrix) => status.Phase switch
+    {
+        SweepPhase.Cancelled => ExitCodes.Cancelled,
+        SweepPhase.FinishedWithFailures => ExitCodes.Failed,
+        _ when matrix?.Groups.Any(g => g.Rows.Any(r => r.Quality.StartsWith("failed", StringComparison.OrdinalIgnoreCase))) == true => ExitCodes.QualityGate,
+        _ => ExitCodes.Ok,
+    };
+}
+
+/// <summary><c>plan</c>: what can be done with a plan without a grid.</summary>
+internal static class PlanCommand
+{
+    public static Command Make()
+    {
+        var command = new Command("plan", "Checks and expands plans; needs no grid.");
+        command.Add(Validate());
+        command.Add(Expand());
+        command.Add(Schema());
+        return command;
+    }
+
+    private static Argument<string> File() => new("plan") { Description = "Plan file, YAML or JSON." };
+
+    private static Command Validate()
+    {
+        var file = File();
+        var command = new Command("validate", "Says whether a plan is right, or what is wrong and where.") { file };
+        command.SetAction((parsed, _) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var plan = LocalPlan.Read(parsed.GetValue(file)!, screen).Plan;
+            if (screen.Json) screen.Document(new { valid = true, problems = Array.Empty<PlanFault>(), plan = PlanSummary.Of(plan) });
+            else screen.Say($"{parsed.GetValue(file)}: valid; {PlanSummary.Of(plan).Cells} cells in {plan.Groups.Length} match groups on {plan.Hardware.Model}, plan {plan.Sha256[..12]}");
+            return Task.FromResult(ExitCodes.Ok);
+        });
+        return command;
+    }
+
+    private static Command Expand()
+    {
+        var file = File();
+        var command = new Command("expand", "Lists every cell of a plan with nothing left open.") { file };
+        command.SetAction((parsed, _) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var plan = LocalPlan.Read(parsed.GetValue(file)!, screen).Plan;
+            if (screen.Json) screen.Document(plan);
+            else
+            {
+                ShowCells(plan, screen);
+                ShowSummary(plan, screen);
+            }
+            return Task.FromResult(ExitCodes.Ok);
+        });
+        return command;
+    }
+
+    private static Command Schema()
+    {
+        var command = new Command("schema", "Prints the JSON schema of plans.");
+        command.SetAction((_, _) =>
+        {
+            System.Console.Out.WriteLine(new Silo.PlanDesk().Schema);
+            return Task.FromResult(ExitCodes.Ok);
+        });
+        return command;
+    }
+
+    private static void ShowCells(ResolvedPlan plan, Screen screen)
+    {
+        foreach (var group in plan.Groups)
+        {
+            var table = Tables.Plain("cell", "workload", "weights", ">batch", ">context", ">d_model", ">L'", ">GFLOP/layer", ">MB/layer", "configuration");
+            foreach (var cell in group.Cells)
+            {
+                var c = cell.Configuration;
+                string[] cells =
+                [
+                    cell.Label + (cell.TwinOf is null ? "" : " (A/A)"), c.Workload, c.Weights, Text(c.Batch), Text(c.Context), Text(c.ModelWidth),
+                    c.ShortLayers == c.LongLayers ? Text(c.LongLayers) : $"{c.ShortLayers}, {c.LongLayers}", Say.Number(cell.Cost.Flops / 1e9), Say.Number(cell.Cost.Bytes / 1e6), cell.ConfigurationSha256[..12],
+                ];
+                table.AddRow(cells.Select(Spectre.Console.Markup.Escape).ToArray());
+            }
+            screen.Say($"{group.Name}: {(group.Baseline is { } b ? $"baseline {b}" : "no baseline, absolute values only")}");
+            screen.People.Write(table);
+        }
+    }
+
+    public static void ShowSummary(ResolvedPlan plan, Screen screen)
+    {
+        var summary = PlanSummary.Of(plan);
+        if (screen.Json)
+        {
+            screen.Document(summary);
+            return;
+        }
+        screen.Say($"{plan.Name}: {summary.Cells} cells in {plan.Groups.Length} match groups on {plan.Hardware.Model}{(plan.Hardware.Devices is { } n ? $", at most {n} devices" : "")}");
+        screen.Say($"passes {plan.Replication.Min} to {plan.Replication.Max} for a half-width of {Say.Percent(plan.Replication.HalfWidth)}; order by seed {plan.OrderSeed}");
+        screen.Say($"first stage, each device group: {summary.FirstStageTrialsPerDeviceGroup} trials, at least {Say.Seconds(summary.FirstStageSecondsPerDeviceGroup)} of device time");
+        screen.Say($"plan {plan.Sha256}");
+    }
+
+    private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
+}

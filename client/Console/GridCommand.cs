@@ -1,0 +1,160 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Runtime.InteropServices;
+using EnergyGrid.Sdk;
+using EnergyGrid.Silo;
+using Term = System.Console;
+
+namespace EnergyGrid.Console;
+
+/// <summary>The <c>energygrid</c> command: parses, runs, and turns every ending into a message and an exit code.</summary>
+public static class GridCommand
+{
+    public const string DefaultUrl = "http://127.0.0.1:7070";
+
+    public static Option<string> Url { get; } = new("--url")
+    {
+        Description = "Where the grid is; also ENERGYGRID_URL.",
+        Recursive = true,
+        HelpName = "URL",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("ENERGYGRID_URL") is { Length: > 0 } url ? url : DefaultUrl,
+    };
+
+    public static Option<string?> TokenFile { get; } = new("--token-file")
+    {
+        Description = "File that holds the bearer token; also ENERGYGRID_TOKEN_FILE.",
+        Recursive = true,
+        HelpName = "FILE",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("ENERGYGRID_TOKEN_FILE") is { Length: > 0 } file ? file : null,
+    };
+
+    public static Option<bool> Json { get; } = new("--json") { Description = "JSON on standard output and nothing else there.", Recursive = true };
+
+    public static RootCommand Root()
+    {
+        var root = new RootCommand("EnergyGrid measures how many joules a token costs, on which stack, under which constraint.") { Url, TokenFile, Json };
+        root.Add(DemoCommand.Make());
+        root.Add(UpCommand.Make());
+        root.Add(DoctorCommand.Make());
+        root.Add(DevicesCommand.Make());
+        root.Add(PlanCommand.Make());
+        root.Add(SubmitCommand.Make());
+        root.Add(WatchCommand.Make());
+        root.Add(StatusCommand.Make());
+        foreach (var act in ActCommands.Make()) root.Add(act);
+        root.Add(MatrixCommand.Make());
+        root.Add(CompareCommand.Make());
+        root.Add(ReportCommand.Make());
+        root.Add(ExportCommand.Make());
+        root.Add(VerifyCommand.Make());
+        root.Add(TraceCommand.Make());
+        root.Add(VersionCommand.Make());
+        // Ours says more than the version, and obeys --json.
+        foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);
+        return root;
+    }
+
+    public static async Task<int> Run(string[] args)
+    {
+        using var stop = new CancellationTokenSource();
+        var interrupts = 0;
+        void Interrupt(PosixSignalContext signal)
+        {
+            // The second one does not wait for anything to end well.
+            if (Interlocked.Increment(ref interrupts) > 1) return;
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+        try
+        {
+            var parsed = Root().Parse(args);
+            if (parsed.Errors.Count > 0)
+            {
+                foreach (var error in parsed.Errors) Term.Error.WriteLine($"energygrid: {error.Message}");
+                Term.Error.WriteLine($"'energygrid {PathOf(parsed)}--help' says what is right.");
+                return ExitCodes.Usage;
+            }
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
+        }
+        catch (Exception e)
+        {
+            return Ended(e, stop.IsCancellationRequested);
+        }
+        finally
+        {
+            Restore();
+        }
+    }
+
+    /// <summary>A client for the grid that a command line names.</summary>
+    public static GridClient Client(ParseResult parsed)
+    {
+        var text = parsed.GetValue(Url)!;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+            throw new CommandException(ExitCodes.Usage, $"--url '{text}' is no address; say for example {DefaultUrl}.");
+        return new GridClient(url, Token(parsed.GetValue(TokenFile)));
+    }
+
+    public static Screen Screen(ParseResult parsed) => Console.Screen.Open(parsed.GetValue(Json));
+
+    private static string? Token(string? file)
+    {
+        if (file is null) return null;
+        try
+        {
+            var token = File.ReadLines(file).FirstOrDefault()?.Trim();
+            if (string.IsNullOrEmpty(token)) throw new CommandException(ExitCodes.Usage, $"{file} is empty; its first line is the token.");
+            return token.Any(c => c is < '!' or > '~') ? throw new CommandException(ExitCodes.Usage, $"{file}: the first line is no token; it is printable ASCII without blanks.") : token;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCodes.Usage, $"--token-file {file} cannot be read: {e.Message}");
+        }
+    }
+
+    private static int Ended(Exception error, bool interrupted)
+    {
+        switch (error)
+        {
+            case OperationCanceledException when interrupted:
+                return ExitCodes.Cancelled;
+            case CommandException said:
+                Term.Error.WriteLine(said.Message.Contains('\n') || said.Message.StartsWith('\0') ? said.Message.TrimStart('\0') : $"energygrid: {said.Message}");
+                return said.Code;
+            case GridUnreachableException unreachable:
+                Term.Error.WriteLine($"energygrid: {unreachable.Message}");
+                Term.Error.WriteLine("Is a grid up there? 'energygrid up' starts one on this machine; --url or ENERGYGRID_URL names another.");
+                return ExitCodes.Unreachable;
+            case GridProblemException refused:
+                foreach (var fault in refused.Faults) Term.Error.WriteLine(fault.ToString());
+                if (refused.Faults.IsEmpty) Term.Error.WriteLine($"energygrid: {refused.Message}");
+                return (int)refused.Status == 503 ? ExitCodes.Unreachable : ExitCodes.Usage;
+            case SiloRefusedException refused:
+                Term.Error.WriteLine($"energygrid: {refused.Message}");
+                return ExitCodes.Usage;
+            case IOException or UnauthorizedAccessException:
+                Term.Error.WriteLine($"energygrid: {error.Message}");
+                return ExitCodes.Failed;
+            default:
+                Term.Error.WriteLine($"energygrid: this should not have happened, please report it: {error}");
+                return ExitCodes.Failed;
+        }
+    }
+
+    // A live display hides the cursor; whatever ended it, the terminal gets it back.
+    private static void Restore()
+    {
+        if (Term.IsOutputRedirected || Environment.GetEnvironmentVariable("TERM") is "dumb" or null or "") return;
+        Term.Out.Write("\u001b[?25h");
+        Term.Out.Flush();
+    }
+
+    private static string PathOf(ParseResult parsed)
+    {
+        var names = new Stack<string>();
+        for (var at = parsed.CommandResult; at.Parent is System.CommandLine.Parsing.CommandResult parent; at = parent) names.Push(at.Command.Name);
+        return string.Concat(names.Select(n => n + " "));
+    }
+}

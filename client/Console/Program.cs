@@ -1,0 +1,1 @@
+return await EnergyGrid.Console.GridCommand.Run(args);

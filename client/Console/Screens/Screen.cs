@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Text.Json;
+using EnergyGrid.Contracts;
+using Spectre.Console;
+using Term = System.Console;
+
+namespace EnergyGrid.Console;
+
+/// <summary>
+/// Where a command speaks. With --json nothing but JSON goes to standard output; everything for people then goes to standard error.
+/// Spectre.Console takes redirected output for a terminal that knows ANSI, and draws nothing live under TERM=dumb: so what the terminal can do
+/// is decided here, once.
+/// </summary>
+public sealed class Screen
+{
+    private Screen(bool json)
+    {
+        Json = json;
+        People = Make(json ? Term.Error : Term.Out, json ? Term.IsErrorRedirected : Term.IsOutputRedirected);
+        Faults = Make(Term.Error, Term.IsErrorRedirected);
+        IsLive = !json && !Term.IsOutputRedirected && !Dumb;
+    }
+
+    /// <summary>Whether standard output is for a program.</summary>
+    public bool Json { get; }
+
+    /// <summary>Whether a display may redraw itself.</summary>
+    public bool IsLive { get; }
+
+    /// <summary>For people: standard output, or standard error with --json.</summary>
+    public IAnsiConsole People { get; }
+
+    /// <summary>Standard error.</summary>
+    public IAnsiConsole Faults { get; }
+
+    private static bool Dumb => Environment.GetEnvironmentVariable("TERM") is "dumb" or null or "";
+
+    public static Screen Open(bool json) => new(json);
+
+    /// <summary>A line for people, as it stands: brackets are no markup.</summary>
+    public void Say(string line) => People.Profile.Out.Writer.WriteLine(line);
+
+    /// <summary>A line on standard error.</summary>
+    public void Complain(string line) => Faults.Profile.Out.Writer.WriteLine(line);
+
+    /// <summary>A document on standard output.</summary>
+    public void Document<T>(T value) => Term.Out.WriteLine(JsonSerializer.Serialize(value, DocumentJson.Indented));
+
+    /// <summary>A document on one line of standard output, for streams.</summary>
+    public void Line<T>(T value)
+    {
+        Term.Out.WriteLine(JsonSerializer.Serialize(value, DocumentJson.Compact));
+        Term.Out.Flush();
+    }
+
+    private static IAnsiConsole Make(TextWriter writer, bool redirected)
+    {
+        var plain = redirected || Dumb;
+        var colourless = plain || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = plain ? AnsiSupport.No : AnsiSupport.Yes,
+            ColorSystem = colourless ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+            Interactive = plain ? InteractionSupport.No : InteractionSupport.Detect,
+            Out = new AnsiConsoleOutput(writer),
+        });
+        // A file has no width of its own: wide enough that no table is folded, unless the caller says.
+        var columns = int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) && given >= 40 ? given : 0;
+        if (redirected) console.Profile.Width = columns > 0 ? columns : 160;
+        else if (Dumb && columns > 0) console.Profile.Width = columns;
+        return console;
+    }
+}

@@ -1,0 +1,152 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Sdk;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace EnergyGrid.Console;
+
+/// <summary>
+/// Watches sweeps to their end: bars with the time left and a table of the devices on a terminal, lines elsewhere, JSON lines with --json.
+/// The streams fill the board and a clock of its own draws it, so nothing ever waits for the drawing.
+/// </summary>
+public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<string> ids)
+{
+    private static readonly TimeSpan Frame = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PlainPeriod = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, SweepStatus> _latest = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _said = new(StringComparer.Ordinal);
+    private readonly Queue<string> _tail = new();
+
+    /// <summary>The last statuses, once all have ended.</summary>
+    public async Task<IReadOnlyDictionary<string, SweepStatus>> Run(CancellationToken stop)
+    {
+        using var all = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var streams = ids.Select(id => Follow(id, all.Token)).ToArray();
+        var ended = Task.WhenAll(streams);
+        try
+        {
+            if (screen.IsLive) await Draw(ended, stop);
+            await ended;
+        }
+        finally
+        {
+            await all.CancelAsync();
+        }
+        return _latest;
+    }
+
+    private async Task Follow(string id, CancellationToken stop)
+    {
+        await foreach (var news in client.Watch(id, 0, stop))
+        {
+            if (screen.Json) lock (_gate) screen.Line(new { sweep = id, @event = news.Event, status = news.Status });
+            else if (news.Event is { } line) Hear(id, line);
+            if (news.Status is { } status) See(id, status);
+        }
+    }
+
+    private void Hear(string id, SweepEvent line)
+    {
+        lock (_gate)
+        {
+            var text = $"{line.AtUtc.ToLocalTime():HH:mm:ss}  {(ids.Count > 1 ? Name(id) + "  " : "")}{line.Text}";
+            if (screen.IsLive)
+            {
+                _tail.Enqueue(text);
+                while (_tail.Count > 4) _tail.Dequeue();
+            }
+            // A log wants the turns of the sweep, not each of some hundred trials: those are in the line of progress.
+            else if (line.Kind != "trial") screen.Say(text);
+        }
+    }
+
+    private void See(string id, SweepStatus status)
+    {
+        lock (_gate)
+        {
+            _latest[id] = status;
+            if (screen.IsLive || screen.Json) return;
+            var now = TimeProvider.System.GetTimestamp();
+            if (!status.HasEnded && _said.TryGetValue(id, out var last) && TimeProvider.System.GetElapsedTime(last, now) < PlainPeriod) return;
+            _said[id] = now;
+            screen.Say(Progress(id, status));
+        }
+    }
+
+    private string Progress(string id, SweepStatus s) =>
+        $"{(ids.Count > 1 ? Name(id) + ": " : "")}{s.CommittedTrials}/{s.PlannedTrials} trials, {s.InvalidTrials} invalid, {Tables.Phase(s.Phase)}"
+        + (s.HasEnded ? "" : double.IsFinite(s.SecondsLeft) ? $", about {Say.Seconds(s.SecondsLeft)} left" : "")
+        + (s.Reason.Length > 0 ? $": {s.Reason}" : "");
+
+    private string Name(string id)
+    {
+        var name = _latest.TryGetValue(id, out var status) ? status.Name : id;
+        return name.Length > 24 ? name[..23] + "…" : name;
+    }
+
+    private async Task Draw(Task ended, CancellationToken stop)
+    {
+        await screen.People.Live(new Text("")).AutoClear(true).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
+        {
+            while (!ended.IsCompleted)
+            {
+                live.UpdateTarget(Picture());
+                await Task.WhenAny(ended, Task.Delay(Frame, stop));
+                stop.ThrowIfCancellationRequested();
+            }
+        });
+        lock (_gate)
+            foreach (var id in ids)
+                if (_latest.TryGetValue(id, out var status)) screen.Say(Progress(id, status));
+    }
+
+    private Rows Picture()
+    {
+        lock (_gate)
+        {
+            var width = screen.People.Profile.Width;
+            var parts = new List<IRenderable>();
+            foreach (var id in ids) parts.Add(Bar(id, width));
+            var running = _latest.Values.SelectMany(s => s.Running.IsDefault ? [] : s.Running.AsEnumerable()).OrderBy(r => r.Device, StringComparer.Ordinal).ToArray();
+            var room = Math.Max(3, screen.People.Profile.Height - ids.Count - _tail.Count - 7);
+            if (running.Length > 0) parts.Add(Devices(running, room, width));
+            foreach (var line in _tail) parts.Add(new Text(Cut(line, width), new Style(decoration: Decoration.Dim)));
+            return new Rows(parts);
+        }
+    }
+
+    private Markup Bar(string id, int width)
+    {
+        if (!_latest.TryGetValue(id, out var s)) return new Markup(Markup.Escape($"{Name(id)}: connecting"));
+        var running = s.Running.IsDefaultOrEmpty ? 0 : s.Running.Sum(r => r.Phase is TrialPhase.Measuring or TrialPhase.CoolingDown ? 0.5 : 0.1);
+        var share = s.PlannedTrials > 0 ? Math.Clamp((s.CommittedTrials + running) / s.PlannedTrials, 0, 1) : 0;
+        if (s.HasEnded) share = 1;
+        var right = s.HasEnded ? Tables.Phase(s.Phase)
+            : s.Phase == SweepPhase.Paused ? $"paused: {s.Reason}"
+            : $"{s.CommittedTrials}/{s.PlannedTrials} trials  stage {s.Stage}  {(double.IsFinite(s.SecondsLeft) ? Say.Seconds(s.SecondsLeft) + " left" : "…")}";
+        right = Cut(right, Math.Max(20, width / 2));
+        var name = Name(id).PadRight(Math.Min(24, Math.Max(12, width / 5)));
+        var room = Math.Clamp(width - name.Length - right.Length - 10, 8, 60);
+        var full = (int)Math.Round(share * room);
+        var colour = s.Phase switch { SweepPhase.Paused => "yellow", SweepPhase.FinishedWithFailures => "red", _ => "green" };
+        return new Markup($"[bold]{Markup.Escape(name)}[/] [{colour}]{new string('━', full)}[/][dim]{new string('─', room - full)}[/] {share * 100,3:0} % {Markup.Escape(right)}");
+    }
+
+    private static Table Devices(RunningTrial[] running, int room, int width)
+    {
+        var wide = width >= 100;
+        var table = wide ? Tables.Plain("device", "trial", "phase", ">done", ">power", ">°C") : Tables.Plain("device", "phase", ">done", ">power");
+        foreach (var r in running.Take(room))
+        {
+            var (device, done, power) = (Cut(r.Device, wide ? 40 : 34), Say.Percent(r.Fraction), Say.Watts(r.Watts));
+            string[] cells = wide ? [device, Cut(r.Trial, width - 90), Tables.Phase(r.Phase), done, power, double.IsFinite(r.Celsius) ? $"{r.Celsius:0}" : "—"] : [device, Tables.Phase(r.Phase), done, power];
+            table.AddRow(cells.Select(Markup.Escape).ToArray());
+        }
+        if (running.Length > room) table.Caption = new TableTitle($"and {running.Length - room} more");
+        return table;
+    }
+
+    private static string Cut(string text, int width) => text.Length <= width ? text : width < 2 ? "" : text[..(width - 1)] + "…";
+}

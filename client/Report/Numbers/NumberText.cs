@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text;
+
+namespace EnergyGrid.Report;
+
+/// <summary>How numbers are written for people, the same in the report and in the terminal, whatever the machine's language.</summary>
+public static class NumberText
+{
+    /// <summary>Stands where there is no value.</summary>
+    public const string Absent = "—";
+
+    private const char Minus = '−';
+
+    /// <summary>
+    /// Decimal places that the half-width of the interval supports, by the Particle Data Group's rule: two significant digits of it if it begins with
+    /// 100 to 354, else one (Review of Particle Physics, introduction, section 5.3). Without an interval, three digits of the value.
+    /// </summary>
+    /// <param name="value">The estimate, in the unit it is printed in.</param>
+    /// <param name="low">Lower end in the same unit; null or not finite if there is none.</param>
+    /// <param name="high">Upper end.</param>
+    /// <returns>0 to 6.</returns>
+    public static int Decimals(double value, double? low, double? high)
+    {
+        if (low is { } l && high is { } h && double.IsFinite(h - l) && h > l)
+        {
+            var half = (h - l) / 2;
+            var magnitude = Magnitude(half);
+            return Math.Clamp((half / Math.Pow(10, magnitude) < 3.545 ? 1 : 0) - magnitude, 0, 6);
+        }
+
+        return double.IsFinite(value) && value != 0 ? Math.Clamp(2 - Magnitude(value), 0, 6) : 2;
+    }
+
+    /// <summary>With so many decimal places; <see cref="Absent"/> if it is no number.</summary>
+    public static string Fixed(double value, int decimals)
+    {
+        if (double.IsNaN(value))
+        {
+            return Absent;
+        }
+
+        if (double.IsInfinity(value))
+        {
+            return value > 0 ? "∞" : Minus + "∞";
+        }
+
+        if (Math.Abs(value) >= 1e9)
+        {
+            return Exponential(value, 3);
+        }
+
+        var text = value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        return text.StartsWith('-') ? (IsZero(text) ? text[1..] : Minus + text[1..]) : text;
+    }
+
+    /// <summary>With so many significant digits, without an exponent where that is readable.</summary>
+    public static string Significant(double? value, int digits = 3)
+    {
+        if (value is not { } v || !double.IsFinite(v))
+        {
+            return value is { } special ? Fixed(special, 0) : Absent;
+        }
+
+        if (v == 0)
+        {
+            return "0";
+        }
+
+        var magnitude = Magnitude(v);
+        return magnitude is < -4 or > 8 ? Exponential(v, digits) : Fixed(v, Math.Max(0, digits - 1 - magnitude));
+    }
+
+    /// <summary>A fraction as per cent, unit included.</summary>
+    public static string Percent(double? fraction, int digits = 2) =>
+        fraction is { } f && double.IsFinite(f) ? (Math.Abs(f) is > 0 and < 0.0001 ? "<0.01 %" : Significant(f * 100, Math.Abs(f) >= 0.995 ? 3 : digits) + " %") : Absent;
+
+    /// <summary>A ratio with as many digits as its interval supports.</summary>
+    public static string Ratio(double value, double? low, double? high) => Fixed(value, Decimals(value, low, high));
+
+    /// <summary><c>0.497 – 0.501</c>, or <see cref="Absent"/> if either end is missing.</summary>
+    public static string Interval(double? low, double? high, int decimals) =>
+        low is { } l && high is { } h && !double.IsNaN(l) && !double.IsNaN(h) ? $"{Fixed(l, decimals)} – {Fixed(h, decimals)}" : Absent;
+
+    /// <summary>A whole number with thin spaces between thousands.</summary>
+    public static string Whole(double value) =>
+        double.IsFinite(value) ? value.ToString("#,0", CultureInfo.InvariantCulture).Replace(',', '\u202f').Replace('-', Minus) : Fixed(value, 0);
+
+    /// <summary>For machines: shortest text that reads back as the same number; empty for null and NaN.</summary>
+    public static string Exact(double? value) =>
+        value is { } v && !double.IsNaN(v) ? v.ToString("R", CultureInfo.InvariantCulture) : "";
+
+    /// <summary>Whole seconds, in UTC.</summary>
+    public static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// Text from a plan or a device as it may be shown: control characters, lone surrogates and characters that turn the direction of writing
+    /// are replaced, so that a name can neither command a terminal nor disguise itself.
+    /// </summary>
+    public static string Clean(string? text)
+    {
+        if (string.IsNullOrEmpty(text))
+        {
+            return "";
+        }
+
+        var clean = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            var turns = rune.Value is (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) or 0x200E or 0x200F or 0x061C;
+            clean.Append(turns || Rune.IsControl(rune) ? "\uFFFD" : rune.ToString());
+        }
+
+        return clean.ToString();
+    }
+
+    private static bool IsZero(string text) => text.All(c => c is '-' or '0' or '.');
+
+    private static int Magnitude(double value) => (int)Math.Floor(Math.Log10(Math.Abs(value)));
+
+    private static string Exponential(double value, int digits) =>
+        value.ToString("0." + new string('0', digits - 1) + "e+0", CultureInfo.InvariantCulture).Replace("e+", "e").Replace('-', Minus);
+}

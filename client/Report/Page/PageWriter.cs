@@ -1,0 +1,129 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+
+namespace EnergyGrid.Report;
+
+/// <summary>Writes the page in reading order: what it is, the matrix, intervals, absolute values, causes, evidence, disclosure, method, provenance of the files.</summary>
+internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IReadOnlyList<PowerTrace> traces, IReadOnlyList<SweepEvent> events)
+{
+    private readonly List<(string Id, string Title)> _contents = [];
+    private int _figures;
+    private int _tables;
+
+    public Standing Standing { get; } = Standing.Of(matrix);
+
+    public Markup Body()
+    {
+        // Sections first: the table of contents needs their titles.
+        Markup[] sections =
+        [
+            Section("matrix", "The matrix", HeatMap()),
+            Section("intervals", "Intervals", Intervals()),
+            Section("energy", "Energy per token and layer", Energy()),
+            Section("constraint", "Binding constraint and ceilings", Constraint()),
+            Section("throughput", "Throughput, service and quality", Throughput()),
+            Section("pareto", "Energy against throughput", Pareto()),
+            Section("phi", "System efficiencies Φ", Phi()),
+            Section("power", "Power traces", Power()),
+            Section("repeatability", "Repeatability (A/A)", Repeatability()),
+            Section("replication", "Replication", Replication()),
+            Section("invalidations", "Invalidations and flags", Invalidations()),
+            Section("closure", "Energy closure", Closure()),
+            Section("facility", "Facility ratio", Facility()),
+            Section("unmatched", "Unmatched layouts", Panels(), "apart"),
+            Section("disclosure", "Disclosure checklist", Checklist()),
+            Section("method", "Method", Method()),
+            Section("manifest", "Manifest", ManifestTables()),
+        ];
+        return Markup.Of($"""
+            <a class="skip" href="#matrix">Skip to the matrix</a>
+            <header>
+            <p class="kicker">EnergyGrid · controlled energy-per-token matrix</p>
+            <h1>{matrix.Plan}</h1>
+            {Banner()}
+            <p class="lede">{Verdicts.Overview(matrix)}</p>
+            {Facts()}
+            </header>
+            <nav aria-label="Contents"><ol>{Markup.Join(_contents.Select(c => Markup.Of($"<li><a href=\"#{c.Id}\">{c.Title}</a></li>")))}</ol></nav>
+            <main>
+            {Markup.Join(sections, "\n")}
+            </main>
+            <footer><p>{Standing.Word}. Sweep {matrix.Sweep}, written {NumberText.Time(matrix.GeneratedUtc)} by EnergyGrid {manifest.Version} ({matrix.Engine} engine). Plan {Hash(matrix.PlanSha256)}.</p></footer>
+            <div class="printmark" aria-hidden="true">{Standing.Word} · {matrix.Plan} · {matrix.Sweep}</div>
+            """);
+    }
+
+    private static string Key(int group, int row) => $"c{group}-{row}";
+
+    private static ImmutableArray<T> Items<T>(ImmutableArray<T> items) => items.IsDefault ? [] : items;
+
+    private static string Group(MatrixGroup group) => $"{group.Name} · {group.Hardware}";
+
+    private static Markup Hash(string sha256) => Markup.Of($"<code>{Svg.Short(sha256, 13)}</code>");
+
+    private static Markup Chip(Provenance provenance)
+    {
+        var word = provenance.ToString().ToLowerInvariant();
+        return Markup.Of($"<span class=\"chip {word}\">{word}</span>");
+    }
+
+    private static Markup Chip(Standing standing) =>
+        Markup.Of($"<span class=\"chip {(standing.Measured ? "measured" : "modelled")}\">{standing.Word.ToLowerInvariant()}</span>");
+
+    private Markup Section(string id, string title, Markup content, string kind = "")
+    {
+        if (content.IsEmpty)
+        {
+            return Markup.Empty;
+        }
+
+        _contents.Add((id, title));
+        return Markup.Of($"<section id=\"{id}\" class=\"{kind}\" aria-labelledby=\"{id}-title\"><h2 id=\"{id}-title\">{title}</h2>\n{content}\n</section>");
+    }
+
+    private Markup Table(string id, Markup caption, string rowHeader, IReadOnlyList<DataColumn> columns, IReadOnlyList<DataGroup> groups, Footnotes? notes = null) =>
+        new DataTable(id, Markup.Of($"<b>Table {++_tables}.</b> {caption}"), rowHeader, columns, groups, notes).Render();
+
+    private Markup Figure(Markup drawings, Markup caption) =>
+        Markup.Of($"<figure><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Figure {++_figures}\">{drawings}</div><figcaption><b>Figure {_figures}.</b> {caption}</figcaption></figure>");
+
+    /// <summary>A line per cell of every match group, with its name, what it runs and how its energy came about.</summary>
+    /// <param name="cells">The cells of a line.</param>
+    /// <param name="which">Which rows; all if null.</param>
+    /// <param name="own">Whether the line itself says how its numbers came about, so that the name does not.</param>
+    private IReadOnlyList<DataGroup> PerCell(Func<MatrixGroup, MatrixRow, IReadOnlyList<DataCell>> cells, Func<MatrixRow, bool>? which = null, bool own = false) =>
+        [.. Items(matrix.Groups).Select((g, i) => new DataGroup(Group(g), [.. Items(g.Rows).Select((r, j) => (Row: r, Index: j))
+            .Where(r => which?.Invoke(r.Row) ?? true)
+            .Select(r => new DataRow(CellName(r.Row, own), Key(i, r.Index), cells(g, r.Row)))]))];
+
+    private Markup CellName(MatrixRow row, bool own)
+    {
+        var twin = row.TwinOf is null ? Markup.Empty : Markup.Of($" <span class=\"twin\">A/A twin of {row.TwinOf}</span>");
+        var chip = Standing.Mixed && !own ? Markup.Of($" {Chip(row.Provenance)}") : Markup.Empty;
+        return Markup.Of($"<span class=\"cell\">{row.Label}</span>{twin}{chip} <span class=\"detail\">{Verdicts.Configuration(row)}</span>");
+    }
+
+    private Markup Banner()
+    {
+        var kind = Standing.Measured ? "measured" : "modelled";
+        var incomplete = matrix.Complete
+            ? Markup.Empty
+            : Markup.Of($"<div class=\"banner incomplete\" role=\"note\"><strong>INCOMPLETE</strong><p>The sweep had not ended when this page was written. Cells may still gain passes.</p></div>");
+        return Markup.Of($"<div class=\"banner {kind}\" role=\"note\" id=\"provenance\"><strong>{Standing.Word}</strong><p>{Standing.Sentence}</p></div>{incomplete}");
+    }
+
+    private Markup Facts()
+    {
+        var d = matrix.Disclosure;
+        (string Name, Markup Value)[] facts =
+        [
+            ("Sweep", Markup.Of($"{matrix.Sweep}")),
+            ("Submitted", Markup.Of($"{NumberText.Time(manifest.SubmittedUtc)} by {manifest.SubmittedBy}")),
+            ("Boundary", Markup.Of($"{d.Boundary.ToString().ToLowerInvariant()}")),
+            ("Service target s*", Markup.Of($"{NumberText.Significant(d.ServiceMilliseconds)} ms per token ({d.ServiceStatistic})")),
+            ("Quality target q*", Markup.Of($"{d.Quality}")),
+            ("Plan", Hash(matrix.PlanSha256)),
+        ];
+        return Markup.Of($"<dl class=\"facts\">{Markup.Join(facts.Select(f => Markup.Of($"<div><dt>{f.Name}</dt><dd>{f.Value}</dd></div>")))}</dl>");
+    }
+}

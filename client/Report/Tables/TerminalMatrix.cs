@@ -1,0 +1,125 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using EnergyGrid.Contracts;
+
+namespace EnergyGrid.Report;
+
+/// <summary>The matrix as plain lines: no colour, no cursor, nothing that a pipe or a log could not take.</summary>
+public static class TerminalMatrix
+{
+    private const int Gap = 2;
+
+    /// <summary>Lines of at most <paramref name="width"/> columns, as long as the columns that are never dropped fit.</summary>
+    /// <param name="matrix">What to draw.</param>
+    /// <param name="width">Columns of the terminal, at least 20.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The width is below 20.</exception>
+    public static ImmutableArray<string> Lines(Matrix matrix, int width)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 20);
+        var table = MatrixTable.Of(matrix);
+        var lines = ImmutableArray.CreateBuilder<string>();
+        lines.AddRange(Wrap($"{table.Banner.Word}: {table.Banner.Sentence}", width));
+        lines.AddRange(Wrap(Verdicts.Overview(matrix) + (matrix.Complete ? "" : " The sweep had not ended."), width));
+        var all = table.Groups.SelectMany(g => g.Rows).ToArray();
+        var widths = table.Columns.Select((c, i) => all.Select(r => Width(r.Cells[i])).Append(Width(c.Header)).Append(Width(c.Unit)).Max()).ToArray();
+        widths[0] = Math.Min(widths[0], Math.Max(12, width / 4));
+        var kept = table.Fitting([.. widths.Select(w => w + Gap)], width + Gap);
+        foreach (var group in table.Groups)
+        {
+            lines.Add("");
+            lines.AddRange(Wrap(group.Title, width));
+            lines.Add(Draw(i => table.Columns[i].Header));
+            lines.Add(Draw(i => table.Columns[i].Unit));
+            lines.Add(string.Join(new string(' ', Gap), kept.Select(i => new string('─', widths[i]))));
+            lines.AddRange(group.Rows.Select(r => Draw(i => r.Cells[i])));
+            lines.AddRange(group.Footer.SelectMany(f => Wrap(f, width)));
+        }
+
+        foreach (var panel in matrix.Panels)
+        {
+            lines.Add("");
+            lines.AddRange(Wrap($"UNMATCHED, not a controlled comparison: {NumberText.Clean(panel.Title)}", width));
+            lines.AddRange(panel.Rows.Select(r => Cut(
+                $"{NumberText.Clean(r.Group)} / {NumberText.Clean(r.Label)}: {NumberText.Significant(r.JoulesPerToken)} J/token projected, ratio {NumberText.Significant(r.UnmatchedRatio)}, published {NumberText.Significant(r.PublishedJoulesPerToken)}", width)));
+        }
+
+        if (all.Any(r => r.Row.Ratio is { Resolved: false }))
+        {
+            lines.Add("");
+            lines.AddRange(Wrap("~ the ratio is within the resolution: no difference is claimed", width));
+        }
+
+        var dropped = table.Columns.Length - kept.Length;
+        if (dropped > 0)
+        {
+            lines.AddRange(Wrap($"{dropped} columns do not fit in {width}: see the report, cells.csv or a wider terminal", width));
+        }
+
+        return lines.ToImmutable();
+
+        string Draw(Func<int, string> text) =>
+            string.Join(new string(' ', Gap), kept.Select(i => Pad(Cut(text(i), widths[i]), widths[i], table.Columns[i].RightAligned))).TrimEnd();
+    }
+
+    /// <summary>Columns that a text takes in a terminal: marks take none, East Asian wide characters and emoji two.</summary>
+    public static int Width(string text) => text.EnumerateRunes().Sum(Width);
+
+    private static int Width(Rune rune) => Rune.GetUnicodeCategory(rune) switch
+    {
+        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,
+        _ => rune.Value is (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF)
+            or (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD)
+            ? 2
+            : 1,
+    };
+
+    private static string Pad(string text, int width, bool right)
+    {
+        var blank = new string(' ', Math.Max(0, width - Width(text)));
+        return right ? blank + text : text + blank;
+    }
+
+    private static string Cut(string text, int width)
+    {
+        if (Width(text) <= width)
+        {
+            return text;
+        }
+
+        var cut = new StringBuilder();
+        var used = 0;
+        foreach (var rune in text.EnumerateRunes())
+        {
+            used += Width(rune);
+            if (used > width - 1)
+            {
+                break;
+            }
+
+            cut.Append(rune.ToString());
+        }
+
+        return cut.Append('…').ToString();
+    }
+
+    private static IEnumerable<string> Wrap(string text, int width)
+    {
+        var line = new StringBuilder();
+        foreach (var word in text.Split(' '))
+        {
+            if (line.Length > 0 && Width(line.ToString()) + 1 + Width(word) > width)
+            {
+                yield return line.ToString();
+                line.Clear();
+            }
+
+            line.Append(line.Length > 0 ? " " : "").Append(Cut(word, width));
+        }
+
+        if (line.Length > 0)
+        {
+            yield return line.ToString();
+        }
+    }
+}

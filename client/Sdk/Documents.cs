@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+
+namespace EnergyGrid.Sdk;
+
+/// <summary>What answers.</summary>
+/// <param name="Product">EnergyGrid.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Engine">embedded or orleans.</param>
+/// <param name="Runtime">.NET and operating system.</param>
+/// <param name="Silo">The silo's name.</param>
+/// <param name="Clock">The silo's clock now, UTC.</param>
+public sealed record VersionInfo(string Product, string Version, string Engine, string Runtime, string Silo, DateTimeOffset Clock);
+
+/// <summary>A device with what the grid saw of it last.</summary>
+/// <param name="Device">What it is.</param>
+/// <param name="Watts">Latest power, W; null where nothing is known.</param>
+/// <param name="Celsius">Latest temperature, °C; null where nothing is known.</param>
+/// <param name="Phase">Idle unless a sweep runs a trial on it.</param>
+/// <param name="Sweep">The sweep that holds it; null if none.</param>
+/// <param name="Trial">The trial that runs; null if none.</param>
+public sealed record DeviceLine(DeviceInfo Device, double? Watts, double? Celsius, TrialPhase Phase, string? Sweep, string? Trial);
+
+/// <summary>Something wrong with a plan, like a compiler's message.</summary>
+/// <param name="File">The file as it was given, or <c>plan</c> where only text was sent.</param>
+/// <param name="Line">From 1; 0 where the place is unknown.</param>
+/// <param name="Column">From 1; 0 where the place is unknown.</param>
+/// <param name="Key">Path of the key, for example <c>trial.window_s</c>; empty for the whole document.</param>
+/// <param name="Wrong">What is wrong.</param>
+/// <param name="Right">What would be right.</param>
+public sealed record PlanFault(string File, int Line, int Column, string Key, string Wrong, string Right)
+{
+    /// <summary><c>file:line:column: key: what is wrong; right: what would be right</c>.</summary>
+    public override string ToString()
+    {
+        var place = Line > 0 ? $"{File}:{Line}:{Math.Max(1, Column)}: " : $"{File}: ";
+        var key = Key.Length > 0 ? $"{Key}: " : "";
+        return Right.Length > 0 ? $"{place}{key}{Wrong}; right: {Right}" : $"{place}{key}{Wrong}";
+    }
+}
+
+/// <summary>What a plan comes to once nothing is left open.</summary>
+/// <param name="Name">The plan's name.</param>
+/// <param name="Sha256">Its identity.</param>
+/// <param name="Hardware">Hardware class it asks for.</param>
+/// <param name="Groups">Match groups.</param>
+/// <param name="Cells">Cells over all groups, A/A twins included.</param>
+/// <param name="FirstStageTrialsPerDeviceGroup">Trials on each device group in the first stage.</param>
+/// <param name="FirstStageSecondsPerDeviceGroup">Time of them on one device group, in device time, without load and preconditions, s.</param>
+public sealed record PlanSummary(
+    string Name, string Sha256, string Hardware, ImmutableArray<PlanGroupLine> Groups, int Cells,
+    int FirstStageTrialsPerDeviceGroup, double FirstStageSecondsPerDeviceGroup)
+{
+    /// <summary>Of a resolved plan.</summary>
+    public static PlanSummary Of(ResolvedPlan plan)
+    {
+        var cells = plan.Groups.Sum(g => g.Cells.Length);
+        var seconds = plan.Groups.Sum(g => g.Cells.Sum(c => (c.Configuration.ShortLayers == c.Configuration.LongLayers ? 1 : 2)
+            * (plan.Timing.MinWarmupSeconds + plan.Timing.WindowSeconds) + plan.Timing.CooldownSeconds)) * plan.Replication.Min;
+        return new(plan.Name, plan.Sha256, plan.Hardware.Model,
+            [.. plan.Groups.Select(g => new PlanGroupLine(g.Name, g.Baseline, [.. g.Cells.Select(c => c.Label)]))],
+            cells, cells * plan.Replication.Min, seconds);
+    }
+}
+
+/// <summary>A match group by the names of its cells.</summary>
+public sealed record PlanGroupLine(string Name, string? Baseline, ImmutableArray<string> Cells);
+
+/// <summary>A file of a sweep's results.</summary>
+public sealed record FileLine(string Name, long Bytes);
+
+/// <summary>One thing said by a sweep's event stream: exactly one of the two is present.</summary>
+/// <param name="Event">A line of <c>events.ndjson</c>.</param>
+/// <param name="Status">How the sweep stands, whenever that changed.</param>
+public sealed record SweepNews(SweepEvent? Event, SweepStatus? Status);

@@ -1,0 +1,269 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using EnergyGrid.Contracts;
+
+namespace EnergyGrid.Sdk;
+
+/// <summary>
+/// The grid over HTTP. Every method ends in a value, in a <see cref="GridProblemException"/> that says what the grid refused, in a
+/// <see cref="GridUnreachableException"/>, or in an <see cref="OperationCanceledException"/>. Safe for concurrent use.
+/// </summary>
+public sealed class GridClient : IDisposable
+{
+    private readonly HttpClient _http;
+    private readonly bool _owned;
+
+    /// <summary>A client of the grid at an address.</summary>
+    /// <param name="address">For example <c>http://127.0.0.1:7070</c>.</param>
+    /// <param name="token">Bearer token; null where the grid asks for none.</param>
+    public GridClient(Uri address, string? token = null) : this(new HttpClient { BaseAddress = WithSlash(address), Timeout = Timeout.InfiniteTimeSpan }, token) => _owned = true;
+
+    /// <summary>The same over an <see cref="HttpClient"/> whose base address is the grid's; it stays the caller's.</summary>
+    public GridClient(HttpClient http, string? token = null)
+    {
+        _http = http;
+        if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+    }
+
+    /// <summary>Where the grid is.</summary>
+    public Uri Address => _http.BaseAddress!;
+
+    /// <summary>How long a request other than a stream may take.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What answers.</summary>
+    public Task<VersionInfo> Version(CancellationToken stop = default) => Get<VersionInfo>("v1/version", stop);
+
+    /// <summary>All sites at their latest closed window.</summary>
+    public Task<ImmutableArray<SiteView>> Sites(CancellationToken stop = default) => Get<ImmutableArray<SiteView>>("v1/sites", stop);
+
+    /// <summary>One site.</summary>
+    public Task<SiteView> Site(string site, CancellationToken stop = default) => Get<SiteView>($"v1/sites/{Escape(site)}", stop);
+
+    /// <summary>The facility ratio of a site over windows <c>[from, to)</c>, seconds since the Unix epoch.</summary>
+    public Task<FacilityRatio> Ratio(string site, long from, long to, CancellationToken stop = default) =>
+        Get<FacilityRatio>(string.Create(CultureInfo.InvariantCulture, $"v1/sites/{Escape(site)}/ratio?from={from}&to={to}"), stop);
+
+    /// <summary>All devices.</summary>
+    public Task<ImmutableArray<DeviceLine>> Devices(CancellationToken stop = default) => Get<ImmutableArray<DeviceLine>>("v1/devices", stop);
+
+    /// <summary>One device.</summary>
+    public Task<DeviceLine> Device(string host, string uuid, CancellationToken stop = default) => Get<DeviceLine>($"v1/devices/{Escape(host)}/{Escape(uuid)}", stop);
+
+    /// <summary>Live power of one device, until cancelled.</summary>
+    public async IAsyncEnumerable<PowerSample> Power(string host, string uuid, [EnumeratorCancellation] CancellationToken stop = default)
+    {
+        await foreach (var item in Stream($"v1/devices/{Escape(host)}/{Escape(uuid)}/power", null, stop).ConfigureAwait(false))
+            yield return Parse<PowerSample>(item.Data);
+    }
+
+    /// <summary>Site windows as they close, until cancelled.</summary>
+    public async IAsyncEnumerable<SiteView> Windows([EnumeratorCancellation] CancellationToken stop = default)
+    {
+        await foreach (var item in Stream("v1/events/windows", null, stop).ConfigureAwait(false))
+            yield return Parse<SiteView>(item.Data);
+    }
+
+    /// <summary>The JSON schema of plans.</summary>
+    public Task<string> PlanSchema(CancellationToken stop = default) => GetText("v1/plans/schema", stop);
+
+    /// <summary>Checks a plan without keeping anything.</summary>
+    /// <exception cref="GridProblemException">400 with <see cref="GridProblemException.Faults"/>.</exception>
+    public Task<PlanSummary> Validate(string planText, CancellationToken stop = default) => Send<PlanSummary>(HttpMethod.Post, "v1/plans/validate", Plan(planText), stop);
+
+    /// <summary>Submits a plan. With an id, the same text again changes nothing and answers the same.</summary>
+    public Task<SweepStatus> Submit(string planText, string? id = null, CancellationToken stop = default) =>
+        Send<SweepStatus>(HttpMethod.Post, id is null ? "v1/sweeps" : $"v1/sweeps?id={Escape(id)}", Plan(planText), stop);
+
+    /// <summary>All sweeps, newest first.</summary>
+    public Task<ImmutableArray<SweepLine>> Sweeps(CancellationToken stop = default) => Get<ImmutableArray<SweepLine>>("v1/sweeps", stop);
+
+    /// <summary>One sweep.</summary>
+    public Task<SweepStatus> Sweep(string id, CancellationToken stop = default) => Get<SweepStatus>($"v1/sweeps/{Escape(id)}", stop);
+
+    /// <summary>Stops it between trials.</summary>
+    public Task<SweepStatus> Pause(string id, string? reason = null, CancellationToken stop = default) => Act(id, "pause", reason, stop);
+
+    /// <summary>Goes on after a pause.</summary>
+    public Task<SweepStatus> Resume(string id, CancellationToken stop = default) => Act(id, "resume", null, stop);
+
+    /// <summary>Ends it; what was committed stays.</summary>
+    public Task<SweepStatus> Cancel(string id, string? reason = null, CancellationToken stop = default) => Act(id, "cancel", reason, stop);
+
+    /// <summary>Its matrix as far as it is known.</summary>
+    public Task<Matrix> Matrix(string id, CancellationToken stop = default) => Get<Matrix>($"v1/sweeps/{Escape(id)}/matrix", stop);
+
+    /// <summary>Its report, one self-contained HTML document.</summary>
+    public Task<string> Report(string id, CancellationToken stop = default) => GetText($"v1/sweeps/{Escape(id)}/report", stop);
+
+    /// <summary>Its cells as CSV.</summary>
+    public Task<string> CellsCsv(string id, CancellationToken stop = default) => GetText($"v1/sweeps/{Escape(id)}/cells.csv", stop);
+
+    /// <summary>Its committed trials in the order of commit.</summary>
+    public async Task<ImmutableArray<TrialResult>> Trials(string id, CancellationToken stop = default)
+    {
+        var text = await GetText($"v1/sweeps/{Escape(id)}/trials", stop).ConfigureAwait(false);
+        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse<TrialResult>)];
+    }
+
+    /// <summary>The files of its results.</summary>
+    public Task<ImmutableArray<FileLine>> Files(string id, CancellationToken stop = default) => Get<ImmutableArray<FileLine>>($"v1/sweeps/{Escape(id)}/files", stop);
+
+    /// <summary>Copies one file of its results into a stream.</summary>
+    public async Task Download(string id, string name, Stream into, CancellationToken stop = default)
+    {
+        var path = string.Join('/', name.Split('/').Select(Escape));
+        using var answer = await Ask(new(HttpMethod.Get, $"v1/sweeps/{Escape(id)}/files/{path}"), HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
+        await answer.Content.CopyToAsync(into, stop).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A sweep's events from one on, and its status whenever that changes, until the sweep has ended or the caller stops.
+    /// A connection that breaks is taken up again where it was: no event is lost or seen twice.
+    /// </summary>
+    /// <param name="id">The sweep.</param>
+    /// <param name="from">Sequence of the first event wanted.</param>
+    /// <param name="stop">Ends it.</param>
+    public async IAsyncEnumerable<SweepNews> Watch(string id, long from = 0, [EnumeratorCancellation] CancellationToken stop = default)
+    {
+        var next = from;
+        var failures = 0;
+        while (true)
+        {
+            var ended = false;
+            Exception? broken = null;
+            var items = Stream($"v1/sweeps/{Escape(id)}/events", next > 0 ? (next - 1).ToString(CultureInfo.InvariantCulture) : null, stop).GetAsyncEnumerator(stop);
+            await using (items.ConfigureAwait(false))
+            {
+                while (true)
+                {
+                    SweepNews? news = null;
+                    try
+                    {
+                        if (!await items.MoveNextAsync().ConfigureAwait(false)) break;
+                        failures = 0;
+                        news = items.Current.EventType switch
+                        {
+                            "status" => new(null, Parse<SweepStatus>(items.Current.Data)),
+                            "event" => new(Parse<SweepEvent>(items.Current.Data), null),
+                            _ => null,
+                        };
+                    }
+                    catch (Exception e) when (e is HttpRequestException or IOException or GridUnreachableException)
+                    {
+                        broken = e;
+                        break;
+                    }
+                    if (news is null) continue;
+                    if (news.Event is { } line) next = line.Sequence + 1;
+                    ended |= news.Status is { HasEnded: true };
+                    yield return news;
+                }
+            }
+            if (ended) yield break;
+            if (broken is not null && ++failures > 5) throw broken as GridUnreachableException ?? new GridUnreachableException(Address, broken.Message, broken);
+            await Task.Delay(TimeSpan.FromMilliseconds(200 * Math.Max(1, failures)), stop).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_owned) _http.Dispose();
+    }
+
+    private Task<SweepStatus> Act(string id, string verb, string? reason, CancellationToken stop) =>
+        Send<SweepStatus>(HttpMethod.Post, $"v1/sweeps/{Escape(id)}/{verb}" + (reason is null ? "" : $"?reason={Escape(reason)}"), null, stop);
+
+    private Task<T> Get<T>(string path, CancellationToken stop) => Send<T>(HttpMethod.Get, path, null, stop);
+
+    private async Task<T> Send<T>(HttpMethod method, string path, HttpContent? body, CancellationToken stop) =>
+        Parse<T>(await SendText(method, path, body, stop).ConfigureAwait(false));
+
+    private Task<string> GetText(string path, CancellationToken stop) => SendText(HttpMethod.Get, path, null, stop);
+
+    private async Task<string> SendText(HttpMethod method, string path, HttpContent? body, CancellationToken stop)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        patience.CancelAfter(Patience);
+        try
+        {
+            using var answer = await Ask(new(method, path) { Content = body }, HttpCompletionOption.ResponseContentRead, patience.Token).ConfigureAwait(false);
+            return await answer.Content.ReadAsStringAsync(patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            throw new GridUnreachableException(Address, $"no answer within {Patience.TotalSeconds:0} s.");
+        }
+    }
+
+    private async IAsyncEnumerable<SseItem<string>> Stream(string path, string? lastEventId, [EnumeratorCancellation] CancellationToken stop)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Accept.ParseAdd("text/event-stream");
+        if (lastEventId is not null) request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+        using var answer = await Ask(request, HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
+        await using var body = await answer.Content.ReadAsStreamAsync(stop).ConfigureAwait(false);
+        await foreach (var item in SseParser.Create(body).EnumerateAsync(stop).ConfigureAwait(false)) yield return item;
+    }
+
+    private async Task<HttpResponseMessage> Ask(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken stop)
+    {
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(request, completion, stop).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new GridUnreachableException(Address, e.InnerException?.Message ?? e.Message, e);
+        }
+        if (answer.IsSuccessStatusCode) return answer;
+        using (answer)
+        {
+            var text = await answer.Content.ReadAsStringAsync(stop).ConfigureAwait(false);
+            throw new GridProblemException(answer.StatusCode, ProblemIn(text, answer));
+        }
+    }
+
+    private static GridProblem ProblemIn(string text, HttpResponseMessage answer)
+    {
+        if (answer.Content.Headers.ContentType?.MediaType == "application/problem+json")
+        {
+            try
+            {
+                if (JsonSerializer.Deserialize<GridProblem>(text, DocumentJson.Compact) is { } problem) return problem;
+            }
+            catch (JsonException)
+            {
+                // What says it is a problem document and is none is shown as it came.
+            }
+        }
+        return new(null, answer.ReasonPhrase, (int)answer.StatusCode, text.Length > 0 ? text : null, null);
+    }
+
+    private T Parse<T>(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(text, DocumentJson.Compact) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new GridUnreachableException(Address, $"it answered with something that is no {typeof(T).Name} ({e.Message}).", e);
+        }
+    }
+
+    // The media type follows the first character: every JSON document of a plan begins with a brace, no YAML plan of ours needs to.
+    private static StringContent Plan(string text) => new(text, Encoding.UTF8, text.AsSpan().TrimStart().StartsWith("{") ? "application/json" : "application/yaml");
+
+    private static string Escape(string part) => Uri.EscapeDataString(part);
+
+    private static Uri WithSlash(Uri address) => address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/");
+}

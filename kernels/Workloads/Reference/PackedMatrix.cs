@@ -1,0 +1,317 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace EnergyGrid.Workloads;
+
+/// <summary>
+/// A weight matrix [outputs][inputs] in FP16, INT8 or INT4, stored in the order in which a multiplication reads it.
+/// </summary>
+/// <remarks>
+/// <code>
+/// inputs →   chunk 0 (512)      chunk 1 (512)      last chunk (the rest, padded to 16)
+/// outputs  ┌──────────────────┬──────────────────┬───────┐
+/// panel 0  │ tile: 4 rows,    │ tile             │ tile  │   tiles of one chunk follow one another, panel by panel;
+/// (4 rows) │ each contiguous  │                  │       │   then comes the next chunk. A thread streams its panels
+/// panel 1  │ tile             │ tile             │ tile  │   of a chunk while the chunk of activations stays in L1.
+/// </code>
+/// FP16: 2 B per weight. INT8: one signed byte. INT4: words of 8 consecutive inputs, nibble i holding input 0,2,4,6,1,3,5,7 (AWQ's order).
+/// Scales are FP16, one for each row and group of 128 inputs, in the tiles' order: [chunk][panel][row][group]; INT4's zeros, one nibble each, likewise, two a byte, low first.
+/// INT8: w = q·scale. INT4: w = (q − zero)·scale. The last group of a row may be short (d_ff 28396).
+/// GPTQ corrects errors through the Hessian of the activations and AWQ rescales channels by their magnitude; for independent activations of
+/// unit variance both are the identity and leave rounding to nearest within the group, which is what is done here.
+/// </remarks>
+internal sealed unsafe class PackedMatrix : IDisposable
+{
+    public const int Chunk = 512, Panel = 4;
+
+    private readonly AlignedBuffer<byte> _data;
+    private readonly AlignedBuffer<Half>? _scales;
+    private readonly AlignedBuffer<byte>? _zeros;
+
+    /// <param name="format">FP16, INT8 or INT4.</param>
+    /// <param name="outputs">Rows, a multiple of 4.</param>
+    /// <param name="inputs">Columns.</param>
+    public PackedMatrix(string format, int outputs, int inputs)
+    {
+        if (outputs % Panel != 0)
+        {
+            throw new ArgumentException($"outputs {outputs} must be a multiple of {Panel}", nameof(outputs));
+        }
+
+        (Format, Outputs, Inputs) = (format, outputs, inputs);
+        PaddedInputs = Pad(inputs);
+        var elements = (long)outputs * PaddedInputs;
+        _data = new AlignedBuffer<byte>(format switch { WeightFormat.Fp16 => 2 * elements, WeightFormat.Int8 => elements, WeightFormat.Int4 => elements / 2, _ => throw new ArgumentOutOfRangeException(nameof(format)) });
+        if (format != WeightFormat.Fp16)
+        {
+            _scales = new AlignedBuffer<Half>((long)outputs * Groups(PaddedInputs));
+            _zeros = format == WeightFormat.Int4 ? new AlignedBuffer<byte>((long)outputs * Groups(PaddedInputs) / 2) : null;
+        }
+    }
+
+    public string Format { get; }
+
+    public int Outputs { get; }
+
+    public int Inputs { get; }
+
+    /// <summary>Inputs with zero weights up to a multiple of 16.</summary>
+    public int PaddedInputs { get; }
+
+    public long Bytes => _data.Bytes + (_scales?.Bytes ?? 0) + (_zeros?.Bytes ?? 0);
+
+    public ReadOnlySpan<byte> Data => new(_data.Pointer, checked((int)_data.Bytes));
+
+    public ReadOnlySpan<Half> Scales => _scales is null ? default : new(_scales.Pointer, checked((int)_scales.Length));
+
+    public ReadOnlySpan<byte> Zeros => _zeros is null ? default : new(_zeros.Pointer, checked((int)_zeros.Length));
+
+    public static int Pad(int inputs) => (inputs + 15) & ~15;
+
+    /// <summary>Bytes that such a matrix takes.</summary>
+    public static double BytesOf(string format, int outputs, int inputs)
+    {
+        var elements = (double)outputs * Pad(inputs);
+        var groups = (double)outputs * Groups(Pad(inputs));
+        return format switch { WeightFormat.Fp16 => 2 * elements, WeightFormat.Int8 => elements + 2 * groups, _ => elements / 2 + 2.5 * groups };
+    }
+
+    public void Dispose()
+    {
+        _data.Dispose();
+        _scales?.Dispose();
+        _zeros?.Dispose();
+    }
+
+    /// <summary>Weights ~ N(0, 1/inputs), drawn for each row and chunk by its own key, then quantised.</summary>
+    public void FillNormal(WorkerPool pool, ulong key)
+    {
+        var deviation = 1 / MathF.Sqrt(Inputs);
+        var panels = Outputs / Panel;
+        const int batch = 64;
+        pool.For((panels + batch - 1) / batch, (worker, item) =>
+        {
+            var row = pool.Scratch(worker, Chunk);
+            for (var panel = item * batch; panel < Math.Min(panels, (item + 1) * batch); panel++)
+            {
+                for (var start = 0; start < PaddedInputs; start += Chunk)
+                {
+                    var width = Math.Min(Chunk, PaddedInputs - start);
+                    var real = Math.Min(Chunk, Inputs - start);
+                    for (var r = 0; r < Panel; r++)
+                    {
+                        Noise.Normal(Noise.Key((long)key, panel * Panel + r, start / Chunk), deviation, row, real);
+                        new Span<float>(row + real, width - real).Clear();
+                        Pack(panel, start, r, width, new Span<float>(row, width));
+                    }
+                }
+            }
+        });
+    }
+
+    /// <summary>Sets every weight from a row-major matrix [outputs][inputs].</summary>
+    public void Fill(ReadOnlySpan<float> weights)
+    {
+        Span<float> row = stackalloc float[Chunk];
+        for (var n = 0; n < Outputs; n++)
+        {
+            for (var start = 0; start < PaddedInputs; start += Chunk)
+            {
+                var width = Math.Min(Chunk, PaddedInputs - start);
+                var real = Math.Min(Chunk, Inputs - start);
+                row.Clear();
+                weights.Slice(n * Inputs + start, real).CopyTo(row);
+                Pack(n / Panel, start, n % Panel, width, row[..width]);
+            }
+        }
+    }
+
+    /// <summary>Weights of a tile as FP32: rows 0 to 3 at <paramref name="target"/> + row · <see cref="Chunk"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Unpack(int panel, int start, int width, float* target)
+    {
+        var first = Element(panel, start, 0, width);
+        if (Format == WeightFormat.Fp16)
+        {
+            var source = (ushort*)_data.Pointer + first;
+            for (var r = 0; r < Panel; r++)
+            {
+                Halves.Widen(source + r * width, target + r * Chunk, width);
+            }
+
+            return;
+        }
+
+        var groups = Groups(width);
+        var index = Scale(panel, start, 0, width);
+        var isByte = Format == WeightFormat.Int8;
+        var scales = (ushort*)_scales!.Pointer + index;
+        for (var r = 0; r < Panel; r++)
+        {
+            for (var g = 0; g < groups; g++)
+            {
+                var from = g * WeightFormat.Group;
+                var count = Math.Min(WeightFormat.Group, width - from);
+                var scale = (float)BitConverter.UInt16BitsToHalf(scales[r * groups + g]);
+                var element = first + r * width + from;
+                var to = target + r * Chunk + from;
+                if (isByte)
+                {
+                    UnpackBytes((sbyte*)_data.Pointer + element, scale, to, count);
+                }
+                else
+                {
+                    UnpackNibbles((uint*)(_data.Pointer + element / 2), scale, Zero(index + r * groups + g), to, count);
+                }
+            }
+        }
+    }
+
+    /// <summary>Asks for the tile's first lines while the one before is multiplied.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(int panel, int start, int width)
+    {
+        if (Sse.IsSupported)
+        {
+            var element = Element(panel, start, 0, width);
+            var address = _data.Pointer + (Format == WeightFormat.Fp16 ? 2 * element : Format == WeightFormat.Int8 ? element : element / 2);
+            var bytes = Panel * width * (Format == WeightFormat.Fp16 ? 4 : Format == WeightFormat.Int8 ? 2 : 1) / 2;
+            for (var i = 0; i < bytes; i += 64)
+            {
+                Sse.Prefetch1(address + i);
+            }
+        }
+    }
+
+    internal static int Groups(int width) => (width + WeightFormat.Group - 1) / WeightFormat.Group;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void UnpackBytes(sbyte* source, float scale, float* target, int count)
+    {
+        var s = Vector256.Create(scale);
+        for (nint i = 0; i < count; i += 8)
+        {
+            (Vector256.ConvertToSingle(WidenBytes(source + i)) * s).Store(target + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void UnpackNibbles(uint* source, float scale, int zero, float* target, int count)
+    {
+        var s = Vector256.Create(scale);
+        var z = Vector256.Create(zero);
+        for (nint i = 0; i < count; i += 8)
+        {
+            (Vector256.ConvertToSingle(Nibbles(source[i / 8]) - z) * s).Store(target + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> WidenBytes(sbyte* source)
+    {
+        if (Avx2.IsSupported)
+        {
+            return Avx2.ConvertToVector256Int32(source);
+        }
+
+        var shorts = Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe());
+        return Vector256.Create(Vector128.WidenLower(shorts), Vector128.WidenUpper(shorts));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Nibbles(uint word)
+    {
+        if (Avx2.IsSupported)
+        {
+            return (Avx2.ShiftRightLogicalVariable(Vector256.Create(word), Vector256.Create(0u, 16, 4, 20, 8, 24, 12, 28)) & Vector256.Create(15u)).AsInt32();
+        }
+
+        return Vector256.Create((int)word & 15, (int)(word >> 16) & 15, (int)(word >> 4) & 15, (int)(word >> 20) & 15, (int)(word >> 8) & 15, (int)(word >> 24) & 15, (int)(word >> 12) & 15, (int)(word >> 28));
+    }
+
+    private long Element(int panel, int start, int row, int width) => (long)start * Outputs + (long)(panel * Panel + row) * width;
+
+    private long Scale(int panel, int start, int row, int width) => (long)(start / WeightFormat.Group) * Outputs + (long)(panel * Panel + row) * Groups(width);
+
+    private int Zero(long index) => _zeros!.Pointer[index >> 1] >> (int)(4 * (index & 1)) & 15;
+
+    private void Pack(int panel, int start, int r, int width, Span<float> row)
+    {
+        var element = Element(panel, start, r, width);
+        if (Format == WeightFormat.Fp16)
+        {
+            TensorPrimitives.ConvertToHalf(row, new Span<Half>((Half*)_data.Pointer + element, width));
+            return;
+        }
+
+        var scale = Scale(panel, start, r, width);
+        for (var g = 0; g < Groups(width); g++)
+        {
+            var from = g * WeightFormat.Group;
+            var padded = row.Slice(from, Math.Min(WeightFormat.Group, width - from));
+            if (Format == WeightFormat.Int8)
+            {
+                _scales!.Pointer[scale + g] = Quantise8(padded, (sbyte*)_data.Pointer + element + from);
+            }
+            else
+            {
+                _scales!.Pointer[scale + g] = Quantise4(padded, (uint*)(_data.Pointer + (element + from) / 2), out var zero);
+                var index = scale + g;
+                var cell = _zeros!.Pointer + (index >> 1);
+                var shift = (int)(4 * (index & 1));
+                *cell = (byte)(*cell & ~(15 << shift) | zero << shift);
+            }
+        }
+    }
+
+    private static Half Quantise8(Span<float> group, sbyte* target)
+    {
+        var largest = Math.Abs(TensorPrimitives.MaxMagnitude(group));
+        var scale = (Half)(largest / 127);
+        var inverse = scale == Half.Zero ? 0 : 1 / (float)scale;
+        for (var i = 0; i < group.Length; i += 8)
+        {
+            var q = Vector256.Round(Vector256.Create(group.Slice(i, 8)) * inverse);
+            var clamped = Vector256.ConvertToInt32(Vector256.Min(Vector256.Max(q, Vector256.Create(-127f)), Vector256.Create(127f)));
+            var words = Vector128.Narrow(clamped.GetLower(), clamped.GetUpper());
+            Vector128.Narrow(words, words).GetLower().Store(target + i);
+        }
+
+        return scale;
+    }
+
+    private static Half Quantise4(Span<float> group, uint* target, out int zero)
+    {
+        // Zero itself is always representable, as in AWQ: the range includes it.
+        var least = Math.Min(0, TensorPrimitives.Min((ReadOnlySpan<float>)group));
+        var most = Math.Max(0, TensorPrimitives.Max((ReadOnlySpan<float>)group));
+        var scale = (Half)((most - least) / 15);
+        var inverse = scale == Half.Zero ? 0 : 1 / (float)scale;
+        zero = (int)Math.Clamp(MathF.Round(-least * inverse), 0, 15);
+        var offset = Vector256.Create((float)zero);
+        var shifts = Vector256.Create(0u, 16, 4, 20, 8, 24, 12, 28);
+        for (var i = 0; i < group.Length; i += 8)
+        {
+            var q = Vector256.Round(Vector256.Create(group.Slice(i, 8)) * inverse) + offset;
+            var clamped = Vector256.ConvertToInt32(Vector256.Min(Vector256.Max(q, Vector256<float>.Zero), Vector256.Create(15f))).AsUInt32();
+            uint word = 0;
+            if (Avx2.IsSupported)
+            {
+                word = Vector256.Sum(Avx2.ShiftLeftLogicalVariable(clamped, shifts));
+            }
+            else
+            {
+                for (var j = 0; j < 8; j++)
+                {
+                    word |= clamped[j] << (int)shifts[j];
+                }
+            }
+
+            target[i / 8] = word;
+        }
+
+        return scale;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices;
+using EnergyGrid.Grains;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EnergyGrid.Node;
+
+/// <summary>One node: samples its sensors, reports once a tick to its rack, runs trials on its devices.</summary>
+public sealed partial class NodeAgent : INodeAgent
+{
+    private readonly NodeSampler _sampler;
+    private readonly TrialRunner _runner;
+    private readonly TimeProvider _time;
+    private readonly NodeAgentOptions _options;
+    private readonly ILogger _log;
+    private readonly List<PowerWindow> _unsent = [];
+    private ImmutableArray<PowerWindow> _returned;
+    private long _sequence;
+    private bool _wasSilent;
+
+    /// <param name="node">What it serves.</param>
+    /// <param name="time">The node's time.</param>
+    /// <param name="traces">Where raw samples go; null keeps none.</param>
+    /// <param name="options">Its pace; by the scale of <paramref name="time"/> when null.</param>
+    /// <param name="log">Its log.</param>
+    public NodeAgent(INode node, TimeProvider time, ITraceSink? traces = null, NodeAgentOptions? options = null, ILogger? log = null)
+    {
+        _time = time;
+        _options = options ?? NodeAgentOptions.For(time);
+        _log = log ?? NullLogger.Instance;
+        _sampler = new NodeSampler(node, time);
+        _runner = new TrialRunner(_sampler, traces, _options);
+    }
+
+    public string Host => _sampler.Node.Host;
+
+    public NodeInventory Inventory => _sampler.Inventory;
+
+    /// <summary>Windows that were dropped because the rack did not answer for too long.</summary>
+    public long DroppedWindows { get; private set; }
+
+    public Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) =>
+        // The work is long and not the caller's turn: a grain's scheduler is left behind.
+        TaskScheduler.Current == TaskScheduler.Default ? _runner.Run(order, report, stop) : Task.Run(() => _runner.Run(order, report, stop), CancellationToken.None);
+
+    public (double Watts, double Celsius) Latest(string uuid) => _sampler.Find(uuid)?.Latest ?? (double.NaN, double.NaN);
+
+    public async IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, [EnumeratorCancellation] CancellationToken stop)
+    {
+        if (_sampler.Find(uuid) is not { } device) throw new HostUnavailableException($"{Host} has no device {uuid}.");
+        var period = hertz > 0 ? 1 / hertz : 1;
+        var wait = TimeSpan.FromSeconds(Math.Max(period, _options.TickSeconds / 20));
+        var queue = device.Watch();
+        try
+        {
+            var next = DateTimeOffset.MinValue;
+            while (!stop.IsCancellationRequested)
+            {
+                device.Pump(_sampler.Node.ClockErrorSeconds);
+                while (device.TryNext(queue, out var sample))
+                {
+                    if (sample.At < next) continue;
+                    next = sample.At.AddSeconds(period);
+                    yield return sample;
+                }
+                await Task.Delay(wait, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            }
+        }
+        finally
+        {
+            device.Unwatch(queue);
+        }
+    }
+
+    /// <summary>Announces the node, then samples and reports until stopped. A rack that does not answer is told again at the next tick.</summary>
+    public async Task Serve(IGrainFactory grains, CancellationToken stop)
+    {
+        var rack = grains.GetGrain<IRackGrain>($"{Inventory.Site}/{Inventory.Rack}");
+        var inventory = grains.GetGrain<IInventoryGrain>("grid");
+        var announced = false;
+        var call = Task.CompletedTask;
+        // Nodes do not all speak at once.
+        var period = TimeSpan.FromSeconds(_options.TickSeconds);
+        await Pause(period * ((uint)StringComparer.Ordinal.GetHashCode(Host) % 100 / 100.0), stop);
+        for (var tick = 0L; !stop.IsCancellationRequested; tick++)
+        {
+            _sampler.Sample(_unsent);
+            // Never more than one call in flight.
+            if (call.IsCompleted)
+            {
+                TakeBack();
+                call = announced && tick % NodeAgentOptions.AnnounceTicks != 0 ? Report(rack) : Announce();
+            }
+            Bound();
+            await Pause(period, stop);
+        }
+        _sampler.Sample(_unsent);
+        await call;
+        TakeBack();
+        if (announced) await Report(rack);
+
+        async Task Announce()
+        {
+            try
+            {
+                await inventory.Announce(Inventory);
+                await rack.Announce(Inventory);
+                announced = true;
+            }
+            catch (Exception error)
+            {
+                Silent(error);
+                return;
+            }
+            await Report(rack);
+        }
+    }
+
+    private async Task Report(IRackGrain rack)
+    {
+        if (_unsent.Count == 0) return;
+        var windows = _unsent.ToImmutableArray();
+        _unsent.Clear();
+        try
+        {
+            await rack.Report(new NodeReport(Host, _sequence++, windows));
+            _wasSilent = false;
+        }
+        catch (Exception error)
+        {
+            // Unknown whether it came through: windows replace, they never add, so saying them again is safe.
+            _returned = windows;
+            Silent(error);
+        }
+    }
+
+    private void TakeBack()
+    {
+        if (_returned.IsDefaultOrEmpty) return;
+        _unsent.InsertRange(0, _returned);
+        _returned = default;
+    }
+
+    private void Bound()
+    {
+        var excess = _unsent.Count - _options.MostUnsentWindows;
+        if (excess <= 0) return;
+        _unsent.RemoveRange(0, excess);
+        DroppedWindows += excess;
+    }
+
+    private void Silent(Exception error)
+    {
+        if (!_wasSilent) LogSilent(Host, error.Message);
+        _wasSilent = true;
+    }
+
+    private Task Pause(TimeSpan period, CancellationToken stop) => AwaitQuietly(Task.Delay(period, _time, stop));
+
+    private static async Task AwaitQuietly(Task task) =>
+        await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Host} could not report: {Reason}. Its windows are kept and said again.")]
+    private partial void LogSilent(string host, string reason);
+}

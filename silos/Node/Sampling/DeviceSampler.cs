@@ -1,0 +1,127 @@
+using System.Runtime.InteropServices;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices;
+using EnergyGrid.Metrology;
+
+namespace EnergyGrid.Node;
+
+/// <summary>
+/// Drains one device and hands what it read to everyone who needs it: the one-second windows, the recordings of trials, the watchers.
+/// Whoever needs fresh readings pumps.
+/// </summary>
+internal sealed class DeviceSampler
+{
+    private const int MostWatched = 4096;
+
+    private readonly Lock _gate = new();
+    private readonly WindowIntegrator _integrator;
+    private readonly List<DeviceReading> _readings = [];
+    private readonly List<StepMark> _steps = [];
+    private readonly List<PowerWindow> _windows = [];
+    private readonly List<DeviceRecording> _recordings = [];
+    private readonly List<Queue<PowerSample>> _watchers = [];
+    private object? _holder;
+    private double _watts = double.NaN;
+    private double _celsius = double.NaN;
+
+    public DeviceSampler(IDevice device)
+    {
+        Device = device;
+        Kind = device.Info.Kind == DeviceKind.Cpu ? SourceKind.Cpu : SourceKind.Gpu;
+        _integrator = new WindowIntegrator(device.Info.Key, Kind, device.Sensor.Profile, keepWindows: 16, keepReadings: 256);
+    }
+
+    public IDevice Device { get; }
+
+    public SourceKind Kind { get; }
+
+    public (double Watts, double Celsius) Latest
+    {
+        get { lock (_gate) return (_watts, _celsius); }
+    }
+
+    /// <summary>Brings everything up to the present.</summary>
+    public void Pump(double clockErrorSeconds)
+    {
+        lock (_gate)
+        {
+            Device.Drain(_readings, _steps);
+            if (_readings.Count == 0 && _steps.Count == 0) return;
+            var readings = CollectionsMarshal.AsSpan(_readings);
+            _integrator.ClockErrorSeconds = clockErrorSeconds;
+            var counter = Device.Sensor.HasCounter;
+            foreach (ref readonly var reading in readings)
+            {
+                _integrator.Push(reading.TimeNanoseconds, counter ? reading.CounterJoules : reading.InstantWatts);
+                // Many seconds may come in one drain where time is scaled: take windows before the integrator forgets them.
+                if (_integrator.Ready >= 4) TakeReady();
+            }
+            foreach (var recording in _recordings) recording.Add(readings, CollectionsMarshal.AsSpan(_steps));
+            if (readings.Length > 0) (_watts, _celsius) = (readings[^1].InstantWatts, readings[^1].Celsius);
+            foreach (var watcher in _watchers) Feed(watcher, readings);
+            _readings.Clear();
+            _steps.Clear();
+        }
+    }
+
+    /// <summary>Moves the windows that closed or changed to <paramref name="windows"/>.</summary>
+    public void Take(List<PowerWindow> windows, long nowNanoseconds)
+    {
+        lock (_gate)
+        {
+            _integrator.Advance(nowNanoseconds);
+            TakeReady();
+            windows.AddRange(_windows);
+            _windows.Clear();
+        }
+    }
+
+    public DeviceRecording Record()
+    {
+        var recording = new DeviceRecording();
+        lock (_gate) _recordings.Add(recording);
+        return recording;
+    }
+
+    public void End(DeviceRecording recording)
+    {
+        lock (_gate) _recordings.Remove(recording);
+    }
+
+    /// <summary>Holds the device for a trial; false if another one has it.</summary>
+    public bool TryHold(object holder) => Interlocked.CompareExchange(ref _holder, holder, null) is var before && (before is null || before == holder);
+
+    public void LetGo(object holder) => Interlocked.CompareExchange(ref _holder, null, holder);
+
+    public Queue<PowerSample> Watch()
+    {
+        var queue = new Queue<PowerSample>();
+        lock (_gate) _watchers.Add(queue);
+        return queue;
+    }
+
+    public void Unwatch(Queue<PowerSample> queue)
+    {
+        lock (_gate) _watchers.Remove(queue);
+    }
+
+    public bool TryNext(Queue<PowerSample> queue, out PowerSample sample)
+    {
+        lock (_gate) return queue.TryDequeue(out sample);
+    }
+
+    private void TakeReady()
+    {
+        while (_integrator.TryTake(out PowerWindow? window)) _windows.Add(window);
+    }
+
+    private void Feed(Queue<PowerSample> queue, ReadOnlySpan<DeviceReading> readings)
+    {
+        foreach (ref readonly var reading in readings)
+        {
+            // Who does not read loses the oldest.
+            if (queue.Count >= MostWatched) queue.Dequeue();
+            queue.Enqueue(new PowerSample(UtcNanoseconds.ToInstant(reading.TimeNanoseconds), reading.InstantWatts, Device.Info.EnergyProvenance));
+        }
+    }
+}

@@ -1,0 +1,306 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices;
+using EnergyGrid.Grains;
+using EnergyGrid.Metrology;
+
+namespace EnergyGrid.Node;
+
+/// <summary>One L' of a trial as it was run; evaluated when the trial is over.</summary>
+internal sealed class TrialLeg(int layers, double warmupSeconds, bool flat)
+{
+    public int Layers { get; } = layers;
+
+    public double WarmupSeconds { get; } = warmupSeconds;
+
+    public bool Flat { get; } = flat;
+
+    /// <summary>First and second edge by the node's clock, ns.</summary>
+    public long From { get; set; }
+
+    public long To { get; set; }
+
+    /// <summary>Whether both edges sit on ticks of the leading device's counter.</summary>
+    public bool OnTicks { get; set; }
+}
+
+/// <summary>A trial while it runs: its devices, their recordings, what was found.</summary>
+internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProgress> report, NodeAgentOptions options)
+{
+    private readonly List<DeviceSampler> _devices = [];
+    private readonly List<(DeviceSampler Sampler, DeviceRecording Recording)> _recorded = [];
+    private AppendLog<MeterReading>? _input;
+    private DeviceCondition[] _start = [];
+    private long _phaseStart;
+    private double _phaseSeconds;
+    private double _afterPhaseSeconds;
+    private TrialPhase _phase;
+    private int _legsEntered;
+
+    public TrialOrder Order { get; } = order;
+
+    public double PollSeconds => options.PollSeconds;
+
+    public IReadOnlyList<DeviceSampler> Devices => _devices;
+
+    public List<TrialLeg> Legs { get; } = [];
+
+    public List<Leg> Evaluated { get; } = [];
+
+    public List<string> Reasons { get; } = [];
+
+    public List<string> Flags { get; } = [];
+
+    public List<(long From, TrialPhase Phase)> Phases { get; } = [];
+
+    /// <summary>The idle stretch with the context resident; null if there was none.</summary>
+    public (long From, long To)? Idle { get; set; }
+
+    public double IdleWatts { get; private set; } = double.NaN;
+
+    public long NowNanoseconds => node.Time.UtcNowNanoseconds();
+
+    /// <summary>Recordings of the group's devices, the leading one first.</summary>
+    public IEnumerable<(DeviceSampler Sampler, DeviceRecording Recording)> Group => _recorded.Take(_devices.Count);
+
+    /// <summary>Why the order can never run here, or null.</summary>
+    public string? FindDevices()
+    {
+        if (Order.Devices.IsDefaultOrEmpty) return "the order names no device";
+        if (Order.LayerLegs.IsDefaultOrEmpty) return "the order names no L'";
+        foreach (var uuid in Order.Devices)
+        {
+            if (node.Find(uuid) is not { } device) return $"{node.Node.Host} has no device {uuid}";
+            if (_devices.Contains(device)) return $"device {uuid} is named twice";
+            _devices.Add(device);
+        }
+        foreach (var device in _devices)
+            foreach (var layers in Order.LayerLegs)
+                if (device.Device.Refusal(Order.Configuration, Order.Cost, layers) is { } refusal) return $"{device.Device.Info.Uuid} cannot run {Order.Configuration.Workload}: {refusal}";
+        return null;
+    }
+
+    /// <summary>Which precondition is not met now; null if all are, and then the devices are held.</summary>
+    public string? Hindrance()
+    {
+        foreach (var device in _devices)
+        {
+            var uuid = device.Device.Info.Uuid;
+            if (!device.TryHold(this)) return $"another trial holds {uuid}";
+            device.Pump(node.Node.ClockErrorSeconds);
+            var now = device.Device.Condition();
+            if (now.Hindrance is { } hindrance) return $"{uuid}: {hindrance}";
+            if (now.OtherProcesses > 0) return $"{now.OtherProcesses} other process(es) on {uuid}";
+            if (PowerLimitChanged(device, now)) return $"the power limit of {uuid} is {now.PowerLimitWatts:F0} W, not {device.Device.Info.PowerLimitWatts:F0} W as announced";
+            if (now.ClockErrorSeconds > Order.Guards.MaxClockErrorSeconds) return $"the clock of {node.Node.Host} may be off by {now.ClockErrorSeconds:G3} s, more than {Order.Guards.MaxClockErrorSeconds:G3} s";
+            var (low, high) = (Order.Timing.StartTemperatureLowCelsius, Order.Timing.StartTemperatureHighCelsius);
+            if (low is null && high is null) continue;
+            if (double.IsNaN(now.Celsius)) return $"the temperature of {uuid} is unknown, and the plan wants a band";
+            if (now.Celsius < low || now.Celsius > high) return $"{uuid} is at {now.Celsius:F1} °C, outside {low?.ToString("F0") ?? "−∞"} to {high?.ToString("F0") ?? "∞"} °C";
+        }
+        return null;
+    }
+
+    /// <summary>Starts recording.</summary>
+    public void Begin()
+    {
+        _start = [.. _devices.Select(d => d.Device.Condition())];
+        foreach (var device in _devices) _recorded.Add((device, device.Record()));
+        _input = node.Input?.Record();
+        if (_input is null) return;
+        // For attribution of the node's energy, its other GPUs are recorded too.
+        foreach (var other in node.Devices.Where(d => d.Kind == SourceKind.Gpu && !_devices.Contains(d))) _recorded.Add((other, other.Record()));
+    }
+
+    public void Enter(TrialPhase phase, double seconds)
+    {
+        (_phase, _phaseStart, _phaseSeconds) = (phase, NowNanoseconds, seconds);
+        if (phase == TrialPhase.Loading) _legsEntered++;
+        var timing = Order.Timing;
+        var leg = Math.Max(timing.MinWarmupSeconds, Flatness.WindowSeconds(timing.MinWarmupSeconds)) + timing.WindowSeconds;
+        var legsLeft = Math.Max(0, (Order.LayerLegs.IsDefault ? 0 : Order.LayerLegs.Length) - _legsEntered);
+        var here = phase switch
+        {
+            TrialPhase.Waiting => timing.CooldownSeconds - seconds,
+            TrialPhase.Loading => leg + timing.CooldownSeconds,
+            TrialPhase.WarmingUp => timing.WindowSeconds + timing.CooldownSeconds,
+            TrialPhase.Measuring => timing.CooldownSeconds,
+            _ => 0,
+        };
+        _afterPhaseSeconds = here + legsLeft * leg;
+        Phases.Add((_phaseStart, phase));
+        Report();
+    }
+
+    /// <summary>Waits, looking at sensors and conditions now and then.</summary>
+    public async Task WaitUntil(long nanoseconds, CancellationToken stop)
+    {
+        while (true)
+        {
+            stop.ThrowIfCancellationRequested();
+            var left = (nanoseconds - NowNanoseconds) / 1e9;
+            if (left <= 0) return;
+            // Task.Delay cuts to whole milliseconds: up, so that a wait never ends just before its instant.
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(1000 * Math.Min(left, options.PollSeconds))), node.Time, stop);
+            Pump();
+            Report();
+        }
+    }
+
+    public bool IsFlat(double seconds)
+    {
+        foreach (var (_, recording) in Group)
+        {
+            // The last reading or mark may be a little behind now.
+            if (recording.Steps is not [.., var last]) return false;
+            if (!Flatness.IsFlat(recording, last.TimeNanoseconds, seconds)) return false;
+        }
+        return true;
+    }
+
+    /// <summary>Finds the window: edges on ticks of the leading device's counter, the work going on beyond both.</summary>
+    public async Task Window(TrialLeg leg, long lead, CancellationToken stop)
+    {
+        var start = NowNanoseconds;
+        var length = UtcNanoseconds.FromSeconds(Order.Timing.WindowSeconds);
+        await WaitUntil(start + length + lead, stop);
+        var (sampler, recording) = _recorded[0];
+        if (sampler.Device.Sensor.HasCounter)
+        {
+            for (var tries = 0; tries < 8 && leg.To == 0; tries++)
+            {
+                if (CounterEnergy.EdgesOnTicks(recording.Counter(start, NowNanoseconds, 0), sampler.Device.Sensor.Profile, start, length) is { } edges)
+                    (leg.From, leg.To, leg.OnTicks) = (edges.From, edges.To, true);
+                else
+                    await WaitUntil(NowNanoseconds + UtcNanoseconds.FromSeconds(0.25), stop);
+            }
+        }
+        if (leg.To == 0) (leg.From, leg.To) = (start, start + length);
+        await WaitUntil(leg.To + lead, stop);
+    }
+
+    /// <summary>Waits until the node's meter has spoken past the last edge; without one there is nothing to wait for.</summary>
+    public async Task AwaitMeters(CancellationToken stop)
+    {
+        if (_input is null || Legs.Count == 0) return;
+        var last = Legs[^1].To;
+        for (var tries = 0; tries < 8 && !(_input.View is [.., var reading] && reading.TimeNanoseconds >= last); tries++)
+            await WaitUntil(NowNanoseconds + UtcNanoseconds.FromSeconds(node.Input!.Meter.Profile.NominalPeriodSeconds / 2), stop);
+    }
+
+    /// <summary>Turns the recordings into legs, flags and reasons.</summary>
+    public void Evaluate()
+    {
+        for (var i = 0; i < _devices.Count; i++)
+        {
+            var now = _devices[i].Device.Condition();
+            var uuid = _devices[i].Device.Info.Uuid;
+            if (now.PowerLimitWatts != _start[i].PowerLimitWatts) Invalidate($"the power limit of {uuid} changed from {_start[i].PowerLimitWatts:F0} W to {now.PowerLimitWatts:F0} W");
+            if (now.OtherProcesses > 0) Invalidate($"{now.OtherProcesses} other process(es) came onto {uuid}");
+            if (now.ClockErrorSeconds > Order.Guards.MaxClockErrorSeconds) Invalidate($"clock error {now.ClockErrorSeconds:G3} s is above {Order.Guards.MaxClockErrorSeconds:G3} s");
+        }
+        foreach (var leg in Legs)
+        {
+            var evaluated = LegEvaluation.Of(this, leg, node);
+            Evaluated.Add(evaluated);
+            foreach (var flag in evaluated.Flags) Flags.Add($"L'={leg.Layers}: {flag}");
+        }
+        if (Order.LayerLegs.Distinct().Count() < 2) Flags.Add("linearity unchecked: one L' only");
+        EvaluateIdle();
+    }
+
+    public void Invalidate(string reason)
+    {
+        if (!Reasons.Contains(reason)) Reasons.Add(reason);
+    }
+
+    /// <summary>Meter readings of the node's input; null without a meter.</summary>
+    public CounterReading[]? InputReadings()
+    {
+        if (_input is null) return null;
+        var view = _input.View;
+        var readings = new CounterReading[view.Length];
+        for (var i = 0; i < view.Length; i++) readings[i] = new(view[i].TimeNanoseconds, view[i].Value);
+        return readings;
+    }
+
+    /// <summary>Recordings of all GPUs of the node.</summary>
+    public IEnumerable<(DeviceSampler Sampler, DeviceRecording Recording)> NodeGpus => _recorded.Where(r => r.Sampler.Kind == SourceKind.Gpu);
+
+    /// <summary>Ends whatever runs, gives back and lets go.</summary>
+    public async Task Release()
+    {
+        foreach (var device in _devices)
+        {
+            if (!device.TryHold(this)) continue;
+            try
+            {
+                if (_start.Length > 0)
+                {
+                    await device.Device.Stop();
+                    await device.Device.Unload();
+                }
+            }
+            finally
+            {
+                device.LetGo(this);
+            }
+        }
+        foreach (var (sampler, recording) in _recorded) sampler.End(recording);
+        if (_input is not null) node.Input!.End(_input);
+    }
+
+    public TrialResult Result(TrialOutcome outcome, DateTimeOffset started, (string Name, string Sha256) trace)
+    {
+        var lead = _devices.Count > 0 ? _devices[0].Device.Info : null;
+        _phase = TrialPhase.Ended;
+        report(new TrialProgress(TrialPhase.Ended, 1, 0));
+        return new TrialResult(
+            Order.Trial, outcome, [.. Reasons], node.Node.Host, node.Node.Site, node.Node.Rack, Order.Devices.IsDefault ? [] : Order.Devices,
+            lead?.Model ?? "", lead?.Driver ?? "", _start.Length > 0 ? _start[0].PowerLimitWatts : lead?.PowerLimitWatts ?? double.NaN,
+            Order.Epoch, Order.Attempt, started, node.Time.GetUtcNow(), _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
+            [.. Evaluated], IdleWatts, [.. Flags.Distinct()], trace.Name, trace.Sha256);
+    }
+
+    private static bool PowerLimitChanged(DeviceSampler device, DeviceCondition now) => Math.Abs(now.PowerLimitWatts - device.Device.Info.PowerLimitWatts) > 0.5;
+
+    private void EvaluateIdle()
+    {
+        if (Idle is not { } idle || idle.To - idle.From < UtcNanoseconds.FromSeconds(TrialRunner.ShortSeconds - 1e-6))
+        {
+            Flags.Add($"idle with context not measured: the cool-down is below {TrialRunner.ShortSeconds:F0} s");
+            return;
+        }
+        var watts = 0.0;
+        foreach (var (sampler, recording) in Group)
+        {
+            var energy = LegEvaluation.DeviceEnergy(sampler.Device, recording, idle.From, idle.To, aligned: false);
+            if (energy.Coverage < Order.Guards.MinCoverage)
+            {
+                Flags.Add($"idle with context not measured: coverage {energy.Coverage:P1}");
+                return;
+            }
+            watts += energy.Joules / energy.CoveredSeconds;
+        }
+        IdleWatts = watts;
+    }
+
+    private void Pump()
+    {
+        var error = node.Node.ClockErrorSeconds;
+        if (_recorded.Count == 0)
+        {
+            foreach (var device in _devices) device.Pump(error);
+            return;
+        }
+        foreach (var (sampler, _) in _recorded) sampler.Pump(error);
+        if (_input is not null) node.Input!.Pump(error);
+    }
+
+    private void Report()
+    {
+        var spent = (NowNanoseconds - _phaseStart) / 1e9;
+        var fraction = _phaseSeconds > 0 ? Math.Clamp(spent / _phaseSeconds, 0, 1) : 0;
+        report(new TrialProgress(_phase, fraction, Math.Max(0, Math.Max(0, _phaseSeconds - spent) + _afterPhaseSeconds)));
+    }
+}

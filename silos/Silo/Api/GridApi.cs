@@ -1,0 +1,74 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using EnergyGrid.Contracts;
+using EnergyGrid.Sdk;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.OpenApi;
+
+namespace EnergyGrid.Silo;
+
+/// <summary>The HTTP API: everything a person, a script or a dashboard may ask of the grid.</summary>
+internal static class GridApi
+{
+    public static void AddGridApi(this IServiceCollection services)
+    {
+        services.ConfigureHttpJsonOptions(o =>
+        {
+            o.SerializerOptions.NumberHandling = DocumentJson.Compact.NumberHandling;
+            o.SerializerOptions.Encoder = DocumentJson.Compact.Encoder;
+            foreach (var converter in DocumentJson.Compact.Converters) o.SerializerOptions.Converters.Add(converter);
+        });
+        services.AddOpenApi("v1", o => o.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info = new OpenApiInfo
+            {
+                Title = "EnergyGrid",
+                Version = "v1",
+                Description = "How many joules a token costs: sites and their power, devices, sweeps and their matrices. Energy in J, power in W, time in s; NaN is the string \"NaN\".",
+            };
+            document.Components ??= new OpenApiComponents();
+            document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+            {
+                ["bearer"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A token of the silo's token file. Not needed on a loopback silo without one." },
+            };
+            return Task.CompletedTask;
+        }));
+    }
+
+    public static void MapGridApi(this WebApplication app)
+    {
+        app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization(Roles.Viewer);
+        app.MapGet("/healthz", () => TypedResults.Text("ok\n")).AllowAnonymous().WithSummary("The process answers.").WithTags("health");
+        app.MapGet("/readyz", Ready).AllowAnonymous().WithSummary("The grains answer.").WithTags("health").ProducesProblem(503);
+        app.MapGet("/metrics", (Metrics metrics, CancellationToken stop) => metrics.Page(stop)).RequireAuthorization(Roles.Viewer)
+            .WithSummary("Prometheus text format.").WithTags("health").Produces<string>(200, "text/plain");
+
+        var v1 = app.MapGroup("/v1").RequireAuthorization(Roles.Viewer).ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
+        v1.MapGet("/version", (SiloOptions options, TimeProvider time) => TypedResults.Ok(Version(options, time))).WithSummary("What answers.").WithTags("grid");
+        v1.MapSites();
+        v1.MapDevices();
+        v1.MapPlans();
+        v1.MapSweeps();
+    }
+
+    public static VersionInfo Version(SiloOptions options, TimeProvider time) =>
+        new("EnergyGrid", ProductVersion, EngineName, RuntimeName, options.Name, time.GetUtcNow());
+
+    /// <summary>.NET and the operating system.</summary>
+    public static string RuntimeName { get; } = $".NET {Environment.Version} on {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}";
+
+    public static string ProductVersion { get; } =
+        typeof(GridApi).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    public static string EngineName { get; } = GridEngine.Name;
+
+    private static Results<ContentHttpResult, ProblemHttpResult> Ready(SiteSnapshots sites)
+    {
+        _ = sites.Fresh();
+        return TypedResults.Text("ready\n");
+    }
+}

@@ -1,0 +1,158 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using EnergyGrid.Contracts;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace EnergyGrid.Silo;
+
+/// <summary>One process of the grid: engine, devices, HTTP.</summary>
+public static class SiloHost
+{
+    /// <summary>A plan is text: a longer body is refused with 413.</summary>
+    public const long MaxBodyBytes = 1 << 20;
+
+    /// <summary>The engine that this was built with: embedded or orleans.</summary>
+    public static string Engine => GridApi.EngineName;
+
+    /// <summary>Puts a silo together; nothing listens before it is started.</summary>
+    /// <exception cref="SiloRefusedException">The options do not fit together, or a file that they name cannot be used.</exception>
+    public static WebApplication Build(SiloOptions options)
+    {
+        var (scheme, address, port) = Endpoint(options.Url);
+        var tokens = options.TokenFile is { } file ? TokenFile.Read(file) : null;
+        var certificate = Certificate(options, scheme);
+        var loopback = IPAddress.IsLoopback(address);
+        if (!loopback && (tokens is null || certificate is null))
+            throw new SiloRefusedException(
+                $"{options.Url} can be reached from other machines, and {Missing(tokens is null, certificate is null)} missing. " +
+                "Bind to http://127.0.0.1:7070, or give --tokens FILE (lines of 'SHA256-OF-TOKEN ROLE NAME') and --certificate FILE with --key FILE, and an https:// address.");
+
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = typeof(SiloHost).Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = [] });
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
+        // Standard output belongs to the command that runs the silo.
+        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.SetMinimumLevel(options.LogLevel);
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+            kestrel.Listen(address, port, listen =>
+            {
+                if (certificate is not null) listen.UseHttps(certificate);
+            });
+        });
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        builder.Services.AddSingleton(options);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        try
+        {
+            builder.AddGridEngine(engine =>
+            {
+                engine.Host = options.Name;
+                engine.StateDirectory = options.StateDirectory;
+                engine.Redis = options.Redis;
+                engine.GrainAssemblies.AddRange(options.GrainAssemblies);
+            });
+        }
+        catch (NotSupportedException e)
+        {
+            throw new SiloRefusedException(e.Message, e);
+        }
+        if (options.WithParts) builder.AddGridParts(options);
+        builder.Services.AddSingleton<IPlanDesk, PlanDesk>();
+        builder.Services.AddSingleton<SiteSnapshots>();
+        builder.Services.AddHostedService(s => s.GetRequiredService<SiteSnapshots>());
+        builder.Services.AddSingleton<SweepSnapshots>();
+        builder.Services.AddSingleton<SweepFeeds>();
+        builder.Services.AddSingleton<DeviceSnapshots>();
+        builder.Services.AddSingleton<PowerFeeds>();
+        builder.Services.AddSingleton<Metrics>();
+        builder.Services.AddHostedService<Watchdog>();
+        builder.Services.AddGridAccess(tokens);
+        builder.Services.AddGridApi();
+        options.Services?.Invoke(builder.Services);
+
+        var app = builder.Build();
+        app.UseGridFaults();
+        if (loopback) app.UseLoopbackGuard();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapGridApi();
+        return app;
+    }
+
+    /// <summary>Where a started silo listens, its real port included.</summary>
+    public static Uri AddressOf(WebApplication app)
+    {
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses;
+        return addresses?.FirstOrDefault() is { } first ? new Uri(first) : throw new InvalidOperationException("The silo has not been started.");
+    }
+
+    private static (string Scheme, IPAddress Address, int Port) Endpoint(string url)
+    {
+        const string Right = "say for example http://127.0.0.1:7070 or https://0.0.0.0:7443";
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.PathAndQuery != "/")
+            throw new SiloRefusedException($"'{url}' is no address to bind to; {Right}.");
+        if (uri.Host == "localhost") return (uri.Scheme, IPAddress.Loopback, uri.Port);
+        return IPAddress.TryParse(uri.Host.Trim('[', ']'), out var address)
+            ? (uri.Scheme, address, uri.Port)
+            : throw new SiloRefusedException($"'{uri.Host}' in '{url}' is neither an IP address nor localhost; {Right}.");
+    }
+
+    private static X509Certificate2? Certificate(SiloOptions options, string scheme)
+    {
+        if (options.CertificateFile is null)
+            return scheme == "http" ? null : throw new SiloRefusedException($"{options.Url} needs a certificate: give --certificate FILE and --key FILE (PEM).");
+        if (scheme == "http") throw new SiloRefusedException($"A certificate was given and {options.Url} would not use it: write https://.");
+        try
+        {
+            // Through PKCS#12 because TLS wants a key that lasts, and one read from PEM is bound to the object.
+            using var pem = X509Certificate2.CreateFromPemFile(options.CertificateFile, options.KeyFile);
+            return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new SiloRefusedException($"The certificate {options.CertificateFile} with key {options.KeyFile ?? "in the same file"} cannot be used: {e.Message}", e);
+        }
+    }
+
+    private static string Missing(bool tokens, bool certificate) => (tokens, certificate) switch
+    {
+        (true, true) => "a token file and TLS are",
+        (true, false) => "a token file is",
+        _ => "TLS is",
+    };
+
+    /// <summary>Starts a silo and says plainly why it could not.</summary>
+    /// <exception cref="SiloRefusedException">The port is taken, or the data directory cannot be used.</exception>
+    public static async Task StartAsync(WebApplication app, CancellationToken stop = default)
+    {
+        var options = app.Services.GetRequiredService<SiloOptions>();
+        try
+        {
+            await app.StartAsync(stop).ConfigureAwait(false);
+        }
+        catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException or SocketException)
+        {
+            throw new SiloRefusedException($"{options.Url} is taken by another process. Stop it, or choose another port with --bind.", e);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new SiloRefusedException($"The data directory {options.DataDirectory} cannot be used: {e.Message}", e);
+        }
+        catch (InvalidOperationException e) when (e.Message.Contains("state directory", StringComparison.Ordinal))
+        {
+            throw new SiloRefusedException(e.Message, e);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Reflection;
+using EnergyGrid.Grains;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EnergyGrid.Silo;
+
+/// <summary>A simulated site: racks of nodes of GPUs whose every figure is modelled.</summary>
+/// <param name="Name">The site's name.</param>
+/// <param name="Racks">Racks.</param>
+/// <param name="NodesPerRack">Nodes in each rack.</param>
+/// <param name="GpusPerNode">GPUs in each node.</param>
+/// <param name="Model">Hardware class, for example <c>H100-SXM-80GB</c>.</param>
+/// <param name="TimeScale">How many seconds of device time pass in one second of the wall clock.</param>
+/// <param name="Seed">Of sensor gains, thermal drift and noise.</param>
+public sealed record SimulatedSiteChoice(
+    string Name = "sim", int Racks = 2, int NodesPerRack = 4, int GpusPerNode = 8, string Model = "H100-SXM-80GB", double TimeScale = 1, long Seed = 1);
+
+/// <summary>What a silo is told. Refused as a whole by <see cref="SiloHost.Build"/> where it does not fit together.</summary>
+public sealed record SiloOptions
+{
+    /// <summary>The silo's name, which is its host's: device keys begin with it.</summary>
+    public string Name { get; init; } = Environment.MachineName;
+
+    /// <summary>Grain state lies below <c>state/</c>, results below <c>results/</c>.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Where HTTP is served: scheme, IP address or <c>localhost</c>, and port; port 0 is any free one (see <see cref="SiloHost.AddressOf"/>).</summary>
+    public string Url { get; init; } = "http://127.0.0.1:7070";
+
+    /// <summary>Who may do what; null for loopback only, where every caller is an operator.</summary>
+    public string? TokenFile { get; init; }
+
+    /// <summary>PEM certificate chain for https.</summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>PEM key of the certificate.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>Redis connection string for more than one silo; the orleans engine only.</summary>
+    public string? Redis { get; init; }
+
+    /// <summary>A simulated site; null for none.</summary>
+    public SimulatedSiteChoice? Simulated { get; init; }
+
+    /// <summary>Whether this machine's processor is a device of the grid.</summary>
+    public bool LocalCpu { get; init; } = true;
+
+    /// <summary>Least level that is logged, to standard error.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Warning;
+
+    /// <summary>Where grain classes are.</summary>
+    public IReadOnlyList<Assembly> GrainAssemblies { get; init; } = [typeof(INodeAgent).Assembly];
+
+    /// <summary>The last word on services: tests put their own parts here.</summary>
+    public Action<IServiceCollection>? Services { get; init; }
+
+    /// <summary>Whether the parts that reach hardware and disk are added; tests that bring their own say no.</summary>
+    public bool WithParts { get; init; } = true;
+
+    /// <summary>Directory of grain state.</summary>
+    public string StateDirectory => Path.Combine(DataDirectory, "state");
+
+    /// <summary>Directory of results, one directory a sweep.</summary>
+    public string ResultsDirectory => Path.Combine(DataDirectory, "results");
+}
+
+/// <summary>A silo was told something that cannot be: the message says what is wrong and what would be right.</summary>
+public sealed class SiloRefusedException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+
+namespace EnergyGrid.Silo;
+
+/// <summary>Sweeps as they stood at most half a second ago, read only while somebody looks.</summary>
+internal sealed class SweepSnapshots
+{
+    public static readonly TimeSpan Freshness = TimeSpan.FromMilliseconds(500);
+
+    private readonly Coalesced<string, SweepStatus> _status;
+    private readonly Coalesced<string, ImmutableArray<SweepLine>> _index;
+
+    public SweepSnapshots(IGrainFactory grains, TimeProvider time)
+    {
+        _status = new(id => grains.GetGrain<ISweepGrain>(id).Status(), Freshness, time);
+        _index = new(key => grains.GetGrain<ISweepIndexGrain>(key).List(), Freshness, time);
+    }
+
+    /// <summary>All sweeps, newest first.</summary>
+    public async Task<ImmutableArray<SweepLine>> List(CancellationToken stop) =>
+        [.. (await _index.Get("grid", stop)).OrderByDescending(l => l.SubmittedUtc).ThenBy(l => l.Id, StringComparer.Ordinal)];
+
+    public async Task<bool> Knows(string id, CancellationToken stop) => (await _index.Get("grid", stop)).Any(l => l.Id == id);
+
+    /// <exception cref="UnknownException">There is no such sweep.</exception>
+    public async Task Require(string id, CancellationToken stop)
+    {
+        if (!await Knows(id, stop)) throw new UnknownException($"There is no sweep '{id}'; GET /v1/sweeps lists them.");
+    }
+
+    /// <exception cref="UnknownException">There is no such sweep.</exception>
+    public async Task<SweepStatus> Status(string id, CancellationToken stop)
+    {
+        await Require(id, stop);
+        return await _status.Get(id, stop);
+    }
+
+    /// <summary>Those that have not ended.</summary>
+    public async Task<SweepStatus[]> Live(CancellationToken stop) =>
+        await Task.WhenAll((await _index.Get("grid", stop)).Where(l => !l.Ended).Select(l => _status.Get(l.Id, stop)));
+
+    /// <summary>Something was changed through this silo: the next look is a new one.</summary>
+    public void Changed(string id)
+    {
+        _status.Forget(id);
+        _index.Forget("grid");
+    }
+}

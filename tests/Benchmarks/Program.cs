@@ -1,0 +1,24 @@
+using EnergyGrid.Benchmarks;
+
+// Usage: Benchmarks [--quick] [engine|integration|workloads|grid]...   One figure a line, with its unit.
+var quick = args.Contains("--quick");
+var named = args.Where(a => !a.StartsWith('-')).ToArray();
+var all = new (string Name, Func<Task> Run)[]
+{
+    ("engine", () => EngineBenchmark.Run(quick)),
+    ("integration", () => { IntegrationBenchmark.Run(quick); return Task.CompletedTask; }),
+    ("workloads", () => { WorkloadBenchmark.Run(quick); return Task.CompletedTask; }),
+    ("grid", () => GridBenchmark.Run(quick)),
+};
+if (named.FirstOrDefault(n => all.All(a => a.Name != n)) is { } unknown)
+{
+    Console.Error.WriteLine($"There is no benchmark '{unknown}'; there are {string.Join(", ", all.Select(a => a.Name))}.");
+    return 2;
+}
+Console.WriteLine($"machine: {Environment.ProcessorCount} cores, {System.Runtime.InteropServices.RuntimeInformation.OSDescription}, .NET {Environment.Version}, engine {EnergyGrid.Engine.GridEngine.Name}{(quick ? ", short" : "")}");
+foreach (var (name, run) in all.Where(a => named.Length == 0 || named.Contains(a.Name)))
+{
+    Console.WriteLine($"-- {name}");
+    await run();
+}
+return 0;

@@ -1,0 +1,252 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices;
+using EnergyGrid.Grains;
+
+namespace EnergyGrid.Grid.Tests.Sweeps;
+
+public sealed class SweepTests
+{
+    [Fact]
+    public async Task A_sweep_runs_every_cell_of_every_pass_once_and_ends_in_a_matrix_that_says_modelled()
+    {
+        await using var grid = await SimulatedGrid.Start();
+        await grid.Sweep("s").Submit(SmallPlan.Of(), "tests");
+        var status = await grid.Ended("s");
+        Assert.Equal(SweepPhase.Finished, status.Phase);
+
+        var results = await grid.Store.Results("s");
+        Assert.Equal(results.Length, results.Select(r => r.Trial).Distinct().Count());
+        var passes = results.GroupBy(r => (r.Trial.Block, r.Trial.Pass)).ToArray();
+        Assert.True(passes.Length >= 2 * 2, $"{passes.Length} passes");
+        Assert.All(passes, p => Assert.Equal(4, p.Count())); // A, C, F and the A/A twin
+        Assert.All(results, r => Assert.Equal(TrialOutcome.Valid, r.Outcome));
+
+        var matrix = (await grid.Files.Matrix("s"))!;
+        Assert.Equal(Provenance.Modelled, matrix.Provenance);
+        Assert.True(matrix.Complete);
+        var rows = matrix.Groups.Single().Rows.ToDictionary(r => r.Label);
+        Assert.All(rows.Values, r => Assert.Equal(Provenance.Modelled, r.Provenance));
+        // Half the bits and more of A are weights: C and F must come out below it, in this order.
+        Assert.InRange(rows["C"].Ratio!.Ratio.Value, 0.3, 0.9);
+        Assert.InRange(rows["F"].Ratio!.Ratio.Value, 0.05, rows["C"].Ratio!.Ratio.Value);
+        Assert.NotNull(matrix.Groups.Single().Repeatability);
+        Assert.Equal("not applicable: synthetic weights", matrix.Disclosure.Quality);
+        foreach (var file in new[] { "plan.yaml", "plan.resolved.yaml", "manifest.json", "trials.ndjson", "cells.csv", "matrix.json", "events.ndjson", "report.html" })
+            Assert.Contains(await grid.Files.Files("s"), f => f.Name == file && f.Bytes > 0);
+    }
+
+    [Fact]
+    public async Task Two_sweeps_on_the_same_devices_take_turns_and_both_finish()
+    {
+        await using var grid = await SimulatedGrid.Start();
+        await grid.Sweep("one").Submit(SmallPlan.Of("one", "A, C"), "tests");
+        await grid.Sweep("two").Submit(SmallPlan.Of("two", "A, F"), "tests");
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("one")).Phase);
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("two")).Phase);
+        // No two trials of one device overlap.
+        foreach (var device in (await grid.Store.Results("one")).Concat(await grid.Store.Results("two")).GroupBy(r => r.Devices[0]))
+        {
+            var last = DateTimeOffset.MinValue;
+            foreach (var trial in device.OrderBy(t => t.StartedUtc))
+            {
+                Assert.True(trial.StartedUtc >= last, $"{trial.Trial} began while another trial ran on {device.Key}");
+                last = trial.EndedUtc;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_paused_sweep_starts_nothing_and_a_resumed_one_finishes()
+    {
+        await using var grid = await SimulatedGrid.Start(scale: 200);
+        var sweep = grid.Sweep("s");
+        await sweep.Submit(SmallPlan.Of(), "tests");
+        await SimulatedGrid.Until(async () => (await sweep.Status()).CommittedTrials >= 2, "two trials are committed");
+        await sweep.Pause("a look at the cooling");
+        await SimulatedGrid.Until(async () => (await sweep.Status()).Running.IsEmpty, "running trials have ended");
+        var committed = (await sweep.Status()).CommittedTrials;
+        await Task.Delay(500); // more than a trial takes at this scale
+        var status = await sweep.Status();
+        Assert.Equal((SweepPhase.Paused, "a look at the cooling", committed), (status.Phase, status.Reason, status.CommittedTrials));
+        await sweep.Resume();
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        Assert.Equal(0, (await sweep.Status()).VoidedPasses);
+    }
+
+    [Fact]
+    public async Task A_cancelled_sweep_gives_its_devices_back_and_keeps_what_was_committed()
+    {
+        await using var grid = await SimulatedGrid.Start(scale: 200);
+        var sweep = grid.Sweep("s");
+        await sweep.Submit(SmallPlan.Of(), "tests");
+        await SimulatedGrid.Until(async () => (await sweep.Status()).CommittedTrials >= 1, "a trial is committed");
+        Assert.Equal(SweepPhase.Cancelled, (await sweep.Cancel("enough")).Phase);
+        var device = grid.Grains.GetGrain<IGpuGrain>((await grid.Grains.GetGrain<IInventoryGrain>("grid").Nodes())[0].Devices[0].Key);
+        Assert.Equal("", (await device.Status()).Holder);
+        Assert.NotEmpty(await grid.Store.Results("s"));
+        Assert.False((await grid.Files.Matrix("s"))!.Complete);
+        await Assert.ThrowsAsync<RefusedException>(() => sweep.Resume());
+    }
+
+    [Fact]
+    public async Task A_trial_whose_outcome_is_unknown_is_run_again_under_a_higher_epoch()
+    {
+        var runs = new ConcurrentQueue<(TrialId Trial, long Epoch, int Attempt)>();
+        await using var grid = await SimulatedGrid.Start(agents: a => new FaultyAgents(a, (order, n) =>
+        {
+            runs.Enqueue((order.Trial, order.Epoch, order.Attempt));
+            if (n == 3) throw new IOException("the device fell off the bus");
+        }));
+        await grid.Sweep("s").Submit(SmallPlan.Of(), "tests");
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        var again = runs.GroupBy(r => r.Trial).Single(g => g.Count() > 1).ToArray();
+        Assert.True(again[1].Epoch > again[0].Epoch, $"{again[0]} then {again[1]}");
+        Assert.Equal(again[0].Attempt + 1, again[1].Attempt);
+        Assert.Single(await grid.Store.Results("s"), r => r.Trial == again[0].Trial);
+    }
+
+    [Fact]
+    public async Task A_lost_device_voids_its_pass_and_another_takes_its_place()
+    {
+        string? broken = null;
+        await using var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 2, GpusPerNode = 1 },
+            pace: new SweepPace { Tick = TimeSpan.FromMilliseconds(20), HostPatience = TimeSpan.FromSeconds(1) },
+            agents: a => new FaultyAgents(a, (order, n) =>
+            {
+                if (n == 2) broken = order.Devices[0];
+                if (order.Devices[0] == broken) throw new IOException("the device is gone");
+            }));
+        await grid.Sweep("s").Submit(SmallPlan.Of(devices: 1, min: 5, max: 5), "tests");
+        var status = await grid.Ended("s");
+        Assert.Equal(SweepPhase.Finished, status.Phase);
+        Assert.Equal(1, status.VoidedPasses);
+        var matrix = (await grid.Files.Matrix("s"))!;
+        // What the voided pass had committed is counted and not used.
+        Assert.Equal(5, matrix.Groups[0].Rows.Single(r => r.Label == "A").Passes);
+        Assert.Equal(1, matrix.Groups[0].VoidedPasses);
+    }
+
+    [Fact]
+    public async Task A_full_disk_pauses_the_sweep_with_the_reason_and_nothing_committed_is_lost()
+    {
+        FullDisk? disk = null;
+        await using var grid = await SimulatedGrid.Start(store: s => disk = new FullDisk(s));
+        var sweep = grid.Sweep("s");
+        _ = grid.Store; // made when it is first asked for
+        disk!.FullAfter = 3;
+        await sweep.Submit(SmallPlan.Of(), "tests");
+        await SimulatedGrid.Until(async () => (await sweep.Status()).Phase == SweepPhase.Paused, "the sweep pauses");
+        Assert.Contains("No space left on device", (await sweep.Status()).Reason);
+        Assert.Equal(3, (await grid.Store.Results("s")).Length);
+        disk.FullAfter = int.MaxValue;
+        await sweep.Resume();
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        var results = await grid.Store.Results("s");
+        Assert.Equal(results.Length, results.Select(r => r.Trial).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Hardware_that_nobody_has_is_refused_with_what_there_is()
+    {
+        await using var grid = await SimulatedGrid.Start();
+        var refused = await Assert.ThrowsAsync<RefusedException>(() => grid.Sweep("s").Submit(SmallPlan.Of().Replace("H100-SXM-80GB", "H200-SXM-141GB"), "tests"));
+        Assert.Contains("H200-SXM-141GB", refused.Message);
+        Assert.Contains("2 × H100-SXM-80GB", refused.Message);
+        Assert.Empty(await grid.Grains.GetGrain<ISweepIndexGrain>("grid").List());
+    }
+
+    [Fact]
+    public async Task An_order_of_a_superseded_lease_is_refused()
+    {
+        await using var grid = await SimulatedGrid.Start();
+        var key = (await grid.Grains.GetGrain<IInventoryGrain>("grid").Nodes())[0].Devices[0].Key;
+        var gpu = grid.Grains.GetGrain<IGpuGrain>(key);
+        var first = await gpu.Acquire(new LeaseRequest("mine", "g/b0/p0", 60));
+        var second = await gpu.Acquire(new LeaseRequest("mine", "g/b0/p1", 60));
+        Assert.True(second.Epoch > first.Epoch);
+        Assert.False((await gpu.Acquire(new LeaseRequest("other", "g/b0/p0", 60))).Granted);
+        await gpu.Release(first.Epoch); // superseded: does nothing
+        Assert.Equal("mine g/b0/p1", (await gpu.Status()).Holder);
+        await gpu.Release(second.Epoch);
+        Assert.True((await gpu.Acquire(new LeaseRequest("other", "g/b0/p0", 60))).Granted);
+    }
+
+    [Fact]
+    public async Task A_restarted_grid_goes_on_where_it_was()
+    {
+        var directory = Directory.CreateTempSubdirectory("energygrid-");
+        try
+        {
+            int committed;
+            await using (var grid = await SimulatedGrid.Start(scale: 200, directory: directory.FullName))
+            {
+                await grid.Sweep("s").Submit(SmallPlan.Of(), "tests");
+                await SimulatedGrid.Until(async () => (await grid.Sweep("s").Status()).CommittedTrials >= 3, "three trials are committed");
+                committed = (await grid.Store.Results("s")).Length;
+            }
+            await using (var grid = await SimulatedGrid.Start(scale: 1000, directory: directory.FullName))
+            {
+                Assert.True((await grid.Store.Results("s")).Length >= committed);
+                await grid.Sweep("s").Nudge();
+                Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+                var results = await grid.Store.Results("s");
+                Assert.Equal(results.Length, results.Select(r => r.Trial).Distinct().Count());
+            }
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private sealed class FullDisk(IResultStore inner) : IResultStore
+    {
+        private int _commits;
+
+        public int FullAfter { get; set; } = int.MaxValue;
+
+        public Task Create(string sweep, string planText, ResolvedPlan plan, CancellationToken stop) => inner.Create(sweep, planText, plan, stop);
+
+        public async Task<CommitAnswer> Commit(string sweep, TrialResult result, CancellationToken stop)
+        {
+            if (_commits >= FullAfter) throw new IOException("No space left on device");
+            var answer = await inner.Commit(sweep, result, stop);
+            _commits++;
+            return answer;
+        }
+
+        public Task<System.Collections.Immutable.ImmutableArray<TrialResult>> Results(string sweep, CancellationToken stop) => inner.Results(sweep, stop);
+
+        public Task<SweepEvent> Append(string sweep, string kind, string text, CancellationToken stop) => inner.Append(sweep, kind, text, stop);
+
+        public Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop) => inner.Publish(sweep, matrix, manifest, stop);
+    }
+
+    private sealed class FaultyAgents(INodeAgents inner, Action<TrialOrder, int> fault) : INodeAgents
+    {
+        private int _runs;
+
+        public INodeAgent? Find(string host) => inner.Find(host) is { } agent ? new Faulty(this, agent) : null;
+
+        private sealed class Faulty(FaultyAgents all, INodeAgent agent) : INodeAgent
+        {
+            public string Host => agent.Host;
+
+            public NodeInventory Inventory => agent.Inventory;
+
+            public Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
+            {
+                all.Fault(order);
+                return agent.Run(order, report, stop);
+            }
+
+            public (double Watts, double Celsius) Latest(string uuid) => agent.Latest(uuid);
+
+            public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
+        }
+
+        private void Fault(TrialOrder order) => fault(order, Interlocked.Increment(ref _runs));
+    }
+}
