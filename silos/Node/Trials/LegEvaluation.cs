@@ -53,6 +53,7 @@ internal static class LegEvaluation
         if (!leg.Flat) flags.Add("warm-up not flat");
         if (!leg.OnTicks) flags.Add("edges not on ticks of an energy counter");
         if (seconds < TrialRunner.ShortSeconds - 0.5) flags.Add($"window of {seconds:F1} s is below {TrialRunner.ShortSeconds:F0} s");
+        if (trial.Group.Any(g => g.Recording.Within(from, to) is [var any, ..] && double.IsNaN(any.ThermalSeconds))) flags.Add("slowdowns cannot be observed on this device");
         if (cap > 0) flags.Add($"power cap held the clocks down for {cap:P0} of the window: not an uncapped operating point");
         if (thermal > guards.MaxThermalFraction) trial.Invalidate($"thermal slowdown for {thermal:P1} of the window at L'={leg.Layers}, more than {guards.MaxThermalFraction:P1}");
         if (Math.Abs(residual) > guards.MaxCounterResidual) flags.Add($"counter and integrated power differ by {residual:P1}");

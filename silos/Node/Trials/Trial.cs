@@ -140,8 +140,8 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             stop.ThrowIfCancellationRequested();
             var left = (nanoseconds - NowNanoseconds) / 1e9;
             if (left <= 0) return;
-            // To the next 100 ns, so that a wait never ends just before its instant.
-            await Task.Delay(TimeSpan.FromTicks((long)Math.Ceiling(Math.Min(left, options.PollSeconds) * 1e7)), node.Time, stop);
+            // Task.Delay cuts to whole milliseconds: up, so that a wait never ends just before its instant.
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(1000 * Math.Min(left, options.PollSeconds))), node.Time, stop);
             Pump();
             Report();
         }

@@ -21,7 +21,8 @@ internal static class TrialTrace
         var kept = 0;
         foreach (var (sampler, recording) in group)
         {
-            var (readings, phase) = (recording.Readings, 0);
+            var readings = recording.Readings;
+            var phase = 0;
             for (var i = 0; i < readings.Length && kept < MostRows; i += stride)
             {
                 var reading = readings[i];

@@ -25,7 +25,7 @@ internal static class GridParts
         services.AddNodeAgents(nodes =>
         {
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
-            if (options.LocalCpu) nodes.AddNode(LocalNode.Create(options.Name), TimeProvider.System);
+            if (options.LocalCpu) nodes.AddNode(new LocalNode(options.Name, TimeProvider.System), TimeProvider.System);
         });
     }
 

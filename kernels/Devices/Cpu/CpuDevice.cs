@@ -1,0 +1,268 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Metrology;
+using EnergyGrid.Workloads;
+
+namespace EnergyGrid.Devices;
+
+/// <summary>How this machine's processor is used and metered.</summary>
+public sealed record CpuDeviceOptions
+{
+    /// <summary>Threads of a step.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Declared power of the idle processor, W: used only where no energy counter is readable.</summary>
+    public double IdleWatts { get; init; } = 20;
+
+    /// <summary>Declared power with all threads busy, W.</summary>
+    public double MaxWatts { get; init; } = 120;
+
+    /// <summary>Share of the available memory that a working set may take.</summary>
+    public double MemoryShare { get; init; } = 0.6;
+
+    /// <summary>Declared bound of the clock's error against UTC, s: readings and steps of this device bear one clock.</summary>
+    public double ClockErrorSeconds { get; init; } = 0.005;
+
+    /// <summary>Where energy counters are looked for.</summary>
+    public string PowercapRoot { get; init; } = RaplCounter.SystemRoot;
+}
+
+/// <summary>
+/// This machine's processor: it really executes the reference decode steps, on a thread of its own. Time and tokens are measured. Energy is
+/// measured where RAPL is readable; otherwise it is <see cref="Provenance.Modelled"/> from a declared idle and maximum power and this
+/// process's share of the processors.
+/// </summary>
+public sealed class CpuDevice : IDevice
+{
+    private const double PeriodSeconds = 0.1;
+    private const int MostPending = 20_000;
+
+    private readonly TimeProvider _time;
+    private readonly CpuDeviceOptions _options;
+    private readonly RaplCounter? _rapl;
+    private readonly Lock _gate = new();
+    private readonly List<DeviceReading> _readings = [];
+    private readonly List<StepMark> _marks = [];
+    private readonly Queue<Action> _jobs = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Thread _worker;
+    private readonly Thread _sensor;
+    private readonly ManualResetEventSlim _ending = new();
+    private readonly long _startTimestamp;
+    private readonly long _startNanoseconds;
+    private volatile bool _running;
+    private DecodeStep? _step;
+    private long _steps;
+    private double _joules;
+
+    /// <summary>Opens it; measures bandwidth and peak for about 0.4 s.</summary>
+    public CpuDevice(string host, string site, string rack, TimeProvider time, CpuDeviceOptions? options = null)
+    {
+        (_time, _options) = (time, options ?? new());
+        _rapl = RaplCounter.TryOpen(_options.PowercapRoot);
+        _startTimestamp = time.GetTimestamp();
+        _startNanoseconds = time.UtcNowNanoseconds();
+        var provenance = _rapl is null ? Provenance.Modelled : Provenance.Measured;
+        Info = new DeviceInfo(
+            host, "cpu-0", "cpu", DeviceKind.Cpu, site, rack, 0, _options.MemoryShare * MachineProbe.AvailableBytes(),
+            MachineProbe.CopyBytesPerSecond(_options.Threads), Provenance.Measured, MachineProbe.PeakFlopsPerSecond(_options.Threads),
+            _options.MaxWatts, _options.MaxWatts, $"{MachineProbe.ProcessorName()}, .NET {Environment.Version}, {_options.Threads} threads",
+            _rapl?.Name ?? $"declared {_options.IdleWatts:F0} W idle, {_options.MaxWatts:F0} W busy × utilisation", provenance);
+        Sensor = new DeviceSensor(
+            new SensorProfile(SensorQuantity.Counter, PeriodSeconds, 0, Math.Max(_options.MaxWatts, 1), provenance, UpdatePeriodSeconds: PeriodSeconds),
+            PollSeconds: _rapl is null ? PeriodSeconds : 0.001, PowerIsIndependent: false);
+        _worker = new Thread(Work) { IsBackground = true, Name = "cpu device" };
+        _sensor = new Thread(Sense) { IsBackground = true, Name = "cpu sensor" };
+        _worker.Start();
+        _sensor.Start();
+    }
+
+    public DeviceInfo Info { get; }
+
+    public DeviceSensor Sensor { get; }
+
+    public DeviceCondition Condition() => new(double.NaN, double.NaN, Info.PowerLimitWatts, 0, _options.ClockErrorSeconds);
+
+    public string? Refusal(Configuration configuration, StepCost cost, int layers)
+    {
+        if (configuration.Stack is not "reference") return $"stack '{configuration.Stack}' does not run here; the cpu runs 'reference'";
+        var bytes = DecodeStep.ResidentBytes(configuration, layers);
+        return bytes <= Info.MemoryBytes ? null : $"{layers} layers need {bytes / 1e9:F2} GB, {Info.MemoryBytes / 1e9:F2} GB may be used";
+    }
+
+    public Task Load(Configuration configuration, StepCost cost, int layers, CancellationToken stop) => OnWorker(() =>
+    {
+        stop.ThrowIfCancellationRequested();
+        Drop();
+        _step = DecodeStep.Create(configuration, layers, _options.Threads);
+    });
+
+    public void Start()
+    {
+        lock (_gate) _marks.Add(new StepMark(NowNanoseconds(), _steps));
+        _running = true;
+        _wake.Release();
+    }
+
+    public Task Stop()
+    {
+        _running = false;
+        // Its turn comes after the running step.
+        return OnWorker(static () => { });
+    }
+
+    public Task Unload() => OnWorker(Drop);
+
+    public void Drain(List<DeviceReading> readings, List<StepMark> steps)
+    {
+        lock (_gate)
+        {
+            readings.AddRange(_readings);
+            steps.AddRange(_marks);
+            _readings.Clear();
+            _marks.Clear();
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_ending.IsSet) return;
+        _running = false;
+        _ending.Set();
+        _wake.Release();
+        _worker.Join();
+        _sensor.Join();
+        _step?.Dispose();
+        _step = null;
+    }
+
+    private void Drop()
+    {
+        _step?.Dispose();
+        _step = null;
+    }
+
+    private Task OnWorker(Action job)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_ending.IsSet) return Task.FromException(new DeviceLostException("The cpu device is closed."));
+        lock (_gate)
+        {
+            _jobs.Enqueue(() =>
+            {
+                try
+                {
+                    job();
+                    done.SetResult();
+                }
+                catch (OperationCanceledException cancelled)
+                {
+                    done.SetCanceled(cancelled.CancellationToken);
+                }
+                catch (Exception error)
+                {
+                    done.SetException(error);
+                }
+            });
+        }
+        _wake.Release();
+        return done.Task;
+    }
+
+    private void Work()
+    {
+        while (!_ending.IsSet)
+        {
+            Action? job;
+            lock (_gate) _jobs.TryDequeue(out job);
+            if (job is not null) job();
+            else if (_running && _step is { } step)
+            {
+                step.Run();
+                _steps++;
+                Mark();
+            }
+            else _wake.Wait();
+        }
+    }
+
+    private void Mark()
+    {
+        lock (_gate)
+        {
+            if (_marks.Count >= MostPending) _marks.RemoveRange(0, MostPending / 2);
+            _marks.Add(new StepMark(NowNanoseconds(), _steps));
+        }
+    }
+
+    private void Sense()
+    {
+        var (lastTime, lastBusy, tick) = (NowNanoseconds(), Busy(), 0L);
+        var start = _time.GetTimestamp();
+        while (true)
+        {
+            // To a fixed raster: what one wait is late, the next one is not.
+            var due = TimeSpan.FromSeconds(++tick * PeriodSeconds) - _time.GetElapsedTime(start);
+            if (_ending.Wait(due > TimeSpan.Zero ? due : TimeSpan.Zero)) return;
+            var (now, busy) = (NowNanoseconds(), Busy());
+            var seconds = (now - lastTime) / 1e9;
+            if (seconds <= 0) continue;
+            var before = _joules;
+            try
+            {
+                if (_rapl is not null) _joules = _rapl.Joules();
+                else
+                {
+                    var share = Math.Clamp((busy - lastBusy).TotalSeconds / (seconds * Environment.ProcessorCount), 0, 1);
+                    _joules += (_options.IdleWatts + (_options.MaxWatts - _options.IdleWatts) * share) * seconds;
+                }
+            }
+            catch (IOException)
+            {
+                // No reading is a gap, not a zero.
+                continue;
+            }
+            (lastTime, lastBusy) = (now, busy);
+            lock (_gate)
+            {
+                if (_readings.Count >= MostPending) _readings.RemoveRange(0, MostPending / 2);
+                _readings.Add(new DeviceReading(now, _joules, (_joules - before) / seconds, double.NaN, double.NaN, double.NaN, double.NaN, double.NaN));
+            }
+        }
+    }
+
+    private static TimeSpan Busy() => Environment.CpuUsage.TotalTime;
+
+    private long NowNanoseconds() => _startNanoseconds + _time.GetElapsedTime(_startTimestamp).Ticks * 100;
+}
+
+/// <summary>This machine as a node: its processor, without a meter at its input.</summary>
+public sealed class LocalNode : INode, IDisposable
+{
+    private readonly CpuDevice _cpu;
+
+    /// <param name="host">Its name: the silo's.</param>
+    /// <param name="time">The system's time.</param>
+    /// <param name="site">Where it stands.</param>
+    /// <param name="rack">Where it stands.</param>
+    /// <param name="options">Of its processor.</param>
+    public LocalNode(string host, TimeProvider time, string site = "local", string rack = "r1", CpuDeviceOptions? options = null)
+    {
+        (Host, Site, Rack) = (host, site, rack);
+        ClockErrorSeconds = (options ?? new()).ClockErrorSeconds;
+        _cpu = new CpuDevice(host, site, rack, time, options);
+    }
+
+    public string Host { get; }
+
+    public string Site { get; }
+
+    public string Rack { get; }
+
+    public IReadOnlyList<IDevice> Devices => [_cpu];
+
+    public IReadOnlyList<IMeter> Meters => [];
+
+    public double ClockErrorSeconds { get; }
+
+    public void Dispose() => _cpu.Dispose();
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+
+namespace EnergyGrid.Devices;
+
+/// <summary>
+/// The energy counters of the processor packages (<c>powercap</c>), summed and unwrapped: each wraps at its <c>max_energy_range_uj</c>, so
+/// it must be read more often than that. Readable by root only on most systems.
+/// </summary>
+public sealed class RaplCounter
+{
+    /// <summary>Where Linux shows them.</summary>
+    public const string SystemRoot = "/sys/class/powercap";
+
+    private readonly (string File, double ModulusMicrojoules)[] _packages;
+    private readonly double[] _last;
+    private double _microjoules;
+
+    private RaplCounter((string, double)[] packages, string name)
+    {
+        (_packages, Name) = (packages, name);
+        _last = [.. packages.Select(p => Read(p.Item1))];
+    }
+
+    /// <summary>For example <c>rapl package-0</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Opens what is readable below <paramref name="root"/>; null if nothing is.</summary>
+    public static RaplCounter? TryOpen(string root = SystemRoot)
+    {
+        if (!Directory.Exists(root)) return null;
+        var found = new List<(string File, double Modulus, string Name)>();
+        foreach (var zone in Directory.EnumerateFileSystemEntries(root).Order(StringComparer.Ordinal))
+        {
+            var (name, energy, range) = (Path.Combine(zone, "name"), Path.Combine(zone, "energy_uj"), Path.Combine(zone, "max_energy_range_uj"));
+            try
+            {
+                // Only whole packages: what lies inside one (core, uncore, dram) is part of it.
+                if (!File.Exists(name) || File.ReadAllText(name).Trim() is not { } zoneName || !zoneName.StartsWith("package", StringComparison.Ordinal)) continue;
+                Read(energy);
+                found.Add((energy, Read(range), zoneName));
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or FormatException)
+            {
+                // Not for us to read: then it is absent, never zero.
+            }
+        }
+        return found.Count == 0 ? null : new RaplCounter([.. found.Select(f => (f.File, f.Modulus))], "rapl " + string.Join("+", found.Select(f => f.Name)));
+    }
+
+    /// <summary>Energy since it was opened, J.</summary>
+    /// <exception cref="IOException">A package has gone.</exception>
+    public double Joules()
+    {
+        for (var i = 0; i < _packages.Length; i++)
+        {
+            var now = Read(_packages[i].File);
+            var step = now - _last[i];
+            _microjoules += step >= 0 ? step : step + _packages[i].ModulusMicrojoules;
+            _last[i] = now;
+        }
+        return _microjoules / 1e6;
+    }
+
+    private static double Read(string file) => double.Parse(File.ReadAllText(file), CultureInfo.InvariantCulture);
+}

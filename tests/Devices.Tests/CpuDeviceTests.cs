@@ -1,0 +1,86 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Node;
+using EnergyGrid.Workloads;
+
+namespace EnergyGrid.Devices.Tests;
+
+public sealed class CpuDeviceTests
+{
+    private static Configuration Tiny(string code) => Catalogue.Resolve(new ConfigurationRequest(
+        code, Batch: 2, Context: 64, ModelWidth: 128, Heads: 1, FeedForwardWidth: 256, ShortLayers: 1, LongLayers: 2, Stack: "reference"));
+
+    [Fact]
+    public async Task The_cpu_really_executes_a_tiny_configuration_and_says_what_is_modelled()
+    {
+        using var node = new LocalNode("here", TimeProvider.System, options: new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 2 });
+        var agent = new NodeAgent(node, TimeProvider.System);
+        var c = Tiny("A");
+        var device = node.Devices[0].Info;
+        var order = new TrialOrder(
+            new TrialId("test", "g", "A", ConfigurationIdentity.Sha256(c), 0, 0), [device.Uuid], 1, 0, c, Catalogue.Cost(c), [1, 2],
+            new TrialTiming(0.2, 0.4, 0.6, 0, null, null, 5), Laboratory.Guards with { MinCoverage = 0.9 }, KeepTrace: false);
+        var result = await agent.Run(order, static _ => { }, default);
+
+        Assert.True(result.Outcome == TrialOutcome.Valid, string.Join("; ", result.Reasons));
+        Assert.Equal(2, result.Legs.Length);
+        Assert.All(result.Legs, leg =>
+        {
+            Assert.True(leg.Steps > 3, $"{leg.Steps} steps");
+            Assert.Equal(2 * leg.Steps, leg.Tokens, 1e-9);
+            Assert.InRange(leg.WindowSeconds, 0.55, 1.5);
+            Assert.InRange(leg.Gpu.Joules / leg.WindowSeconds, 19.9, 120.1);
+            Assert.Equal(Provenance.Modelled, leg.Gpu.Provenance);
+            Assert.Contains(leg.Flags, f => f.StartsWith("window of", StringComparison.Ordinal));
+            Assert.Null(leg.Node);
+            Assert.True(leg.P50StepSeconds > 0 && leg.P99StepSeconds >= leg.P50StepSeconds);
+        });
+        Assert.True(double.IsNaN(result.IdleContextWatts));
+        Assert.Equal("cpu", result.Model);
+        Assert.Equal(Provenance.Modelled, device.EnergyProvenance);
+        Assert.Contains("declared", device.EnergySource);
+        Assert.Equal(Provenance.Measured, device.BandwidthProvenance);
+        Assert.InRange(device.BandwidthBytesPerSecond, 1e8, 1e13);
+        // Nothing but the device sees this node's energy: it accounts.
+        Assert.Equal(new MeterInfo(device.Key, SourceKind.Cpu, true, device.RatedWatts), Assert.Single(agent.Inventory.Meters));
+    }
+
+    [Fact]
+    public void What_the_cpu_cannot_run_is_refused_with_the_reason()
+    {
+        using var node = new LocalNode("here", TimeProvider.System, options: new CpuDeviceOptions { MemoryShare = 1e-6, PowercapRoot = "/nonexistent" });
+        var c = Tiny("A");
+        Assert.Contains("may be used", node.Devices[0].Refusal(c, Catalogue.Cost(c), 2));
+        Assert.Contains("'simulated' does not run here", node.Devices[0].Refusal(c with { Stack = "simulated" }, Catalogue.Cost(c), 2));
+    }
+
+    [Fact]
+    public void Rapl_packages_are_summed_and_unwrapped_and_parts_of_packages_are_not_counted_twice()
+    {
+        var root = Directory.CreateTempSubdirectory("powercap-");
+        try
+        {
+            void Set(string zone, string name, double microjoules)
+            {
+                var at = root.CreateSubdirectory(zone).FullName;
+                File.WriteAllText(Path.Combine(at, "name"), name + "\n");
+                File.WriteAllText(Path.Combine(at, "energy_uj"), $"{microjoules:F0}\n");
+                File.WriteAllText(Path.Combine(at, "max_energy_range_uj"), "262143328850\n");
+            }
+
+            Assert.Null(RaplCounter.TryOpen(root.FullName));
+            Set("intel-rapl:0", "package-0", 262143000000);
+            Set("intel-rapl:0:0", "core", 5);
+            Set("intel-rapl:1", "package-1", 1000000);
+            var rapl = RaplCounter.TryOpen(root.FullName)!;
+            Assert.Equal("rapl package-0+package-1", rapl.Name);
+            Set("intel-rapl:0", "package-0", 671150);
+            Set("intel-rapl:0:0", "core", 90000000);
+            Set("intel-rapl:1", "package-1", 3000000);
+            Assert.Equal(1 + 2, rapl.Joules(), 1e-9);
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
+    }
+}
