@@ -23,8 +23,8 @@ internal sealed record Comparison(string A, string B, ImmutableArray<string> Ref
     public static Comparison Of(Matrix a, Matrix b)
     {
         var dimensions = Differences(a.Disclosure, b.Disclosure);
-        var left = Cells(a);
-        var right = Cells(b);
+        var left = ByName(a);
+        var right = ByName(b);
         var cells = left.Keys.Where(right.ContainsKey).Select(k => Compare(k, left[k], right[k], dimensions)).ToImmutableArray();
         return new(a.Sweep, b.Sweep, dimensions, cells, Only(left, right), Only(right, left));
     }
@@ -48,7 +48,7 @@ internal sealed record Comparison(string A, string B, ImmutableArray<string> Ref
         return found.ToImmutable();
     }
 
-    private static Dictionary<(string Group, string Label), (MatrixGroup Group, MatrixRow Row)> Cells(Matrix matrix) =>
+    private static Dictionary<(string Group, string Label), (MatrixGroup Group, MatrixRow Row)> ByName(Matrix matrix) =>
         matrix.Groups.SelectMany(g => g.Rows.Select(r => (g, r))).ToDictionary(p => (p.g.Name, p.r.Label), p => (p.g, p.r));
 
     private static ImmutableArray<string> Only(Dictionary<(string Group, string Label), (MatrixGroup, MatrixRow)> here, Dictionary<(string Group, string Label), (MatrixGroup, MatrixRow)> there) =>
