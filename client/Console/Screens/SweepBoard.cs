@@ -51,7 +51,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
     {
         lock (_gate)
         {
-            var text = $"{line.AtUtc.ToLocalTime():HH:mm:ss}  {(ids.Count > 1 ? Name(id) + "  " : "")}{line.Text}";
+            var text = $"{line.AtUtc.ToLocalTime():HH:mm:ss}  {(ids.Count > 1 ? Name(id) + "  " : "")}{(line.Text.Length > 0 ? line.Text : line.Kind)}";
             if (screen.IsLive)
             {
                 _tail.Enqueue(text);

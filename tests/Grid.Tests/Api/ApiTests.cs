@@ -213,7 +213,7 @@ public sealed class ApiTests : IAsyncLifetime
         await client.Devices();
         await Task.Delay(200);
         step.SetResult(new(DateTimeOffset.UnixEpoch, 321, Provenance.Modelled));
-        Assert.Equal([true, true], await both);
+        Assert.All(await both, Assert.True);
         Assert.Equal((321, 321, 1), (first.Current.Watts, second.Current.Watts, _grid.Calls["watch"]));
     }
 

@@ -174,6 +174,7 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
     public Task Announce(NodeInventory node) => Task.CompletedTask;
     public ValueTask Announce(string rack) => ValueTask.CompletedTask;
     public ValueTask Report(RackReport report) => ValueTask.CompletedTask;
+    public ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters) => ValueTask.CompletedTask;
     public ValueTask ReportFacility(FacilityReport report) => ValueTask.CompletedTask;
     public Task<Lease> Acquire(LeaseRequest request) => Task.FromResult(new Lease(false, 0, ""));
     public Task Release(long epoch) => Task.CompletedTask;
