@@ -173,7 +173,6 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
 
     public Task Announce(NodeInventory node) => Task.CompletedTask;
     public ValueTask Announce(string rack) => ValueTask.CompletedTask;
-    public ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters) => ValueTask.CompletedTask;
     public ValueTask Report(RackReport report) => ValueTask.CompletedTask;
     public ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters) => ValueTask.CompletedTask;
     public ValueTask ReportFacility(FacilityReport report) => ValueTask.CompletedTask;
