@@ -57,6 +57,7 @@ public sealed class FacilityAgent
     public async Task Serve(IGrainFactory grains, CancellationToken stop)
     {
         var site = grains.GetGrain<ISiteGrain>(_site);
+        var announced = false;
         while (!stop.IsCancellationRequested)
         {
             foreach (var meter in _meters)
@@ -68,6 +69,8 @@ public sealed class FacilityAgent
             {
                 try
                 {
+                    if (!announced) await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
+                    announced = true;
                     await site.ReportFacility(new FacilityReport(_site, [.. _unsent]));
                     _unsent = [];
                 }
