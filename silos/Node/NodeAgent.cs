@@ -85,14 +85,14 @@ public sealed partial class NodeAgent : INodeAgent
         // Nodes do not all speak at once.
         var period = TimeSpan.FromSeconds(_options.TickSeconds);
         await Pause(period * ((uint)StringComparer.Ordinal.GetHashCode(Host) % 100 / 100.0), stop);
-        while (!stop.IsCancellationRequested)
+        for (var tick = 0L; !stop.IsCancellationRequested; tick++)
         {
             _sampler.Sample(_unsent);
             // Never more than one call in flight.
             if (call.IsCompleted)
             {
                 TakeBack();
-                call = announced ? Report(rack) : Announce();
+                call = announced && tick % NodeAgentOptions.AnnounceTicks != 0 ? Report(rack) : Announce();
             }
             Bound();
             await Pause(period, stop);
@@ -113,7 +113,9 @@ public sealed partial class NodeAgent : INodeAgent
             catch (Exception error)
             {
                 Silent(error);
+                return;
             }
+            await Report(rack);
         }
     }
 

@@ -9,6 +9,9 @@ public sealed record NodeAgentOptions
     /// <summary>How often a trial looks at its devices, s of the node's time.</summary>
     public double PollSeconds { get; init; } = 1;
 
+    /// <summary>Every so many ticks a node says again what it consists of: who listens keeps it in memory only.</summary>
+    public const int AnnounceTicks = 10;
+
     /// <summary>Windows kept while the rack does not answer; then the oldest are dropped and counted.</summary>
     public int MostUnsentWindows { get; init; } = 20_000;
 

@@ -58,7 +58,7 @@ public sealed class FacilityAgent
     {
         var site = grains.GetGrain<ISiteGrain>(_site);
         var announced = false;
-        while (!stop.IsCancellationRequested)
+        for (var tick = 0L; !stop.IsCancellationRequested; tick++)
         {
             foreach (var meter in _meters)
             {
@@ -69,7 +69,8 @@ public sealed class FacilityAgent
             {
                 try
                 {
-                    if (!announced) await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
+                    // Said again now and then: a site keeps nothing on disk.
+                    if (!announced || tick % NodeAgentOptions.AnnounceTicks == 0) await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
                     announced = true;
                     await site.ReportFacility(new FacilityReport(_site, [.. _unsent]));
                     _unsent = [];

@@ -20,7 +20,7 @@ public static class EngineBenchmark
 
     public static async Task Run(bool quick)
     {
-        var span = TimeSpan.FromSeconds(quick ? 0.5 : 4);
+        var span = TimeSpan.FromSeconds(quick ? 1 : 4);
         var directory = Directory.CreateTempSubdirectory("energygrid-bench-");
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
@@ -54,7 +54,7 @@ public static class EngineBenchmark
     {
         var total = 0L;
         var start = Stopwatch.GetTimestamp();
-        var from = start + (long)(span.TotalSeconds / 4 * Stopwatch.Frequency); // a quarter to warm up
+        var from = start + (long)(span.TotalSeconds / 2 * Stopwatch.Frequency); // to warm up
         var to = from + (long)(span.TotalSeconds * Stopwatch.Frequency);
         await Task.WhenAll(Enumerable.Range(0, callers).Select(caller => Task.Run(async () =>
         {

@@ -47,6 +47,18 @@ public sealed class TurnTests(GridCluster cluster)
     }
 
     [Fact]
+    public async Task An_interleaving_call_passes_the_others_that_wait_for_the_activation()
+    {
+        var grain = Grain("gated");
+        var (waiting, behind, passing) = (grain.Wait(), grain.Work(1), grain.Open());
+        Lives.GateOf(grain.GetPrimaryKeyString()).SetResult();
+        await passing; // nothing else ends the first
+        await waiting;
+        await behind;
+        Assert.Equal(new Probe(1, 1), await grain.Look());
+    }
+
+    [Fact]
     public async Task Reads_run_beside_each_other()
     {
         var grain = Grain();

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using EnergyGrid.Contracts;
 using EnergyGrid.Sdk;
+using Spectre.Console;
 
 namespace EnergyGrid.Console;
 

@@ -6,9 +6,9 @@ internal sealed record IntervalLine(string Key, string Label, string Detail, dou
 /// <summary>Ratios with their intervals on a logarithmic axis (a forest plot): thick is pairwise, thin is adjusted; the band around 1 is what cannot be resolved.</summary>
 internal static class IntervalPlot
 {
-    private const double Width = 800;
-    private const double Left = 190;
-    private const double Right = 462;
+    private const double Width = 770;
+    private const double Left = 168;
+    private const double Right = 412;
     private const double RowHeight = 25;
     private const double Top = 40;
 
@@ -41,14 +41,14 @@ internal static class IntervalPlot
 
         var one = axis.At(1);
         parts.Add(Markup.Of($"<line class=\"one\" x1=\"{one}\" y1=\"{Top - 6}\" x2=\"{one}\" y2=\"{bottom}\"/>"));
-        parts.Add(Markup.Of($"<text class=\"head\" x=\"492\" y=\"{Top - 14}\">{headings.Interval}</text><text class=\"head\" x=\"668\" y=\"{Top - 14}\">{headings.Adjusted}</text>"));
+        parts.Add(Markup.Of($"<text class=\"head\" x=\"446\" y=\"{Top - 14}\">{headings.Interval}</text><text class=\"head\" x=\"624\" y=\"{Top - 14}\">{headings.Adjusted}</text>"));
         for (var i = 0; i < lines.Count; i++)
         {
             parts.Add(Line(lines[i], Top + (RowHeight * (i + 0.5)), axis));
         }
 
         parts.Add(Markup.Of($"<text class=\"tick\" x=\"{(Left + Right) / 2}\" y=\"{bottom + 31}\" text-anchor=\"middle\">ratio to the baseline, logarithmic</text>"));
-        return Svg.Frame(Width, bottom + 40, label, "wide", mark, Markup.Join(parts));
+        return Svg.Frame(Width, bottom + 40, label, "wide", mark, Markup.Join(parts), markLeft: true);
     }
 
     private static Markup Line(IntervalLine line, double y, Axis axis)
@@ -72,6 +72,6 @@ internal static class IntervalPlot
         }
 
         var text = line.Low is null ? $"{NumberText.Fixed(line.Value, decimals)}  no interval" : $"{NumberText.Fixed(line.Value, decimals)}  ({NumberText.Interval(line.Low, line.High, decimals)})";
-        return Markup.Of($"<g class=\"row\" data-key=\"{line.Key}\"><title>{line.Label}: {text}</title><rect class=\"hit\" x=\"0\" y=\"{y - (RowHeight / 2)}\" width=\"{Width}\" height=\"{RowHeight}\"/><text class=\"name\" x=\"4\" y=\"{y + 4}\">{Svg.Short(line.Label, 14)}<tspan class=\"detail\" dx=\"6\">{Svg.Short(line.Detail, 17)}</tspan></text>{Markup.Join(drawn)}<text class=\"value\" x=\"492\" y=\"{y + 4}\">{text}</text><text class=\"value quiet\" x=\"668\" y=\"{y + 4}\">{NumberText.Interval(line.WideLow, line.WideHigh, decimals)}</text></g>");
+        return Markup.Of($"<g class=\"row\" data-key=\"{line.Key}\"><title>{line.Label}: {text}</title><rect class=\"hit\" x=\"0\" y=\"{y - (RowHeight / 2)}\" width=\"{Width}\" height=\"{RowHeight}\"/><text class=\"name\" x=\"4\" y=\"{y + 4}\">{Svg.Short(line.Label, 14)}<tspan class=\"detail\" dx=\"6\">{Svg.Short(line.Detail, 17)}</tspan></text>{Markup.Join(drawn)}<text class=\"value\" x=\"446\" y=\"{y + 4}\">{text}</text><text class=\"value quiet\" x=\"624\" y=\"{y + 4}\">{NumberText.Interval(line.WideLow, line.WideHigh, decimals)}</text></g>");
     }
 }

@@ -9,9 +9,10 @@ internal static class Svg
     /// <param name="kind">Class of the drawing.</param>
     /// <param name="mark">MODELLED and the like, written into the drawing itself; empty if measured.</param>
     /// <param name="body">Its elements.</param>
-    public static Markup Frame(double width, double height, string label, string kind, string mark, Markup body)
+    /// <param name="markLeft">Where the drawing may scroll, the mark stands on the side that is seen first.</param>
+    public static Markup Frame(double width, double height, string label, string kind, string mark, Markup body, bool markLeft = false)
     {
-        var word = mark.Length == 0 ? Markup.Empty : Markup.Of($"<text class=\"mark\" x=\"{width - 4}\" y=\"12\" text-anchor=\"end\">{mark}</text>");
+        var word = mark.Length == 0 ? Markup.Empty : Markup.Of($"<text class=\"mark\" x=\"{(markLeft ? 4 : width - 4)}\" y=\"12\" text-anchor=\"{(markLeft ? "start" : "end")}\">{mark}</text>");
         return Markup.Of($"<svg class=\"{kind}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{label}\">{body}{word}</svg>");
     }
 

@@ -39,13 +39,13 @@ internal sealed partial class PageWriter
                     DataCell.Number(tokens.Significant(r.Tokens), r.Tokens),
                     new DataCell(Chip(r.Provenance)),
                 ];
-            }), notes);
+            }, own: true), notes);
 
         var whole = new Footnotes();
         var shown = Boundaries.Where(b => b.Key != "rack" || Rows.Any(r => r.JoulesPerToken.ContainsKey("rack"))).ToArray();
         DataColumn[] wholeColumns =
         [
-            .. shown.Select(b => new DataColumn(b.Header, "J/token")), new DataColumn("PUE-adjusted", "J/token"), new DataColumn("energy cost", "per million tokens"), new DataColumn("token is", "", false),
+            .. shown.Select(b => new DataColumn(b.Header, "J/token")), new DataColumn("PUE-adjusted", "J/token"), new DataColumn("energy cost", "per million tokens"), new DataColumn("token is", "", false), new DataColumn("figures are", "", false),
         ];
         var wholeModel = Table("t-whole", Markup.Of($"Whole-model J per token at each boundary, layers only: <b>projected</b> from the layers that ran, without the LM head and interconnect. <span class=\"chip projected\">projected</span>"), "cell", wholeColumns,
             PerCell((_, r) =>
@@ -56,9 +56,12 @@ internal sealed partial class PageWriter
                     ? DataCell.Number(NumberText.Significant(cost), cost)
                     : new DataCell(Markup.Of($"{NumberText.Absent}{whole.Mark("The plan declares no price.")}")),
                 DataCell.Text(r.TokenKind),
-            ]), whole);
+                DataCell.Text(Projected(r)),
+            ], own: true), whole);
         return Markup.Of($"{perLayer}<p class=\"aside\">The interval is of replication. Absolute values also carry the gain of the sensor (“gain u”, relative standard uncertainty), which replication does not reduce and ratios on the same device do not contain.</p>{wholeModel}");
     }
+
+    private static string Projected(MatrixRow row) => $"projected from {row.Provenance.ToString().ToLowerInvariant()}";
 
     /// <summary>A figure with its reason as a footnote; an absent one is a dash with the reason why.</summary>
     private static DataCell FigureCell(Figure? figure, string? note, Footnotes notes, string? otherwise)
@@ -103,7 +106,7 @@ internal sealed partial class PageWriter
         DataColumn[] columns =
         [
             new("tokens", rate.Prefix + "token/s·device, projected"), new("as run", layers.Prefix + "token·layer/s·device"), new("step", "ms, projected"),
-            new("meets s*", "", false), new("U", "", true), new("quality evidence", "", false),
+            new("meets s*", "", false), new("U", "", true), new("quality evidence", "", false), new("energy is", "", false),
         ];
         var notes = new Footnotes();
         return Table("t-throughput", Markup.Of($"Throughput per device, latency against s* = {NumberText.Significant(matrix.Disclosure.ServiceMilliseconds)} ms ({matrix.Disclosure.ServiceStatistic}), utilization and quality. {Chip(Standing)}"), "cell", columns, PerCell((_, r) =>
@@ -114,7 +117,8 @@ internal sealed partial class PageWriter
             DataCell.Text(r.MeetsService switch { true => "yes", false => "no", null => NumberText.Absent }),
             FigureCell(r.Utilization, null, notes, null),
             DataCell.Text(r.Quality),
-        ]), notes);
+            new DataCell(Chip(r.Provenance)),
+        ], own: true), notes);
     }
 
     private Markup Phi()

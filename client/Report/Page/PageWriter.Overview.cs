@@ -15,11 +15,11 @@ internal sealed partial class PageWriter
         }
 
         var scale = HeatScale.For(groups.SelectMany(g => g.Rows).Where(r => r.Ratio is not null).Select(r => r.Ratio!.Ratio.Value));
-        var blocks = Blocks().Select(block => HeatBlock(block, scale));
+        var blocks = Blocks().Select(block => HeatBlock(block, scale)).ToArray();
         return Markup.Of($"""
             <p><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
             {Legend(scale)}
-            <div id="heat">{Markup.Join(blocks, "\n")}</div>
+            <div id="heat">{blocks[0]}<div class="others">{Markup.Join(blocks.Skip(1), "\n")}</div></div>
             <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval. <b>~</b> marks a ratio within the resolution: no difference is claimed.
             Cells without a baseline show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
             """);
@@ -138,17 +138,22 @@ internal sealed partial class PageWriter
 
             var standing = Standing.Of([.. group.Rows.Select(r => r.Provenance)], group.Rows.Select(r => r.Provenance).Aggregate(Provenances.Worst));
             var resolution = group.Repeatability?.Resolution;
-            var band = resolution is { } r0 && double.IsFinite(r0) ? $"The shaded band is the resolution, ±{NumberText.Percent(r0)} of the ratio: within it no difference is claimed." : "No resolution is known for this group.";
+            var band = resolution is { } r0 && double.IsFinite(r0) ? $"Resolution ±{NumberText.Percent(r0)}." : "No resolution is known for this group.";
             var scopes = string.Join(", ", group.Rows.Where(r => r.Ratio is not null && r.Label != group.Baseline).Select(r => r.Ratio!.Ratio.Scope).Distinct());
             var drawing = IntervalPlot.Render(
                 $"Interval plot of {group.Name}: " + string.Join("; ", lines.Select(l => $"{l.Label} {NumberText.Ratio(l.Value, l.Low, l.High)}")) + ".",
                 lines, resolution, Svg.Mark(standing), ("ratio (pairwise 95 %)", "Holm-adjusted"));
-            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}. J per token and layer over that of {group.Baseline}: estimate, pairwise 95 % interval (thick) and interval adjusted for all ratios of the matrix (Holm, thin). The intervals speak of: {scopes}. {band} Hollow points are not resolved.")));
+            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}: J per token and layer over that of {group.Baseline}. The intervals speak of: {scopes}. {band}")));
         }
 
         if (without.Count > 0 && figures.Count > 0)
         {
             figures.Add(Markup.Of($"<p class=\"aside\">Without a baseline, and so without ratios: {string.Join(", ", without)}.</p>"));
+        }
+
+        if (figures.Count > 0)
+        {
+            figures.Insert(0, Markup.Of($"<p>Each ratio with its pairwise 95 % interval (thick) and the interval adjusted for all ratios of the matrix (Holm, thin with end marks); where a line is shorter than its point, the numbers beside it say how wide it is. The shaded band around 1 is the resolution of the group: within it no difference is claimed, and the point is hollow.</p>"));
         }
 
         return figures.Count == 0 ? Markup.Of($"<p class=\"empty\">No match group has a ratio to a baseline.</p>") : Markup.Join(figures, "\n");

@@ -88,15 +88,18 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
         Markup.Of($"<figure><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Figure {++_figures}\">{drawings}</div><figcaption><b>Figure {_figures}.</b> {caption}</figcaption></figure>");
 
     /// <summary>A line per cell of every match group, with its name, what it runs and how its energy came about.</summary>
-    private IReadOnlyList<DataGroup> PerCell(Func<MatrixGroup, MatrixRow, IReadOnlyList<DataCell>> cells, Func<MatrixRow, bool>? which = null) =>
+    /// <param name="cells">The cells of a line.</param>
+    /// <param name="which">Which rows; all if null.</param>
+    /// <param name="own">Whether the line itself says how its numbers came about, so that the name does not.</param>
+    private IReadOnlyList<DataGroup> PerCell(Func<MatrixGroup, MatrixRow, IReadOnlyList<DataCell>> cells, Func<MatrixRow, bool>? which = null, bool own = false) =>
         [.. Items(matrix.Groups).Select((g, i) => new DataGroup(Group(g), [.. Items(g.Rows).Select((r, j) => (Row: r, Index: j))
             .Where(r => which?.Invoke(r.Row) ?? true)
-            .Select(r => new DataRow(CellName(r.Row), Key(i, r.Index), cells(g, r.Row)))]))];
+            .Select(r => new DataRow(CellName(r.Row, own), Key(i, r.Index), cells(g, r.Row)))]))];
 
-    private Markup CellName(MatrixRow row)
+    private Markup CellName(MatrixRow row, bool own)
     {
         var twin = row.TwinOf is null ? Markup.Empty : Markup.Of($" <span class=\"twin\">A/A twin of {row.TwinOf}</span>");
-        var chip = Standing.Mixed ? Markup.Of($" {Chip(row.Provenance)}") : Markup.Empty;
+        var chip = Standing.Mixed && !own ? Markup.Of($" {Chip(row.Provenance)}") : Markup.Empty;
         return Markup.Of($"<span class=\"cell\">{row.Label}</span>{twin}{chip} <span class=\"detail\">{Verdicts.Configuration(row)}</span>");
     }
 

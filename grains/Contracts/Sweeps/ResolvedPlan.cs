@@ -73,12 +73,16 @@ public sealed record PlannedCell(
 /// <param name="Name">Unique in the plan.</param>
 /// <param name="Baseline">Label of the baseline; null for absolute values only.</param>
 /// <param name="Cells">In the plan's order.</param>
-public sealed record MatchGroup(string Name, string? Baseline, ImmutableArray<PlannedCell> Cells);
+public sealed record MatchGroup(string Name, string? Baseline, ImmutableArray<PlannedCell> Cells)
+{
+    /// <summary>What results must say of all its cells, for example <c>linearity unchecked</c>. Follows from the rest of the plan; not part of its identity.</summary>
+    public ImmutableArray<string> Notes { get; init; } = [];
+}
 
 /// <summary>A cell named by its place.</summary>
-/// <param name="Group">The match group.</param>
-/// <param name="Label">The cell's label in it.</param>
-/// <param name="PublishedJoulesPerToken">What a publication states for it, J; null if nothing. Shown beside, never used.</param>
+/// <param name="Group">Name of the match group.</param>
+/// <param name="Label">Label in it.</param>
+/// <param name="PublishedJoulesPerToken">What others printed for it, J; null if nothing was.</param>
 public sealed record CellReference(string Group, string Label, double? PublishedJoulesPerToken = null);
 
 /// <summary>A layout of cells that are not matched, printed without intervals and marked as such.</summary>

@@ -42,5 +42,5 @@ public sealed class SiteGrain(WindowPace pace) : Grain, ISiteGrain
 
     public ValueTask<SiteView> View() => ValueTask.FromResult(_merge.View());
 
-    public ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow) => ValueTask.FromResult(_merge.View().Ipue);
+    public ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow) => ValueTask.FromResult(_merge.Ratio(fromWindow, toWindow));
 }

@@ -14,9 +14,7 @@ public static class TokenCost
     public static double KilowattHours(double joules) => joules / JoulesPerKilowattHour;
 
     /// <summary>
-    /// e_tok at the facility boundary, J, with its provenance. Facility-boundary e_tok is returned as it is: PUE never multiplies twice.
-    /// GPU energy alone is not node input and is not estimated; nor is a rack's, whose meters lie above the equipment's input.
-    /// With category 1 or 2 the losses up to the equipment's input are not in the ratio: the result is modelled at best.
+    /// e_tok at the facility boundary, J, as a figure with its provenance, by <see cref="PueAdjustment"/>; facility-boundary e_tok is returned as it is.
     /// </summary>
     /// <param name="joulesPerToken">e_tok, J; null if unknown.</param>
     /// <param name="boundary">Of e_tok.</param>
@@ -31,27 +29,18 @@ public static class TokenCost
         {
             return (Figures.NotEstimated(FacilityEstimator, $"e_tok at the {boundary.ToString().ToLowerInvariant()} boundary is not known"), provenance);
         }
-        switch (boundary)
+        if (boundary == Boundary.Facility)
         {
-            case Boundary.Facility:
-                return (Figures.Of(joulesPerToken!.Value, "e_tok at the facility boundary; PUE is already in it"), provenance);
-            case Boundary.Gpu:
-                return (Figures.NotEstimated(FacilityEstimator, "PUE multiplies node input, never GPU energy alone"), provenance);
-            case Boundary.Rack:
-                return (Figures.NotEstimated(FacilityEstimator, "PUE multiplies node input; a rack's meter lies above it"), provenance);
+            return (Figures.Of(joulesPerToken!.Value, "e_tok at the facility boundary; PUE is already in it"), provenance);
         }
-        if (category is < 1 or > 3)
-        {
-            throw new ArgumentOutOfRangeException(nameof(category), category, "The category of a PUE is 1, 2 or 3.");
-        }
-        if (!Figures.IsPositive(pue))
+        if (pue is not { } ratio)
         {
             return (Figures.NotEstimated(FacilityEstimator, "PUE is not disclosed"), provenance);
         }
-        var worst = Provenances.Worst(provenance, pueProvenance);
-        var flag = category < 3 ? $"category {category}: distribution losses to the equipment's input are not included, modelled" : null;
-        flag = pue < 1 ? "PUE below 1: boundary violation" : flag;
-        return (Figures.Of(joulesPerToken!.Value * pue!.Value, FacilityEstimator, flag), category < 3 ? Provenances.Worst(worst, Provenance.Modelled) : worst);
+        var adjusted = PueAdjustment.Of(joulesPerToken!.Value, boundary, provenance, ratio, category, pueProvenance);
+        return adjusted.JoulesPerToken is { } joules
+            ? (Figures.Of(joules, FacilityEstimator, adjusted.Reason.Length > 0 ? adjusted.Reason : null), adjusted.Provenance)
+            : (Figures.NotEstimated(FacilityEstimator, adjusted.Reason), adjusted.Provenance);
     }
 
     /// <summary>MC_token ≈ p_e · PUE · e_tok + kappa, in the currency of the terms, from e_tok at the facility boundary (<see cref="AtFacility"/>).</summary>

@@ -60,7 +60,7 @@ public sealed record CellAbsolute(
 /// <param name="Adjusted">Holm, on the log ratio; its family is the group's ratios without A/A twins.</param>
 /// <param name="TypeB">u_B of the log ratio; NaN if a mean power is unknown.</param>
 /// <param name="Components">Of the log ratio.</param>
-/// <param name="Verdict">"reached", or <see cref="SteinReplication.MoreDevices"/>, "stopped at max", "no interval".</param>
+/// <param name="Verdict">Empty, or <see cref="SteinReplication.MoreDevices"/>, "stopped at max", "no interval".</param>
 public sealed record CellRatio(
     string Cell,
     string Baseline,

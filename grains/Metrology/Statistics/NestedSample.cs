@@ -42,12 +42,7 @@ public sealed class NestedSample
     {
         ArgumentNullException.ThrowIfNull(values);
         var sorted = values.ToArray();
-        Array.Sort(sorted, static (a, b) =>
-        {
-            var node = string.CompareOrdinal(a.Node, b.Node);
-            var device = node != 0 ? node : string.CompareOrdinal(a.Device, b.Device);
-            return device != 0 ? device : a.Pass.CompareTo(b.Pass);
-        });
+        Array.Sort(sorted, ByPlace);
         var nodes = ImmutableArray.CreateBuilder<NodeSample>();
         var devices = ImmutableArray.CreateBuilder<DeviceSample>();
         var passes = ImmutableArray.CreateBuilder<double>();
@@ -112,6 +107,13 @@ public sealed class NestedSample
         var deviation = DeviationOf(first);
         return new NestedEstimate(
             mean, scope, units.Length, first.Length - 1, deviation, deviation / Math.Sqrt(units.Length), PassCount, DeviceCount, Nodes.Length);
+    }
+
+    private static int ByPlace(PassValue a, PassValue b)
+    {
+        var node = string.CompareOrdinal(a.Node, b.Node);
+        var device = node != 0 ? node : string.CompareOrdinal(a.Device, b.Device);
+        return device != 0 ? device : a.Pass.CompareTo(b.Pass);
     }
 
     internal static double MeanOf(IEnumerable<double> values)

@@ -95,14 +95,14 @@ public static class SteinReplication
     }
 
     /// <summary>
-    /// The verdict on a final interval: "reached" if its half-width is at most h, otherwise what is missing: "more devices needed" where the units
+    /// The verdict on a final interval: empty if its half-width is at most h, otherwise what is missing: "more devices needed" where the units
     /// are devices or nodes, "stopped at max" where they are passes, "no interval" where there is none.
     /// </summary>
     public static string Verdict(NestedEstimate? final, double halfWidth) => final switch
     {
         null or { Scope: IntervalScope.None } => "no interval",
         // Stein's n makes this an equality at best: leave room for rounding.
-        _ when final.Interval(0.95)!.HalfWidth <= halfWidth * (1 + 1e-9) => "reached",
+        _ when final.Interval(0.95)!.HalfWidth <= halfWidth * (1 + 1e-9) => "",
         { Scope: IntervalScope.ThisDevice } => "stopped at max",
         _ => MoreDevices,
     };

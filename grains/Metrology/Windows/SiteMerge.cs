@@ -13,6 +13,12 @@ public sealed class SiteMerge
 {
     private const double FullSecond = 0.999;
 
+    /// <summary>Past windows are kept in sums of so many: the resolution of <see cref="Ratio"/> in seconds.</summary>
+    public const int BucketWindows = 10;
+
+    /// <summary>How far back <see cref="Ratio"/> can look: a day.</summary>
+    public const int MaxBuckets = 86_400 / BucketWindows;
+
     private readonly int _category;
     private readonly int _lateness;
     private readonly int _keep;
@@ -21,6 +27,7 @@ public sealed class SiteMerge
     private readonly Slot[] _slots;
     private ImmutableArray<MeterInfo> _meters = [];
     private long[] _meterSpoken = [];
+    private readonly SortedDictionary<long, Totals> _past = [];
     private Totals _settled;
     private long _windowsClosed;
     private long _high = long.MinValue;
@@ -163,6 +170,28 @@ public sealed class SiteMerge
             Ipue(totals, silent), coverage, totals.It.Value, _windowsClosed, Revisions, Residuals(), lines.DrainToImmutable(), silent, now.Provenance);
     }
 
+    /// <summary>
+    /// The facility ratio over the windows of <c>[fromWindow, toWindow)</c>, both rounded inward to <see cref="BucketWindows"/>; the answer says
+    /// over which period it is. Null if nothing of it is known, or there is no facility meter.
+    /// </summary>
+    public FacilityRatio? Ratio(long fromWindow, long toWindow)
+    {
+        var from = (Math.Max(0, fromWindow) + BucketWindows - 1) / BucketWindows * BucketWindows;
+        var to = Math.Min(toWindow, _closedTo) / BucketWindows * BucketWindows;
+        var totals = new Totals();
+        foreach (var (bucket, past) in _past)
+        {
+            if (bucket * BucketWindows < from || bucket * BucketWindows >= to) continue;
+            totals.Windows += past.Windows;
+            totals.Whole.Add(past.Whole);
+            totals.Part.Add(past.Part);
+        }
+        for (var w = Math.Max(from, Math.Max(0, _high - _keep + 1)); w < Math.Min(to, _high + 1); w++)
+            if (_slots[w % _keep].Closed) Settle(ref totals, Read(_slots[w % _keep]));
+        var first = Math.Max(from, Math.Min(_began, _past.Count > 0 ? _past.First().Key * BucketWindows : _began));
+        return to > first ? Period(totals, first, to, []) : null;
+    }
+
     private void Take(int rack, RackWindow window)
     {
         if (window.Window < 0 || !(window.ItJoules >= 0 && double.IsFinite(window.ItJoules)) || !(window.CoveredWeightSeconds >= 0 && window.CoveredWeightSeconds <= window.ExpectedWeightSeconds * (1 + 1e-9)))
@@ -277,13 +306,24 @@ public sealed class SiteMerge
             var slot = _slots[w % _keep];
             if (slot.Closed)
             {
-                Settle(ref _settled, Read(slot));
+                var reading = Read(slot);
+                Settle(ref _settled, reading);
+                Remember(w - _keep * ((w - _high + _keep - 1) / _keep), reading);
                 for (var i = 0; i < slot.Racks.Length; i++) if (slot.Racks[i] is { } told) _racks[i].Settled.Add(told.ItJoules);
             }
             slot.Reset();
         }
         _high = window;
         _closedTo = Math.Max(_closedTo, window - _keep + 1);
+    }
+
+    private void Remember(long window, in Reading reading)
+    {
+        var bucket = window / BucketWindows;
+        var past = _past.GetValueOrDefault(bucket);
+        Settle(ref past, reading);
+        _past[bucket] = past;
+        if (_past.Count > MaxBuckets) _past.Remove(_past.First().Key);
     }
 
     private IEnumerable<Slot> ClosedSlots() => _slots.Where(s => s.Closed);
@@ -351,13 +391,15 @@ public sealed class SiteMerge
     /// <summary>
     /// Both sides over the windows in which the facility was metered in full; if there never was one, over those in which it was in part.
     /// </summary>
-    private FacilityRatio? Ipue(in Totals totals, ImmutableArray<string> missing)
+    private FacilityRatio? Ipue(in Totals totals, ImmutableArray<string> missing) => Period(totals, Math.Min(_began, _closedTo - totals.Windows), _closedTo, missing);
+
+    private FacilityRatio? Period(in Totals totals, long from, long to, ImmutableArray<string> missing)
     {
         var side = totals.Whole.Windows > 0 ? totals.Whole : totals.Part;
         if (side.Windows == 0) return null;
         var isWhole = totals.Whole.Windows > 0;
         return FacilityRatios.Of(new FacilityPeriod(
-            Math.Min(_began, _closedTo - totals.Windows), _closedTo, side.Windows,
+            from, to, side.Windows,
             side.Facility.Value, isWhole ? 0 : side.FacilityLow, isWhole ? 0 : side.FacilityHigh, isWhole ? 1 : side.FacilityWeight > 0 ? side.FacilityCovered / side.FacilityWeight : 0,
             side.It.Value, side.ItLow, side.ItHigh, side.ItRated,
             _category, false, missing, side.Provenance));
@@ -448,6 +490,21 @@ public sealed class SiteMerge
             FacilityCovered += window.FacilityCovered;
             FacilityWeight += window.FacilityWeight;
             Provenance = Provenances.Worst(Provenance, window.Provenance);
+        }
+
+        public void Add(in Side other)
+        {
+            It.Add(other.It.Value);
+            Facility.Add(other.Facility.Value);
+            Windows += other.Windows;
+            ItLow += other.ItLow;
+            ItHigh += other.ItHigh;
+            ItRated += other.ItRated;
+            FacilityLow += other.FacilityLow;
+            FacilityHigh += other.FacilityHigh;
+            FacilityCovered += other.FacilityCovered;
+            FacilityWeight += other.FacilityWeight;
+            Provenance = Provenances.Worst(Provenance, other.Provenance);
         }
     }
 }

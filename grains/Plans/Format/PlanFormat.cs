@@ -70,7 +70,7 @@ internal static class PlanFormat
         new("data_seed", "Seed of weights, activations and KV.", Seeds),
     ];
 
-    private static Shape Stacks => new TextShape(values: ["reference", "simulated", "cuda"]);
+    private static Shape Stacks => new TextShape(values: [.. HardwareClass.Stacks]);
 
     private static Shape Distributions => new TextShape(values: ["normal", "zeros"]);
 

@@ -14,8 +14,8 @@ internal static class Spelling
         var (best, least) = ((string?)null, int.MaxValue);
         foreach (var word in known)
         {
-            var distance = Plain(word) == Plain(written) ? 0 : Distance(Plain(written), Plain(word));
-            if (distance < least && distance <= Math.Max(1, Math.Min(word.Length, written.Length) / 3))
+            var distance = Between(Plain(written), Plain(word));
+            if (distance < least && distance <= Allowed(Math.Min(word.Length, written.Length)))
             {
                 (best, least) = (word, distance);
             }
@@ -30,6 +30,15 @@ internal static class Spelling
         var all = $"one of {string.Join(", ", known.Take(40))}";
         return Nearest(written, known) is { } near ? $"did you mean '{near}'? It is {all}" : all;
     }
+
+    /// <summary>Codes of one or two letters are never near one another.</summary>
+    private static int Allowed(int length) => length < 3 ? 0 : Math.Max(1, length / 3);
+
+    /// <summary>0 but for case and separators, 1 where one begins with the other (minimum, min), else the edits.</summary>
+    private static int Between(string a, string b) =>
+        a == b ? 0
+        : Math.Min(a.Length, b.Length) >= 3 && (a.StartsWith(b, StringComparison.Ordinal) || b.StartsWith(a, StringComparison.Ordinal)) ? 1
+        : Distance(a, b);
 
     private static string Plain(string word) => word.Replace('-', '_').Replace(' ', '_').ToLowerInvariant();
 

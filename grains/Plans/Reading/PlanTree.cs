@@ -12,10 +12,11 @@ internal sealed class PlanTree
     /// <summary>Deepest nesting; the format itself needs 6.</summary>
     public const int MostDepth = 16;
 
+    private readonly string _text;
     private readonly IParser _parser;
     private readonly PlanProblems _problems;
 
-    private PlanTree(IParser parser, PlanProblems problems) => (_parser, _problems) = (parser, problems);
+    private PlanTree(string text, PlanProblems problems) => (_text, _parser, _problems) = (text, new Parser(new StringReader(text)), problems);
 
     /// <summary>The root mapping, or null with the reason in <paramref name="problems"/>.</summary>
     public static PlanNode? Read(string text, PlanProblems problems)
@@ -38,7 +39,7 @@ internal sealed class PlanTree
             text = text.Replace('\t', ' ');
         }
 
-        return new PlanTree(new Parser(new StringReader(text)), problems).ReadStream();
+        return new PlanTree(text, problems).ReadStream();
     }
 
     private PlanNode? ReadStream()
@@ -78,19 +79,34 @@ internal sealed class PlanTree
         }
         catch (YamlException e)
         {
-            Add(e.Start, "", $"is not valid YAML: {PlanNode.Short(FirstSentence(e.Message))}", "valid YAML or JSON: look for a missing colon, bracket, quote or wrong indentation here or just above");
-            return null;
+            var (line, column) = Place(e.Start);
+            if (line <= _text.AsSpan().TrimEnd().Count('\n') || !AddUnclosed())
+            {
+                _problems.Add(line, column, "", $"is not valid YAML: {FirstSentence(e.Message)}", "valid YAML or JSON: look for a missing colon, bracket, quote or wrong indentation here or just above");
+            }
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException)
         {
             // YamlDotNet answers an unterminated flow collection with InvalidOperationException, without a place.
-            var at = _open.Count > 0 ? _open.Peek() : _parser.Current?.Start ?? Mark.Empty;
-            Add(at, "", _open.Count > 0 ? "what is opened here is never closed" : "is not valid YAML", "every [ and { with its ] and }");
-            return null;
+            if (!AddUnclosed())
+            {
+                Add(_parser.Current?.Start ?? Mark.Empty, "", "is not valid YAML after this", "valid YAML or JSON: look for a missing colon, bracket, quote or wrong indentation");
+            }
         }
+
+        return null;
     }
 
-    private readonly Stack<Mark> _open = new();
+    private bool AddUnclosed()
+    {
+        if (FlowBrackets.FirstUnclosed(_text) is not { } open)
+        {
+            return false;
+        }
+
+        _problems.Add(open.Line, open.Column, "", $"the {open.Bracket} that is opened here is never closed", $"its {(open.Bracket == '[' ? ']' : '}')}");
+        return true;
+    }
 
     private PlanNode? ReadNode(string path, int depth, Mark? key)
     {
@@ -132,7 +148,6 @@ internal sealed class PlanTree
 
     private PlanNode? ReadSequence(PlanNode list, int depth)
     {
-        _open.Push(_parser.Current!.Start);
         while (_parser.MoveNext() && _parser.Current is not SequenceEnd)
         {
             if (ReadNode($"{list.Path}[{list.Items.Count}]", depth + 1, null) is not PlanNode item)
@@ -143,13 +158,11 @@ internal sealed class PlanTree
             list.Items.Add(item);
         }
 
-        _open.Pop();
         return list;
     }
 
     private PlanNode? ReadMapping(PlanNode mapping, int depth)
     {
-        _open.Push(_parser.Current!.Start);
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
         while (_parser.MoveNext() && _parser.Current is not MappingEnd)
         {
@@ -187,7 +200,6 @@ internal sealed class PlanTree
             mapping.Members.Add(new PlanMember(key.Text, key.Line, key.Column, value));
         }
 
-        _open.Pop();
         return mapping;
     }
 
@@ -204,6 +216,7 @@ internal sealed class PlanTree
         // Older and newer forms of the message begin with a place of their own: "(Lin: 3, Col: 4, Chr: 40) - …: text".
         var text = message;
         var close = text.LastIndexOf("): ", StringComparison.Ordinal);
-        return (close >= 0 ? text[(close + 3)..] : text).TrimEnd('.');
+        text = (close >= 0 ? text[(close + 3)..] : text).TrimEnd('.');
+        return new string([.. text.Take(160).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
     }
 }

@@ -63,7 +63,7 @@ public sealed class SimulatedSite
             nodes[first].AddMeter(new SumMeter(pdu, members, time, watts => watts / PduEfficiency));
         }
         var ratedAll = nodes.Sum(n => n.RatedWatts) / PduEfficiency;
-        var facility = new MeterInfo($"{options.Name}/facility", SourceKind.FacilityInput, false, 1.6 * ratedAll);
+        var facility = new MeterInfo($"{options.Name}/facility", SourceKind.FacilityInput, true, 1.6 * ratedAll);
         return new SimulatedSite(options.Name, nodes, new SumMeter(facility, nodes, time, watts => FacilityWatts(watts, ratedAll)));
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace EnergyGrid.Workloads;
@@ -43,6 +44,7 @@ internal static unsafe class EntryPages
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Read(byte* pages, long entry, float* target)
     {
         var data = pages + DataAt(entry);
@@ -61,6 +63,7 @@ internal static unsafe class EntryPages
     }
 
     /// <summary>FP8 bytes times a scale. Bits move to FP32's places; the biases 127 and 7 differ by 120; subnormals come out right.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(byte* source, float scale, float* target, int count)
     {
         var factor = Vector256.Create(scale * 1.329227995784916e36f);

@@ -7,6 +7,7 @@ namespace EnergyGrid.Workloads;
 internal static unsafe class Halves
 {
     /// <summary>Converts <paramref name="count"/> finite numbers; a multiple of 8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(ushort* source, float* target, int count)
     {
         var i = 0;

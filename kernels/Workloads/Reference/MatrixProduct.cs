@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace EnergyGrid.Workloads;
 
 /// <summary>y = W·x for a batch of vectors: weights are read once, whatever the batch.</summary>
@@ -33,6 +35,7 @@ internal static unsafe class MatrixProduct
         });
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Panels(WorkerPool pool, int worker, PackedMatrix w, int first, int last, float* x, int xStride, float* y, int yStride, int batch)
     {
         // Activations are copied next to one another: rows a power of two apart would fall into the same few sets of L1.

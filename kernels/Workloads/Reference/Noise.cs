@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace EnergyGrid.Workloads;
@@ -24,6 +25,7 @@ internal static unsafe class Noise
     public static ulong Bits(ulong key, long index) => Mix(key + ((ulong)index + 1) * 0x9E3779B97F4A7C15UL);
 
     /// <summary>Independent normal numbers with mean 0 and that deviation (Box and Muller); tails end at 5.77 deviations.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Normal(ulong key, float deviation, float* target, int count)
     {
         var low = Vector256.Create((uint)key);

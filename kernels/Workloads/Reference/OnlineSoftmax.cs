@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace EnergyGrid.Workloads;
@@ -88,6 +89,7 @@ internal unsafe struct OnlineSoftmax
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Accumulate(float* weights, float* values, int stride, int tokens, float* output, int width)
     {
         for (var d = 0; d < width; d += 32)

@@ -129,6 +129,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     }
 
     /// <summary>Weights of a tile as FP32: rows 0 to 3 at <paramref name="target"/> + row · <see cref="Chunk"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Unpack(int panel, int start, int width, float* target)
     {
         var first = Element(panel, start, 0, width);
@@ -186,6 +187,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     internal static int Groups(int width) => (width + WeightFormat.Group - 1) / WeightFormat.Group;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void UnpackBytes(sbyte* source, float scale, float* target, int count)
     {
         var s = Vector256.Create(scale);
@@ -195,6 +197,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void UnpackNibbles(uint* source, float scale, int zero, float* target, int count)
     {
         var s = Vector256.Create(scale);

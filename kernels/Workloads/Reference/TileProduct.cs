@@ -17,6 +17,7 @@ internal static unsafe class TileProduct
     /// <param name="y">4 results for each, <paramref name="yStride"/> apart.</param>
     /// <param name="yStride">Floats.</param>
     /// <param name="add">Adds to what y holds.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Four(float* rows, int rowStride, float* x, int xStride, int width, int batch, float* y, int yStride, bool add)
     {
         var b = 0;
@@ -36,6 +37,7 @@ internal static unsafe class TileProduct
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Three(float* w, int stride, float* x, int xStride, int width, float* y, int yStride, bool add)
     {
         float* w1 = w + stride, w2 = w1 + stride, w3 = w2 + stride, x1 = x + xStride, x2 = x1 + xStride;
@@ -70,6 +72,7 @@ internal static unsafe class TileProduct
         Put(y + 2L * yStride, c0, c1, c2, c3, add);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Two(float* w, int stride, float* x, int xStride, int width, float* y, int yStride, bool add)
     {
         float* w1 = w + stride, w2 = w1 + stride, w3 = w2 + stride, x1 = x + xStride;
@@ -97,6 +100,7 @@ internal static unsafe class TileProduct
         Put(y + yStride, b0, b1, b2, b3, add);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void One(float* w, int stride, float* x, int width, float* y, bool add)
     {
         float* w1 = w + stride, w2 = w1 + stride, w3 = w2 + stride;

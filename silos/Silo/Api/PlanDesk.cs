@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EnergyGrid.Contracts;
+using EnergyGrid.Plans;
 using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Silo;
@@ -18,4 +19,16 @@ public interface IPlanDesk
 
     /// <summary>The JSON schema of plans.</summary>
     string Schema { get; }
+}
+
+/// <inheritdoc cref="IPlanDesk"/>
+public sealed class PlanDesk : IPlanDesk
+{
+    public string Schema => PlanSchema.Json();
+
+    public PlanVerdict Check(string text, string file, IReadOnlyCollection<DeviceInfo>? devices)
+    {
+        var resolution = PlanFile.Load(text, file, devices);
+        return new(resolution.Plan, [.. resolution.Problems.Select(p => new PlanFault(p.File, p.Line, p.Column, p.Key, p.Wrong, p.Right))]);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using EnergyGrid.Contracts;
 using EnergyGrid.Grains;
@@ -36,7 +37,7 @@ internal static partial class SweepEndpoints
             .WithSummary("The report, one self-contained HTML document.").Produces<string>(200, "text/html");
         one.MapGet("/cells.csv", (string id, HttpContext context, SweepSnapshots sweeps, IResultFiles files) => SendFile(id, "cells.csv", context, sweeps, files))
             .WithSummary("The cells as CSV.").Produces<string>(200, "text/csv");
-        one.MapGet("/trials", (string id, HttpContext context, SweepSnapshots sweeps, IResultFiles files) => SendFile(id, "trials.ndjson", context, sweeps, files, emptyIfMissing: true))
+        one.MapGet("/trials", SendTrials)
             .WithSummary("Committed trials, one JSON document a line.").Produces<TrialResult>(200, "application/x-ndjson");
         one.MapGet("/files", async (string id, SweepSnapshots sweeps, IResultFiles files, CancellationToken stop) =>
             {
@@ -83,19 +84,32 @@ internal static partial class SweepEndpoints
         return known ? TypedResults.Ok(status) : TypedResults.Created($"/v1/sweeps/{id}", status);
     }
 
-    private static async Task SendFile(string id, string name, HttpContext context, SweepSnapshots sweeps, IResultFiles files, bool emptyIfMissing = false)
+    // Not the journal as it lies on the disk: its lines wrap each document in a checksum.
+    private static async Task SendTrials(string id, HttpContext context, SweepSnapshots sweeps, IResultStore store)
+    {
+        var stop = context.RequestAborted;
+        await sweeps.Require(id, stop);
+        var trials = await store.Results(id, stop);
+        context.Response.ContentType = MediaType(".ndjson");
+        foreach (var trial in trials)
+        {
+            await JsonSerializer.SerializeAsync(context.Response.Body, trial, DocumentJson.Compact, stop);
+            await context.Response.Body.WriteAsync("\n"u8.ToArray(), stop);
+        }
+    }
+
+    private static async Task SendFile(string id, string name, HttpContext context, SweepSnapshots sweeps, IResultFiles files)
     {
         var stop = context.RequestAborted;
         await sweeps.Require(id, stop);
         if (Leaves(name) || Leaves(Uri.UnescapeDataString(name))) throw new MalformedException($"'{name}' is no file name of a sweep; GET /v1/sweeps/{id}/files lists them.");
         await using var file = await files.Open(id, name, stop);
-        if (file is null && !emptyIfMissing) throw new UnknownException($"Sweep '{id}' has no file '{name}' (yet); GET /v1/sweeps/{id}/files lists them.");
+        if (file is null) throw new UnknownException($"Sweep '{id}' has no file '{name}' (yet); GET /v1/sweeps/{id}/files lists them.");
         var type = MediaType(name);
         context.Response.ContentType = type;
         // A report is somebody's results: it may draw, but not ask this grid for anything in its reader's name.
         if (type.StartsWith("text/html", StringComparison.Ordinal))
             context.Response.Headers.ContentSecurityPolicy = "sandbox allow-scripts allow-downloads; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:";
-        if (file is null) return;
         if (file.CanSeek) context.Response.ContentLength = file.Length;
         await file.CopyToAsync(context.Response.Body, stop);
     }

@@ -25,13 +25,13 @@ internal static class GridParts
         services.AddNodeAgents(nodes =>
         {
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
-            if (options.LocalCpu) nodes.AddNode(LocalNode.Create(options.Name), TimeProvider.System);
+            if (options.LocalCpu) nodes.AddNode(new LocalNode(options.Name, TimeProvider.System), TimeProvider.System);
         });
     }
 
     private static SimulatedProfile[] Profiles => [SimulatedProfile.H100, SimulatedProfile.H200];
 
-    private static SimulatedSiteOptions Simulation(string silo, SimulatedSite site) => new()
+    private static SimulatedSiteOptions Simulation(string silo, SimulatedSiteChoice site) => new()
     {
         Name = site.Name,
         Silo = silo,

@@ -20,6 +20,9 @@ public static class SiloHost
     /// <summary>A plan is text: a longer body is refused with 413.</summary>
     public const long MaxBodyBytes = 1 << 20;
 
+    /// <summary>The engine that this was built with: embedded or orleans.</summary>
+    public static string Engine => GridApi.EngineName;
+
     /// <summary>Puts a silo together; nothing listens before it is started.</summary>
     /// <exception cref="SiloRefusedException">The options do not fit together, or a file that they name cannot be used.</exception>
     public static WebApplication Build(SiloOptions options)

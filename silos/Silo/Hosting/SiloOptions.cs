@@ -13,7 +13,7 @@ namespace EnergyGrid.Silo;
 /// <param name="Model">Hardware class, for example <c>H100-SXM-80GB</c>.</param>
 /// <param name="TimeScale">How many seconds of device time pass in one second of the wall clock.</param>
 /// <param name="Seed">Of sensor gains, thermal drift and noise.</param>
-public sealed record SimulatedSiteOptions(
+public sealed record SimulatedSiteChoice(
     string Name = "sim", int Racks = 2, int NodesPerRack = 4, int GpusPerNode = 8, string Model = "H100-SXM-80GB", double TimeScale = 1, long Seed = 1);
 
 /// <summary>What a silo is told. Refused as a whole by <see cref="SiloHost.Build"/> where it does not fit together.</summary>
@@ -41,7 +41,7 @@ public sealed record SiloOptions
     public string? Redis { get; init; }
 
     /// <summary>A simulated site; null for none.</summary>
-    public SimulatedSiteOptions? Simulated { get; init; }
+    public SimulatedSiteChoice? Simulated { get; init; }
 
     /// <summary>Whether this machine's processor is a device of the grid.</summary>
     public bool LocalCpu { get; init; } = true;

@@ -8,6 +8,11 @@ public static class Lives
     public static readonly ConcurrentDictionary<string, int> ActivationsToRefuse = [];
     private static readonly ConcurrentDictionary<string, TaskCompletionSource<DeactivationReasonCode>> Ends = [];
 
+    private static readonly ConcurrentDictionary<string, TaskCompletionSource> Gates = [];
+
+    /// <summary>What the activation of a turn grain whose key begins with <c>gated</c> waits for.</summary>
+    public static TaskCompletionSource GateOf(string key) => Gates.GetOrAdd(key, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
+
     /// <summary>Why the first activation of that key ended, once it has.</summary>
     public static TaskCompletionSource<DeactivationReasonCode> EndOf(string key) => Ends.GetOrAdd(key, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
 }

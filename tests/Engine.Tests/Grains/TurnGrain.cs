@@ -38,11 +38,12 @@ public sealed class TurnGrain : Grain, ITurnGrain
     private readonly List<(int AtLeast, TaskCompletionSource Reached)> _awaited = [];
     private int _now, _highest, _total, _inTurn, _meeting, _ticks, _inTick, _highestTick;
 
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        if (this.GetPrimaryKeyString().StartsWith("tick", StringComparison.Ordinal))
+        var key = this.GetPrimaryKeyString();
+        if (key.StartsWith("gated", StringComparison.Ordinal)) await Lives.GateOf(key).Task;
+        if (key.StartsWith("tick", StringComparison.Ordinal))
             this.RegisterGrainTimer(Tick, new GrainTimerCreationOptions(TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(2)));
-        return Task.CompletedTask;
     }
 
     public async Task Work(int turns)

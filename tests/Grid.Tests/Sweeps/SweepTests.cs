@@ -134,6 +134,7 @@ public sealed class SweepTests
         FullDisk? disk = null;
         await using var grid = await SimulatedGrid.Start(store: s => disk = new FullDisk(s));
         var sweep = grid.Sweep("s");
+        _ = grid.Store; // made when it is first asked for
         disk!.FullAfter = 3;
         await sweep.Submit(SmallPlan.Of(), "tests");
         await SimulatedGrid.Until(async () => (await sweep.Status()).Phase == SweepPhase.Paused, "the sweep pauses");

@@ -43,7 +43,7 @@ public class ReplicationTests
         var log = NestedSample.Of(LogValues.OfRatio(OneDevice(values), "C", "A")).Summarise(5)!;
         Assert.Equal(31, log.Units);
         Assert.InRange(log.Interval(0.95)!.HalfWidth, 0.0038, 0.004);
-        Assert.Equal("reached", SteinReplication.Verdict(log, 0.004));
+        Assert.Equal("", SteinReplication.Verdict(log, 0.004));
         Assert.Equal("stopped at max", SteinReplication.Verdict(log, 0.003));
     }
 

@@ -45,7 +45,9 @@ public class UncertaintyTests
     [Fact]
     public void The_interval_and_the_p_value_of_equivalence_agree()
     {
-        var arbitrary = (from mean in Gen.Choose(-2000, 2000) from error in Gen.Choose(1, 1000) from df in Gen.Choose(1, 30)
+        var arbitrary = (from mean in Gen.Choose(-2000, 2000)
+                         from error in Gen.Choose(1, 1000)
+                         from df in Gen.Choose(1, 30)
                          select new NestedEstimate(mean / 1e5, IntervalScope.ThisDevice, df + 1, df, 1, error / 1e5, df + 1, 1, 1)).ToArbitrary();
         Check.One(Config.QuickThrowOnFailure, Prop.ForAll(arbitrary, estimate =>
         {

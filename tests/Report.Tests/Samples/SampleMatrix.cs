@@ -68,7 +68,7 @@ internal static class SampleMatrix
             [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(
                 $"r{i / 8}-n{i / 4 % 2}", Uuid(i), "H100-SXM-80GB", provenance == Provenance.Measured ? DeviceKind.Cuda : DeviceKind.Simulated, "aurora", $"rack-{i / 8}", i % 4, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700,
                 provenance == Provenance.Measured ? "580.82.07" : "simulator 1", provenance == Provenance.Measured ? "nvml energy counter" : "energy model, sensor defects applied", provenance))],
-            matrix.Disclosure,
+            matrix.Disclosure, [],
             [
                 new ManifestFile("plan.resolved.yaml", 18_204, Sha("a")), new ManifestFile("trials.ndjson", 3_482_117, Sha("b")), new ManifestFile("cells.csv", 21_840, Sha("c")), new ManifestFile("matrix.json", 96_401, Sha("d")), new ManifestFile("events.ndjson", 182_700, Sha("e")),
             ]);

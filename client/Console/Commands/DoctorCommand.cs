@@ -1,0 +1,146 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using EnergyGrid.Sdk;
+using EnergyGrid.Silo;
+using Spectre.Console;
+
+namespace EnergyGrid.Console;
+
+/// <summary><c>doctor</c>: what this machine has for measuring, and what to do about what it has not.</summary>
+internal static class DoctorCommand
+{
+    /// <summary>What one look found.</summary>
+    /// <param name="Check">What was looked at.</param>
+    /// <param name="State"><c>ok</c>, <c>absent</c> (the grid works without it) or <c>wrong</c>.</param>
+    /// <param name="Found">What is there.</param>
+    /// <param name="Advice">What to do; empty if nothing.</param>
+    private sealed record Finding(string Check, string State, string Found, string Advice);
+
+    public static Command Make()
+    {
+        var command = new Command("doctor", "Says what this machine can measure with, and what to do about the rest.");
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            using var client = GridCommand.Client(parsed);
+            var findings = new List<Finding> { Runtime(), Sdk(), Engine(), await Grid(client, stop), Port(), Data(), Rapl(), Nvidia(), CudaDriver(), Machine() };
+            if (screen.Json) screen.Document(findings);
+            else Show(findings, screen);
+            return findings.Any(f => f.State == "wrong") ? ExitCodes.Failed : ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static void Show(List<Finding> findings, Screen screen)
+    {
+        foreach (var f in findings)
+        {
+            var mark = f.State switch { "ok" => "[green]ok    [/]", "absent" => "[yellow]absent[/]", _ => "[red]wrong [/]" };
+            screen.People.MarkupLine($"{mark}  [bold]{Markup.Escape(f.Check.PadRight(14))}[/] {Markup.Escape(f.Found)}");
+            if (f.Advice.Length > 0) screen.People.Write(new Padder(new Text(f.Advice, new Style(decoration: Decoration.Dim)), new Padding(8, 0, 0, 0)));
+        }
+    }
+
+    private static Finding Runtime() => new(".NET runtime", Environment.Version.Major >= 10 ? "ok" : "wrong", Environment.Version.ToString(), "");
+
+    private static Finding Sdk()
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("dotnet", "--list-sdks") { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            process.WaitForExit();
+            var ten = lines.LastOrDefault(l => l.StartsWith("10.", StringComparison.Ordinal));
+            return ten is not null ? new(".NET SDK", "ok", ten.Split(' ')[0], "") : new(".NET SDK", "absent", "no SDK 10", "Only needed to build: https://dotnet.microsoft.com/download/dotnet/10.0");
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return new(".NET SDK", "absent", "no 'dotnet' on the PATH", "Only needed to build: https://dotnet.microsoft.com/download/dotnet/10.0");
+        }
+    }
+
+    private static Finding Engine() => SiloHost.Engine == "embedded"
+        ? new("engine", "ok", "embedded: one process", "More than one machine needs the orleans engine: build with -p:GridEngine=orleans where the Microsoft.Orleans packages restore.")
+        : new("engine", "ok", SiloHost.Engine, "");
+
+    private static async Task<Finding> Grid(GridClient client, CancellationToken stop)
+    {
+        try
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            patience.CancelAfter(TimeSpan.FromSeconds(3));
+            var version = await client.Version(patience.Token);
+            return new("grid", "ok", $"{client.Address} answers: {version.Product} {version.Version}, {version.Engine} engine, silo {version.Silo}", "");
+        }
+        catch (GridProblemException e)
+        {
+            return new("grid", "wrong", $"{client.Address} answers: {e.Message}", "Give --token-file FILE.");
+        }
+        catch (Exception e) when (e is GridUnreachableException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+        {
+            return new("grid", "absent", $"nothing answers at {client.Address}", "'energygrid up' starts a grid on this machine.");
+        }
+    }
+
+    private static Finding Port()
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, 7070);
+            listener.Start();
+            return new("port 7070", "ok", "free", "");
+        }
+        catch (SocketException)
+        {
+            return new("port 7070", "ok", "in use (by a grid, if the line above says so)", "'energygrid up --bind http://127.0.0.1:PORT' takes another.");
+        }
+    }
+
+    private static Finding Data()
+    {
+        var drive = new DriveInfo(Path.GetTempPath());
+        return drive.AvailableFreeSpace > 1L << 30
+            ? new("disk", "ok", $"{drive.AvailableFreeSpace >> 30} GiB free for temporary files", "")
+            : new("disk", "wrong", $"{drive.AvailableFreeSpace >> 20} MiB free for temporary files", "Traces of a large sweep want a gigabyte; give 'demo --out DIR' or 'up --data DIR' on a larger disk.");
+    }
+
+    private static Finding Rapl()
+    {
+        const string Root = "/sys/class/powercap";
+        var counters = Directory.Exists(Root) ? Directory.EnumerateDirectories(Root).Select(d => Path.Combine(d, "energy_uj")).Where(File.Exists).ToArray() : [];
+        if (counters.Length == 0)
+            return new("RAPL", "absent", "no energy counter of the processor", "The cpu device's energy will be modelled from a declared idle and maximum power, and labelled so. Virtual machines rarely have RAPL; on bare metal: modprobe intel_rapl_msr.");
+        try
+        {
+            File.ReadAllText(counters[0]);
+            return new("RAPL", "ok", $"{counters.Length} counters, readable: the cpu device's energy is measured", "");
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            return new("RAPL", "absent", $"{counters.Length} counters, not readable by {Environment.UserName}", "Until they are, the cpu device's energy is modelled. As root: chmod a+r /sys/class/powercap/*/energy_uj (or a udev rule).");
+        }
+    }
+
+    private static Finding Nvidia()
+    {
+        const string File_ = "/proc/driver/nvidia/version";
+        if (File.Exists(File_)) return new("GPU driver", "ok", File.ReadLines(File_).First().Replace("NVRM version: ", "").Trim(), "");
+        return new("GPU driver", "absent", "no NVIDIA driver is loaded", "Simulated GPUs and the cpu device work without it.");
+    }
+
+    private static Finding CudaDriver()
+    {
+        foreach (var name in new[] { "libcuda.so.1", "libnvidia-ml.so.1" })
+        {
+            if (!NativeLibrary.TryLoad(name, out var handle)) return new("CUDA, NVML", "absent", $"{name} cannot be loaded", "They come with the driver; in a container give it --gpus all.");
+            NativeLibrary.Free(handle);
+        }
+        return new("CUDA, NVML", "ok", "libcuda.so.1 and libnvidia-ml.so.1 load", "");
+    }
+
+    private static Finding Machine() =>
+        new("machine", "ok", $"{Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}", "");
+}

@@ -1,0 +1,244 @@
+using System.CommandLine;
+using System.Text;
+using EnergyGrid.Contracts;
+using EnergyGrid.Report;
+using EnergyGrid.Sdk;
+using Spectre.Console;
+
+namespace EnergyGrid.Console;
+
+/// <summary><c>matrix</c>: the J/token matrix as a table.</summary>
+internal static class MatrixCommand
+{
+    public static Command Make()
+    {
+        var source = new Argument<string>("sweep") { Description = "Its id, or a directory of results." };
+        var command = new Command("matrix", "Prints a sweep's J/token matrix.") { source };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var matrix = await ResultSource.Matrix(parsed.GetValue(source)!, () => GridCommand.Client(parsed), stop);
+            if (screen.Json) screen.Document(matrix);
+            else Show(matrix, screen);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    public static void Show(Matrix matrix, Screen screen)
+    {
+        var first = true;
+        foreach (var line in TerminalMatrix.Lines(matrix, Math.Max(40, screen.People.Profile.Width)))
+        {
+            // What the figures are worth comes first and is not to be overlooked.
+            if (first) screen.People.MarkupLine($"[bold]{Markup.Escape(line)}[/]");
+            else screen.Say(line);
+            first = false;
+        }
+    }
+}
+
+/// <summary><c>compare</c>: two matrices cell by cell.</summary>
+internal static class CompareCommand
+{
+    public static Command Make()
+    {
+        var a = new Argument<string>("a") { Description = "A sweep's id or a directory of results." };
+        var b = new Argument<string>("b") { Description = "Another." };
+        var command = new Command("compare", "Compares two sweeps cell by cell; what is not matched is refused by name.") { a, b };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            GridClient Client() => GridCommand.Client(parsed);
+            var comparison = Comparison.Of(await ResultSource.Matrix(parsed.GetValue(a)!, Client, stop), await ResultSource.Matrix(parsed.GetValue(b)!, Client, stop));
+            if (screen.Json) screen.Document(comparison);
+            else Show(comparison, screen);
+            foreach (var dimension in comparison.Refused) screen.Complain($"energygrid: not comparable: {dimension}; both must say the same.");
+            if (comparison.Cells.IsEmpty) screen.Complain("energygrid: the two have no cell in common.");
+            return comparison.Cells.Any(c => c.Ratio is not null) ? ExitCodes.Ok : ExitCodes.Usage;
+        });
+        return command;
+    }
+
+    private static void Show(Comparison comparison, Screen screen)
+    {
+        screen.Say($"A = {comparison.A}, B = {comparison.B}; J/token and layer, gross, device boundary");
+        var table = Tables.Plain("group", "cell", ">A", ">B", ">B / A", ">95 % interval", "");
+        foreach (var c in comparison.Cells)
+        {
+            string[] cells =
+            [
+                c.Group, c.Label, Say.Number(c.A), Say.Number(c.B), Say.Number(c.Ratio), c.Low is null ? "—" : $"{Say.Number(c.Low)} … {Say.Number(c.High)}",
+                c.Refused is null ? "" : comparison.Refused.Length > 0 ? "refused" : $"refused: {c.Refused}",
+            ];
+            table.AddRow(cells.Select(Markup.Escape).ToArray());
+        }
+        screen.People.Write(table);
+        if (comparison.OnlyInA.Length > 0) screen.Say($"only in A: {string.Join(", ", comparison.OnlyInA)}");
+        if (comparison.OnlyInB.Length > 0) screen.Say($"only in B: {string.Join(", ", comparison.OnlyInB)}");
+        screen.Say("The two did not run in the same passes: sensor gain and drift do not cancel in these ratios as they do inside a match group.");
+    }
+}
+
+/// <summary><c>report</c>: writes the report, one self-contained HTML file.</summary>
+internal static class ReportCommand
+{
+    public static Command Make()
+    {
+        var source = new Argument<string>("sweep") { Description = "Its id, or a directory of results." };
+        var into = new Option<string?>("--out") { Description = "Where to; SWEEP.html if not said.", HelpName = "FILE" };
+        var command = new Command("report", "Writes a sweep's report, one self-contained HTML file.") { source, into };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var from = parsed.GetValue(source)!;
+            string html;
+            string name;
+            if (ResultSource.IsDirectory(from))
+            {
+                var manifest = ResultSource.Read<Manifest>(Path.Combine(from, "manifest.json"));
+                html = ReportPage.Render(ResultSource.Read<Matrix>(Path.Combine(from, "matrix.json")), manifest, Traces(from));
+                name = manifest.Sweep;
+            }
+            else
+            {
+                using var client = GridCommand.Client(parsed);
+                html = await client.Report(from, stop);
+                name = from;
+            }
+            var path = Path.GetFullPath(parsed.GetValue(into) ?? $"{name}.html");
+            await File.WriteAllTextAsync(path, html, new UTF8Encoding(false), stop);
+            if (screen.Json) screen.Document(new { report = path, bytes = new FileInfo(path).Length });
+            else screen.Say(path);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static List<PowerTrace> Traces(string directory)
+    {
+        var folder = Path.Combine(directory, "traces");
+        if (!Directory.Exists(folder)) return [];
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder, "*.csv").Order(StringComparer.Ordinal).Take(64).Select(f => PowerTrace.Parse(Path.GetFileNameWithoutExtension(f), File.ReadAllText(f)))];
+        }
+        catch (FormatException e)
+        {
+            throw new CommandException(ExitCodes.Failed, e.Message);
+        }
+    }
+}
+
+/// <summary><c>export</c>: copies all files of a sweep.</summary>
+internal static class ExportCommand
+{
+    public static Command Make()
+    {
+        var id = new Argument<string>("sweep") { Description = "Its id." };
+        var into = new Option<string?>("--out") { Description = "Directory to make; SWEEP if not said.", HelpName = "DIR" };
+        var command = new Command("export", "Copies all result files of a sweep into a new directory.") { id, into };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var path = Path.GetFullPath(parsed.GetValue(into) ?? parsed.GetValue(id)!);
+            if (File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()))
+                throw new CommandException(ExitCodes.Usage, $"{path} is there already and not empty; name a new directory with --out.");
+            using var client = GridCommand.Client(parsed);
+            var files = await ResultSource.Download(client, parsed.GetValue(id)!, path, stop);
+            if (screen.Json) screen.Document(new { directory = path, files });
+            else screen.Say($"{files} files in {path}");
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+}
+
+/// <summary><c>verify</c>: checks results against their own checksums.</summary>
+internal static class VerifyCommand
+{
+    public static Command Make()
+    {
+        var source = new Argument<string>("results") { Description = "A directory of results, or a sweep's id." };
+        var command = new Command("verify", "Checks every file, journal line, trace and the plan of a sweep's results.") { source };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var from = parsed.GetValue(source)!;
+            var fetched = ResultSource.IsDirectory(from) ? null : Directory.CreateTempSubdirectory("energygrid-verify-");
+            try
+            {
+                if (fetched is not null)
+                {
+                    if (from.Contains('/')) throw new CommandException(ExitCodes.Usage, $"{from}: there is no such directory.");
+                    using var client = GridCommand.Client(parsed);
+                    await ResultSource.Download(client, from, fetched.FullName, stop);
+                }
+                var verification = Verification.Of(fetched?.FullName ?? from, stop) with { Directory = from };
+                if (screen.Json) screen.Document(verification);
+                else
+                {
+                    foreach (var note in verification.Notes) screen.Say($"note: {note}");
+                    foreach (var d in verification.Discrepancies) screen.Complain($"{d.File}: {d.What}");
+                    if (verification.Holds) screen.Say($"{verification.Sweep}: {verification.Files} files, {verification.Trials} trials and {verification.Traces} traces are as they were written.");
+                    else screen.Complain($"{verification.Sweep}: {verification.Discrepancies.Length} differences.");
+                }
+                return verification.Holds ? ExitCodes.Ok : ExitCodes.Failed;
+            }
+            finally
+            {
+                fetched?.Delete(recursive: true);
+            }
+        });
+        return command;
+    }
+}
+
+/// <summary><c>trace</c>: raw samples of a trial.</summary>
+internal static class TraceCommand
+{
+    public static Command Make()
+    {
+        var id = new Argument<string>("sweep") { Description = "Its id." };
+        var trial = new Argument<string?>("trial") { Description = "The beginning of a trace's name; without it they are listed.", Arity = ArgumentArity.ZeroOrOne };
+        var into = new Option<string?>("--out") { Description = "File to write instead of standard output.", HelpName = "FILE" };
+        var command = new Command("trace", "Exports the raw power samples of a trial as CSV.") { id, trial, into };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            using var client = GridCommand.Client(parsed);
+            var sweep = parsed.GetValue(id)!;
+            var traces = (await client.Files(sweep, stop)).Where(f => f.Name.StartsWith("traces/", StringComparison.Ordinal)).ToArray();
+            if (parsed.GetValue(trial) is not { } wanted)
+            {
+                if (screen.Json) screen.Document(traces);
+                else if (traces.Length == 0) screen.Say($"{sweep} keeps no traces; a plan says 'traces: first-pass' or 'all'.");
+                else foreach (var t in traces) screen.Say($"{t.Name["traces/".Length..]}  {t.Bytes} bytes");
+                return ExitCodes.Ok;
+            }
+            var found = traces.Where(t => t.Name["traces/".Length..].StartsWith(wanted, StringComparison.Ordinal)).ToArray();
+            if (found.Length != 1)
+                throw new CommandException(ExitCodes.Usage, found.Length == 0 ? $"{sweep} has no trace that begins with '{wanted}'; 'energygrid trace {sweep}' lists them."
+                    : $"{found.Length} traces begin with '{wanted}': {string.Join(", ", found.Take(5).Select(t => t.Name["traces/".Length..]))}{(found.Length > 5 ? ", …" : "")}");
+            using var content = new MemoryStream();
+            await client.Download(sweep, found[0].Name, content, stop);
+            await Write(parsed.GetValue(into), found[0].Name, content, screen, stop);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static async Task Write(string? path, string name, MemoryStream content, Screen screen, CancellationToken stop)
+    {
+        if (path is not null)
+        {
+            await File.WriteAllBytesAsync(path, content.ToArray(), stop);
+            if (screen.Json) screen.Document(new { trace = name, file = Path.GetFullPath(path), bytes = content.Length });
+            else screen.Say(Path.GetFullPath(path));
+            return;
+        }
+        var text = Encoding.UTF8.GetString(content.GetBuffer(), 0, (int)content.Length);
+        if (screen.Json) screen.Document(PowerTrace.Parse(name, text));
+        else System.Console.Out.Write(text);
+    }
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using EnergyGrid.Silo;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+
+namespace EnergyGrid.Console;
+
+/// <summary><c>up</c>: runs a silo on this machine until it is stopped.</summary>
+internal static partial class UpCommand
+{
+    public static Command Make()
+    {
+        var bind = new Option<string>("--bind") { Description = "Where to serve HTTP; port 0 is any free one.", HelpName = "URL", DefaultValueFactory = _ => GridCommand.DefaultUrl };
+        var data = new Option<string>("--data") { Description = "Directory of grain state and results.", HelpName = "DIR", DefaultValueFactory = _ => DefaultData };
+        var name = new Option<string>("--name") { Description = "The silo's name: device keys begin with it.", HelpName = "NAME", DefaultValueFactory = _ => Environment.MachineName };
+        var tokens = new Option<string?>("--tokens") { Description = "Token file: lines of 'SHA256-OF-TOKEN ROLE NAME'.", HelpName = "FILE" };
+        var certificate = new Option<string?>("--certificate") { Description = "PEM certificate chain for https.", HelpName = "FILE" };
+        var key = new Option<string?>("--key") { Description = "PEM key of the certificate.", HelpName = "FILE" };
+        var redis = new Option<string?>("--redis") { Description = "Redis connection string for many silos; orleans engine only.", HelpName = "STRING" };
+        var simulate = new Option<string?>("--simulate") { Description = "Adds a simulated site, RACKSxNODESxGPUS, for example 2x4x8. Its figures are modelled.", HelpName = "RxNxG" };
+        var model = new Option<string>("--model") { Description = "Hardware class of the simulated GPUs.", HelpName = "NAME", DefaultValueFactory = _ => "H100-SXM-80GB" };
+        var scale = new Option<double>("--time-scale") { Description = "Seconds of simulated time in one second.", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var seed = new Option<long>("--seed") { Description = "Of the simulated sensors.", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var noLocal = new Option<bool>("--no-local") { Description = "Leave this machine's processor out." };
+        var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, simulate, model, scale, seed, noLocal, verbose };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var timeScale = parsed.GetValue(scale);
+            if (!(timeScale is >= 1 and <= 10_000)) throw new CommandException(ExitCodes.Usage, $"--time-scale {timeScale.ToString(CultureInfo.InvariantCulture)}: it is from 1 to 10000.");
+            await using var app = SiloHost.Build(new SiloOptions
+            {
+                Name = parsed.GetValue(name)!,
+                DataDirectory = Path.GetFullPath(parsed.GetValue(data)!),
+                Url = parsed.GetValue(bind)!,
+                TokenFile = parsed.GetValue(tokens),
+                CertificateFile = parsed.GetValue(certificate),
+                KeyFile = parsed.GetValue(key),
+                Redis = parsed.GetValue(redis),
+                Simulated = parsed.GetValue(simulate) is { } size ? Site(size, parsed.GetValue(model)!, timeScale, parsed.GetValue(seed)) : null,
+                LocalCpu = !parsed.GetValue(noLocal),
+                LogLevel = parsed.GetValue(verbose) ? LogLevel.Information : LogLevel.Warning,
+            });
+            await SiloHost.StartAsync(app, stop);
+            var address = SiloHost.AddressOf(app);
+            if (screen.Json) screen.Line(new { url = address, name = parsed.GetValue(name), engine = SiloHost.Engine, data = Path.GetFullPath(parsed.GetValue(data)!) });
+            else
+            {
+                screen.Say($"grid      {address}  ({SiloHost.Engine} engine)");
+                screen.Say($"data      {Path.GetFullPath(parsed.GetValue(data)!)}");
+                screen.Say("Ctrl-C stops it; sweeps go on when it is started again.");
+            }
+            try
+            {
+                await Task.Delay(Timeout.Infinite, stop);
+            }
+            catch (OperationCanceledException)
+            {
+                await app.StopAsync(CancellationToken.None);
+            }
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static string DefaultData => Path.Combine(
+        Environment.GetEnvironmentVariable("XDG_DATA_HOME") is { Length: > 0 } home ? home : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share"), "energygrid");
+
+    private static SimulatedSiteChoice Site(string size, string model, double scale, long seed)
+    {
+        var match = Size().Match(size);
+        if (!match.Success) throw new CommandException(ExitCodes.Usage, $"--simulate '{size}': say racks x nodes in a rack x GPUs in a node, for example 2x4x8.");
+        int Part(int i) => int.Parse(match.Groups[i].ValueSpan, CultureInfo.InvariantCulture);
+        return new("sim", Part(1), Part(2), Part(3), model, scale, seed);
+    }
+
+    [GeneratedRegex("^([1-9][0-9]{0,3})x([1-9][0-9]{0,2})x([1-9][0-9]?)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Size();
+}

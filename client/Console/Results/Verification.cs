@@ -1,0 +1,174 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using EnergyGrid.Contracts;
+using EnergyGrid.Plans;
+using EnergyGrid.Report;
+using EnergyGrid.Silo.Results;
+
+namespace EnergyGrid.Console;
+
+/// <summary>Something that is not as it must be.</summary>
+/// <param name="File">Relative to the results' directory.</param>
+/// <param name="What">What differs, with both checksums where it is one.</param>
+internal sealed record Discrepancy(string File, string What);
+
+/// <summary>
+/// A directory of results against itself: every file against the manifest's checksums, every line of the journals against its own, every trace
+/// against its trial, the plan against its identity, the tokens and shape of the matrix against the trials.
+/// </summary>
+internal sealed record Verification(string Directory, string Sweep, int Files, int Trials, int Traces, ImmutableArray<string> Notes, ImmutableArray<Discrepancy> Discrepancies)
+{
+    public bool Holds => Discrepancies.IsEmpty;
+
+    public static Verification Of(string directory, CancellationToken stop)
+    {
+        var manifest = ResultSource.Read<Manifest>(Path.Combine(directory, "manifest.json"));
+        var wrong = ImmutableArray.CreateBuilder<Discrepancy>();
+        var notes = ImmutableArray.CreateBuilder<string>();
+        foreach (var file in manifest.Files)
+        {
+            stop.ThrowIfCancellationRequested();
+            CheckFile(directory, file, wrong);
+        }
+        var known = manifest.Files.Select(f => f.Name).Append("manifest.json").ToHashSet(StringComparer.Ordinal);
+        foreach (var path in System.IO.Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories))
+            if (Path.GetRelativePath(directory, path).Replace('\\', '/') is var name && !known.Contains(name)) wrong.Add(new(name, "the manifest does not know this file"));
+        if (manifest.Phase is not (SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled))
+            notes.Add($"the sweep had not ended when this was written ({Tables.Phase(manifest.Phase)}): journals may since have grown");
+
+        CheckPlan(directory, manifest, wrong);
+        CheckEvents(directory, wrong);
+        var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", wrong);
+        var traces = CheckTrials(directory, manifest, trials, wrong, stop);
+        CheckMatrix(directory, manifest, trials, wrong);
+        return new(directory, manifest.Sweep, manifest.Files.Length, trials.Count, traces, notes.ToImmutable(), wrong.ToImmutable());
+    }
+
+    private static void CheckFile(string directory, ManifestFile file, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        if (Full(directory, file.Name) is not { } path)
+        {
+            wrong.Add(new(file.Name, "the name leads out of the directory"));
+            return;
+        }
+        if (!File.Exists(path))
+        {
+            wrong.Add(new(file.Name, $"missing; the manifest has it with {file.Bytes} bytes, SHA-256 {file.Sha256}"));
+            return;
+        }
+        var found = Sha256(path);
+        if (found != file.Sha256) wrong.Add(new(file.Name, $"SHA-256 is {found}, the manifest says {file.Sha256} ({new FileInfo(path).Length} bytes against {file.Bytes})"));
+    }
+
+    private static void CheckPlan(string directory, Manifest manifest, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        const string Name = "plan.resolved.yaml";
+        var path = Path.Combine(directory, Name);
+        if (!File.Exists(path)) return;
+        var resolution = PlanFile.LoadFile(path);
+        if (resolution.Plan is not { } plan) wrong.Add(new(Name, $"no valid plan: {resolution.Problems[0]}"));
+        else if (plan.Sha256 != manifest.PlanSha256) wrong.Add(new(Name, $"it resolves to plan {plan.Sha256}, the manifest says {manifest.PlanSha256}"));
+    }
+
+    private static void CheckEvents(string directory, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        var events = ReadJournal<SweepEvent>(directory, "events.ndjson", wrong);
+        for (var i = 0; i < events.Count; i++)
+        {
+            if (events[i].Sequence == i) continue;
+            wrong.Add(new("events.ndjson", $"line {i + 1} has sequence {events[i].Sequence}; {i} is wanted"));
+            return;
+        }
+    }
+
+    private static List<T> ReadJournal<T>(string directory, string name, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        var path = Path.Combine(directory, name);
+        if (!File.Exists(path)) return [];
+        try
+        {
+            return [.. JournalFile.Documents(File.ReadAllBytes(path), name).Select(line => JsonSerializer.Deserialize<T>(line, DocumentJson.Compact)!)];
+        }
+        catch (Exception e) when (e is InvalidDataException or JsonException)
+        {
+            wrong.Add(new(name, e.Message));
+            return [];
+        }
+    }
+
+    private static int CheckTrials(string directory, Manifest manifest, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong, CancellationToken stop)
+    {
+        var seen = new HashSet<TrialId>();
+        var traces = 0;
+        foreach (var trial in trials)
+        {
+            stop.ThrowIfCancellationRequested();
+            if (!seen.Add(trial.Trial)) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} stands twice"));
+            if (trial.Trial.Sweep != manifest.Sweep) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} is of sweep '{trial.Trial.Sweep}', not '{manifest.Sweep}'"));
+            if (trial.Trace.Length == 0) continue;
+            traces++;
+            var name = $"traces/{trial.Trace}";
+            if (Full(directory, name) is not { } path || !File.Exists(path))
+            {
+                wrong.Add(new(name, $"missing; trial {trial.Trial} has it with SHA-256 {trial.TraceSha256}"));
+                continue;
+            }
+            var found = Sha256(path);
+            if (found != trial.TraceSha256) wrong.Add(new(name, $"SHA-256 is {found}, trial {trial.Trial} says {trial.TraceSha256}"));
+            try
+            {
+                PowerTrace.Parse(trial.Trace, File.ReadAllText(path, Encoding.UTF8));
+            }
+            catch (FormatException e)
+            {
+                wrong.Add(new(name, e.Message));
+            }
+        }
+        return traces;
+    }
+
+    /// <summary>What can be recomputed from the trials alone: which rows there are, their configurations, their tokens and their passes.</summary>
+    private static void CheckMatrix(string directory, Manifest manifest, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        const string Name = "matrix.json";
+        var path = Path.Combine(directory, Name);
+        if (!File.Exists(path)) return;
+        Matrix matrix;
+        try
+        {
+            matrix = ResultSource.Read<Matrix>(path);
+        }
+        catch (CommandException e)
+        {
+            wrong.Add(new(Name, e.Message));
+            return;
+        }
+        if (matrix.Sweep != manifest.Sweep) wrong.Add(new(Name, $"it is of sweep '{matrix.Sweep}', the manifest of '{manifest.Sweep}'"));
+        if (matrix.PlanSha256 != manifest.PlanSha256) wrong.Add(new(Name, $"it is of plan {matrix.PlanSha256}, the manifest of {manifest.PlanSha256}"));
+        var valid = trials.Where(t => t.Outcome == TrialOutcome.Valid).ToLookup(t => (t.Trial.Group, t.Trial.Label, t.Trial.Configuration));
+        foreach (var group in matrix.Groups)
+            foreach (var row in group.Rows)
+            {
+                var mine = valid[(group.Name, row.Label, row.ConfigurationSha256)].ToArray();
+                // Voided passes are kept and not used, so the matrix may rest on fewer trials, never on more.
+                if (row.Passes > mine.Length) wrong.Add(new(Name, $"{group.Name}/{row.Label} rests on {row.Passes} passes; trials.ndjson has {mine.Length} valid trials of it"));
+                var tokens = mine.Sum(t => t.Legs.Sum(l => l.Tokens));
+                if (row.Tokens > tokens * (1 + 1e-9)) wrong.Add(new(Name, $"{group.Name}/{row.Label} counts {row.Tokens:R} tokens; its valid trials have {tokens:R}"));
+            }
+    }
+
+    private static string? Full(string directory, string name)
+    {
+        var root = Path.GetFullPath(directory) + Path.DirectorySeparatorChar;
+        var path = Path.GetFullPath(Path.Combine(root, name));
+        return path.StartsWith(root, StringComparison.Ordinal) ? path : null;
+    }
+
+    private static string Sha256(string path)
+    {
+        using var content = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(content));
+    }
+}

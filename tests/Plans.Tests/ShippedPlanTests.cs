@@ -1,0 +1,69 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Workloads;
+
+namespace EnergyGrid.Plans.Tests;
+
+public class ShippedPlanTests
+{
+    private static ResolvedPlan Load(string name)
+    {
+        var loaded = PlanFile.Load(ExamplePlans.Text(name), name);
+        Assert.True(loaded.Plan is not null, string.Join('\n', loaded.Problems));
+        return loaded.Plan;
+    }
+
+    [Fact]
+    public void Table3_has_the_match_groups_of_the_catalogue_and_one_twin()
+    {
+        var plan = Load("table3.yaml");
+
+        Assert.Equal(["attention-b8", "attention-b24", "sparse", "linear", "compressed-1m", "distilled-13b", "distilled-7b"], plan.Groups.Select(g => g.Name));
+        Assert.Equal(["A", "A", "G0", "I0", null, null, null], plan.Groups.Select(g => g.Baseline));
+        Assert.Equal([10, 9, 2, 2, 1, 1, 1], plan.Groups.Select(g => g.Cells.Length));
+        Assert.Equal(["A", "B", "C", "D", "E", "F", "D'", "E'", "F'", "A (twin)"], plan.Groups[0].Cells.Select(c => c.Label));
+        var twin = Assert.Single(plan.Groups.SelectMany(g => g.Cells), c => c.TwinOf is not null);
+        Assert.Equal(plan.Groups[0].Cells[0].ConfigurationSha256, twin.ConfigurationSha256);
+        Assert.Equal(new Envelope(60000, Boundary.Node, 64), plan.Envelope);
+    }
+
+    [Fact]
+    public void Table3_fits_80_GB_with_one_pair_of_layers_in_each_group()
+    {
+        var plan = Load("table3.yaml");
+
+        Assert.All(plan.Groups, g =>
+        {
+            var pair = Assert.Single(g.Cells.Select(c => (c.Configuration.ShortLayers, c.Configuration.LongLayers)).Distinct());
+            Assert.All(g.Cells, c => Assert.True(Catalogue.ResidentBytes(c.Configuration, pair.LongLayers) <= 0.95 * 80e9, $"{g.Name} {c.Label}"));
+            Assert.Equal(g.Name == "linear", pair.LongLayers == pair.ShortLayers);
+            Assert.Equal(g.Name == "linear", g.Notes.Contains("linearity unchecked"));
+        });
+        Assert.All(plan.Groups.SelectMany(g => g.Cells), c => Assert.Equal(Catalogue.Cost(c.Configuration), c.Cost));
+    }
+
+    [Fact]
+    public void Table3_prints_the_papers_layout_with_the_papers_values_in_a_panel()
+    {
+        var panel = Assert.Single(Load("table3.yaml").Panels);
+
+        Assert.Equal(
+            ["attention-b8/A", "attention-b8/B", "attention-b8/C", "attention-b24/D", "attention-b24/E", "attention-b24/F", "sparse/G", "compressed-1m/H", "linear/I", "distilled-13b/J", "distilled-7b/K"],
+            panel.Cells.Select(c => $"{c.Group}/{c.Label}"));
+        Assert.Equal([3.5, 2.1, 1.2, 1.6, 0.95, 0.35, 1.8, null, 1.2, 0.28, 0.12], panel.Cells.Select(c => c.PublishedJoulesPerToken));
+    }
+
+    [Fact]
+    public void This_machine_runs_in_about_a_minute_and_says_what_it_is_not()
+    {
+        var plan = Load("this-machine.yaml");
+        var group = Assert.Single(plan.Groups);
+
+        Assert.Equal(["A", "C", "D", "F", "A (twin)"], group.Cells.Select(c => c.Label));
+        Assert.All(group.Cells, c => Assert.Equal("reference", c.Configuration.Stack));
+        var seconds = plan.Replication.Max * group.Cells.Length * (2 * (plan.Timing.MaxWarmupSeconds + plan.Timing.WindowSeconds) + plan.Timing.CooldownSeconds);
+        Assert.InRange(seconds, 40, 60);
+        Assert.True(group.Cells.Max(c => Catalogue.ResidentBytes(c.Configuration, 6)) < 100e6);
+        Assert.Contains(group.Notes, n => n.Contains("below the 10 s", StringComparison.Ordinal));
+        Assert.Contains("working set may sit in cache", group.Notes);
+    }
+}

@@ -1,0 +1,171 @@
+using EnergyGrid.Workloads.Tests.Independent;
+
+namespace EnergyGrid.Workloads.Tests;
+
+public sealed class QuantisationTests
+{
+    [Theory]
+    [InlineData("FP16", 16)]
+    [InlineData("INT8", 8.125)]
+    [InlineData("INT4", 4.15625)]
+    public void Storage_takes_exactly_the_stated_bits(string format, double bits)
+    {
+        using var m = new PackedMatrix(format, 64, 1536);
+        Assert.Equal(bits, 8.0 * m.Bytes / (64 * 1536));
+        Assert.Equal(m.Bytes, PackedMatrix.BytesOf(format, 64, 1536));
+        Assert.Equal(bits, WeightFormat.Bits(format));
+    }
+
+    [Theory]
+    [InlineData("INT8", 512)]
+    [InlineData("INT8", 364)]
+    [InlineData("INT4", 512)]
+    [InlineData("INT4", 364)]
+    [InlineData("FP16", 364)]
+    public void A_weight_comes_back_within_half_a_step(string format, int inputs)
+    {
+        const int outputs = 12;
+        var weights = Random(outputs * inputs, 3);
+        using var m = new PackedMatrix(format, outputs, inputs);
+        m.Fill(weights);
+        for (var n = 0; n < outputs; n++)
+        {
+            for (var k = 0; k < inputs; k++)
+            {
+                var group = weights.AsSpan(n * inputs + k / 128 * 128, Math.Min(128, inputs - k / 128 * 128)).ToArray();
+                double step = format switch
+                {
+                    "INT8" => group.Max(Math.Abs) / 127,
+                    "INT4" => (Math.Max(0, group.Max()) - Math.Min(0, group.Min())) / 15,
+                    _ => Math.Abs(weights[n * inputs + k]) / 1024 + 1e-7,
+                };
+                // The scale itself is FP16: 2^-11 relative, over at most 127 steps; INT4's zero is rounded too, and both ends may be clamped.
+                var bound = step * (format == "INT4" ? 1.02 : 0.5 + 127 * Math.Pow(2, -11));
+                Assert.InRange(Math.Abs(Dense.Weight(m, n, k) - weights[n * inputs + k]), 0, bound);
+            }
+        }
+    }
+
+    [Fact]
+    public void Zero_points_represent_zero_exactly_and_follow_the_range()
+    {
+        var weights = new float[4 * 512];
+        for (var k = 0; k < 128; k++)
+        {
+            weights[k] = k / 127f;                  // all positive: zero 0
+            weights[128 + k] = -k / 127f;           // all negative: zero 15
+            weights[256 + k] = k / 127f * 1.5f - 0.7f; // mixed
+        }
+
+        using var m = new PackedMatrix("INT4", 4, 512);
+        m.Fill(weights);
+        Assert.Equal(0, m.Zeros[0] & 15);
+        Assert.Equal(15, m.Zeros[0] >> 4);
+        Assert.Equal(7, m.Zeros[1] & 15);
+        Assert.Equal(0, Dense.Weight(m, 0, 0));
+        Assert.Equal(0, Dense.Weight(m, 0, 128));
+        Assert.Equal(0, Dense.Weight(m, 0, 400));
+        Assert.All(m.Scales[4..].ToArray(), scale => Assert.Equal((Half)0, scale));
+    }
+
+    [Theory]
+    [InlineData("FP16")]
+    [InlineData("INT8")]
+    [InlineData("INT4")]
+    public unsafe void Unpacked_tiles_hold_the_documented_weights_at_the_documented_places(string format)
+    {
+        using var m = new PackedMatrix(format, 16, 876);
+        using var pool = new WorkerPool(2);
+        m.FillNormal(pool, 77);
+        var tile = new float[4 * 512];
+        for (var n = 0; n < 16; n++)
+        {
+            for (var k = 0; k < 876; k++)
+            {
+                var start = k / 512 * 512;
+                fixed (float* t = tile)
+                {
+                    if (k % 512 == 0)
+                    {
+                        m.Unpack(n / 4, start, Math.Min(512, m.PaddedInputs - start), t);
+                    }
+                }
+
+                Assert.Equal(Dense.Weight(m, n, k), tile[n % 4 * 512 + k % 512], 1e-7);
+            }
+        }
+    }
+
+    [Fact]
+    public unsafe void Noise_is_normal_and_places_are_independent_of_what_is_filled_with_them()
+    {
+        var x = new float[1 << 16];
+        var tail = new float[19];
+        fixed (float* p = x, q = tail)
+        {
+            Noise.Normal(Noise.Key(5, 1), 2, p, x.Length);
+            Noise.Normal(Noise.Key(5, 1), 2, q, tail.Length);
+        }
+
+        Assert.Equal(x.AsSpan(0, 19).ToArray(), tail);
+        double Moment(int n) => x.Average(v => Math.Pow(v / 2, n));
+        // Five standard errors of each moment over 65536 draws: sqrt(1, 2, 15, 96) / 256.
+        Assert.InRange(Moment(1), -5 / 256.0, 5 / 256.0);
+        Assert.InRange(Moment(2), 1 - 5 * 1.42 / 256, 1 + 5 * 1.42 / 256);
+        Assert.InRange(Moment(3), -5 * 3.9 / 256, 5 * 3.9 / 256);
+        Assert.InRange(Moment(4), 3 - 5 * 9.8 / 256, 3 + 5 * 9.8 / 256);
+        Assert.InRange(x.Count(v => Math.Abs(v) < 2) / (double)x.Length, 0.6827 - 0.01, 0.6827 + 0.01);
+    }
+
+    [Fact]
+    public void Eight_bit_floats_round_to_the_nearest_value_that_exists()
+    {
+        for (var b = 0; b < 256; b++)
+        {
+            if ((b & 127) != 127)
+            {
+                Assert.Equal(Entries.Decode((byte)b), EightBitFloat.Table[b]);
+                Assert.Equal(b, EightBitFloat.Encode(EightBitFloat.Table[b]));
+            }
+        }
+
+        foreach (var x in Random(5000, 8).Select(v => v * 100))
+        {
+            Assert.Equal(Entries.RoundToFp8(x), EightBitFloat.Table[EightBitFloat.Encode(x)]);
+        }
+
+        Assert.Equal(448, EightBitFloat.Table[EightBitFloat.Encode(1e9f)]);
+    }
+
+    [Fact]
+    public unsafe void An_entry_of_584_bytes_comes_back_as_its_formats_allow()
+    {
+        Assert.Equal(64 * 584, EntryPages.PageBytes);
+        Assert.Equal(2 * EntryPages.PageBytes, EntryPages.Bytes(65));
+        var pages = new byte[EntryPages.Bytes(70)];
+        var x = Random(70 * 512, 4);
+        var y = new float[512];
+        fixed (byte* p = pages)
+        fixed (float* target = y)
+        {
+            for (var e = 0; e < 70; e++)
+            {
+                EntryPages.Write(p, e, x.AsSpan(e * 512, 512));
+            }
+
+            for (var e = 0; e < 70; e++)
+            {
+                EntryPages.Read(p, e, target);
+                Assert.Equal(Entries.Read(pages, e), Dense.ToDouble(y));
+                Assert.Equal(Entries.Round(Dense.ToDouble(x.AsSpan(e * 512, 512))), Dense.ToDouble(y));
+                Assert.Equal(0, pages[EntryPages.ScalesAt(e) + 7]);
+            }
+        }
+    }
+
+    private static float[] Random(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => (float)(random.NextDouble() * 2 - 1) * (float)Math.Exp(random.NextDouble() * -6))];
+    }
+}
