@@ -57,6 +57,7 @@ public sealed class FacilityAgent
     public async Task Serve(IGrainFactory grains, CancellationToken stop)
     {
         var site = grains.GetGrain<ISiteGrain>(_site);
+        var announced = false;
         for (var tick = 0L; !stop.IsCancellationRequested; tick++)
         {
             foreach (var meter in _meters)
@@ -69,7 +70,8 @@ public sealed class FacilityAgent
                 try
                 {
                     // Said again now and then: a site keeps nothing on disk.
-                    if (tick % NodeAgentOptions.AnnounceTicks == 0) await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
+                    if (!announced || tick % NodeAgentOptions.AnnounceTicks == 0) await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
+                    announced = true;
                     await site.ReportFacility(new FacilityReport(_site, [.. _unsent]));
                     _unsent = [];
                 }
