@@ -21,7 +21,13 @@ internal sealed class SweepSnapshots
     public async Task<ImmutableArray<SweepLine>> List(CancellationToken stop) =>
         [.. (await _index.Get("grid", stop)).OrderByDescending(l => l.SubmittedUtc).ThenBy(l => l.Id, StringComparer.Ordinal)];
 
-    public async Task<bool> Knows(string id, CancellationToken stop) => (await _index.Get("grid", stop)).Any(l => l.Id == id);
+    /// <summary>Whether there is such a sweep. An id that the last look did not show may be half a second old, so the index is read again before it is denied.</summary>
+    public async Task<bool> Knows(string id, CancellationToken stop)
+    {
+        if ((await _index.Get("grid", stop)).Any(l => l.Id == id)) return true;
+        _index.Forget("grid");
+        return (await _index.Get("grid", stop)).Any(l => l.Id == id);
+    }
 
     /// <exception cref="UnknownException">There is no such sweep.</exception>
     public async Task Require(string id, CancellationToken stop)
