@@ -48,12 +48,12 @@ internal static class DemoCommand
                 screen.Say($"  {source.Model}: energy is {source.EnergyProvenance.ToString().ToUpperInvariant()} ({source.EnergySource})");
             screen.Say("");
         }
-        var ids = new List<string>();
-        foreach (var name in PlanNames) ids.Add((await client.Submit(PlanText(name), null, stop)).Id);
-        var ended = await new SweepBoard(client, screen, ids).Run(stop);
         var code = ExitCodes.Ok;
-        foreach (var id in ids)
+        foreach (var name in PlanNames)
         {
+            // One after the other: what runs for real on this machine must not share it with a busy simulation.
+            var id = (await client.Submit(PlanText(name), null, stop)).Id;
+            var ended = await new SweepBoard(client, screen, [id]).Run(stop);
             var matrix = await WatchCommand.MatrixOf(client, id, stop);
             code = Worse(code, WatchCommand.Code(ended[id], matrix));
             var results = Path.Combine(directory, "results", id);

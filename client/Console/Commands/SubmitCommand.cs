@@ -172,7 +172,7 @@ internal static class PlanCommand
                 var c = cell.Configuration;
                 string[] cells =
                 [
-                    cell.Label + (cell.TwinOf is null ? "" : " (A/A)"), c.Workload, c.Weights, Text(c.Batch), Text(c.Context), Text(c.ModelWidth),
+                    cell.Label, c.Workload, c.Weights, Text(c.Batch), Text(c.Context), Text(c.ModelWidth),
                     c.ShortLayers == c.LongLayers ? Text(c.LongLayers) : $"{c.ShortLayers}, {c.LongLayers}", Say.Number(cell.Cost.Flops / 1e9), Say.Number(cell.Cost.Bytes / 1e6), cell.ConfigurationSha256[..12],
                 ];
                 table.AddRow(cells.Select(Spectre.Console.Markup.Escape).ToArray());

@@ -102,7 +102,7 @@ public sealed record MatrixTable(Standing Banner, ImmutableArray<MatrixColumn> C
         var decimals = ratio is null ? 0 : NumberText.Decimals(ratio.Value, ratio.Low, ratio.High);
         ImmutableArray<string> cells =
         [
-            NumberText.Clean(row.Label) + (row.TwinOf is null ? "" : " (A/A)"),
+            NumberText.Clean(row.Label),
             Verdicts.Configuration(row),
             energy.Text(e.Value, e.Low, e.High),
             energy.Interval(e.Value, e.Low, e.High),

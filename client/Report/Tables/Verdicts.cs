@@ -35,7 +35,7 @@ internal static class Verdicts
     {
         var r = group.Replication;
         var voided = group.VoidedPasses == 0 ? "" : $"; {group.VoidedPasses} passes voided";
-        return $"{r.Reached} of {r.Required} {NumberText.Clean(r.Units)} (first stage {r.FirstStage}): {NumberText.Clean(r.Verdict)}{voided}";
+        return $"{r.Reached} {NumberText.Clean(r.Units)}, {r.Required} needed for the half-width that was asked for (first stage {r.FirstStage}): {NumberText.Clean(r.Verdict)}{voided}";
     }
 
     /// <summary>What stands in the matrix, in one sentence.</summary>

@@ -258,7 +258,7 @@ public static class MatrixBuilder
         if (ratio is { Verdict.Length: > 0 }) flags.Add(ratio.Verdict);
         if (boundary != Boundary.Gpu && valid.Any(t => t.Result.Legs.Any(l => !TrialFigures.WholeNode(l)))) flags.Add("node energy attributed: excluded from claims");
         if (valid.Length == 0) flags.Add("no valid trial");
-        return [.. flags];
+        return [.. flags.Concat(work.Cells.Group.Notes).Distinct()];
     }
 
     private static MatrixGroup Group(ResolvedPlan plan, ImmutableArray<PassRow> passes, GroupWork work, ImmutableArray<MatrixRow> rows)
@@ -279,7 +279,9 @@ public static class MatrixBuilder
         var decisive = stein.Cells.Where(c => c.Scope != IntervalScope.None).MaxBy(c => c.RequiredUnits ?? 0);
         if (decisive is null) return new ReplicationOutcome("none", 0, 0, 0, "no interval");
         var units = decisive.Scope switch { IntervalScope.Nodes => "nodes", IntervalScope.ThisNode => "devices", _ => "passes" };
-        var verdicts = work.Analysis.Ratios.Select(r => r.Verdict).Where(v => v.Length > 0).Distinct().ToArray();
+        var verdicts = (work.Cells.Group.Baseline is null
+            ? work.Analysis.Absolutes.Select(a => SteinReplication.Verdict(a.Log, plan.Replication.HalfWidth))
+            : work.Analysis.Ratios.Select(r => r.Verdict)).Where(v => v.Length > 0).Distinct().ToArray();
         var reached = work.Analysis.Absolutes.Select(a => a.Log?.Units ?? 0).DefaultIfEmpty(0).Min();
         return new ReplicationOutcome(units, decisive.FirstStageUnits, decisive.RequiredUnits ?? 0, reached, verdicts.Length == 0 ? "reached" : string.Join("; ", verdicts));
     }
