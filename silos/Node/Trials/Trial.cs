@@ -172,7 +172,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
                 if (CounterEnergy.EdgesOnTicks(recording.Counter(start, NowNanoseconds, 0), sampler.Device.Sensor.Profile, start, length) is { } edges)
                     (leg.From, leg.To, leg.OnTicks) = (edges.From, edges.To, true);
                 else
-                    await WaitUntil(NowNanoseconds + UtcNanoseconds.FromSeconds(0.25), stop);
+                    await WaitUntil(NowNanoseconds + UtcNanoseconds.FromSeconds(Math.Min(0.25, Order.Timing.WindowSeconds / 20)), stop);
             }
         }
         if (leg.To == 0) (leg.From, leg.To) = (start, start + length);
@@ -203,7 +203,6 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         {
             var evaluated = LegEvaluation.Of(this, leg, node);
             Evaluated.Add(evaluated);
-            foreach (var flag in evaluated.Flags) Flags.Add($"L'={leg.Layers}: {flag}");
         }
         if (Order.LayerLegs.Distinct().Count() < 2) Flags.Add("linearity unchecked: one L' only");
         EvaluateIdle();

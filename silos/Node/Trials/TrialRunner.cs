@@ -119,9 +119,11 @@ internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgen
         var seconds = trial.Order.Timing.CooldownSeconds;
         trial.Enter(TrialPhase.CoolingDown, seconds);
         if (!(seconds > 0)) return;
-        var from = trial.NowNanoseconds + UtcNanoseconds.FromSeconds(IdleSettleSeconds);
+        // A rest too short to be measured is a rest and nothing else.
+        var settle = UtcNanoseconds.FromSeconds(seconds >= ShortSeconds ? IdleSettleSeconds : 0);
+        var from = trial.NowNanoseconds + settle;
         var to = from + UtcNanoseconds.FromSeconds(seconds);
-        await trial.WaitUntil(to + UtcNanoseconds.FromSeconds(IdleSettleSeconds), stop);
+        await trial.WaitUntil(to + settle, stop);
         trial.Idle = (from, to);
     }
 

@@ -1,0 +1,182 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+using EnergyGrid.Grains;
+using EnergyGrid.Grid.Tests.Sweeps;
+using EnergyGrid.Plans;
+
+namespace EnergyGrid.Grid.Tests.Matrices;
+
+/// <summary>Matrices from trials whose energies are made by hand, so that every printed figure can be worked out beside it.</summary>
+public sealed class MatrixBuilderTests
+{
+    private const double StepSeconds = 1e-3;
+
+    private static ResolvedPlan Plan(string more = "", int devices = 2) => PlanFile.Load(SmallPlan.Of(workloads: "A, C", more: more, devices: devices), "plan.yaml") switch
+    {
+        { Plan: { } plan } => plan,
+        var refused => throw new InvalidOperationException(string.Join('\n', refused.Problems)),
+    };
+
+    /// <summary>A trial whose step takes 1 ms and <paramref name="joulesPerLayer"/> a layer, and <paramref name="intercept"/> J besides.</summary>
+    private static TrialResult Trial(ResolvedPlan plan, string label, int block, int pass, double joulesPerLayer, double intercept = 0.1, TrialOutcome outcome = TrialOutcome.Valid,
+        double cap = 0, double coverage = 1, double idleWatts = double.NaN, bool wholeNode = false, double nodeShare = 1.5)
+    {
+        var cell = plan.Groups[0].Cells.First(c => c.Label == label);
+        var legs = ImmutableArray.CreateBuilder<Leg>();
+        foreach (var layers in new[] { cell.Configuration.ShortLayers, cell.Configuration.LongLayers })
+        {
+            const double Window = 30;
+            var steps = Window / (StepSeconds * layers);
+            var joules = steps * (intercept + joulesPerLayer * layers);
+            var gpu = new Energy(joules * coverage, Window * coverage, Window, 0, 0, 0, "counter", Provenance.Measured);
+            var node = new Energy(joules * nodeShare, Window, Window, 0, 0, 0, "counter", Provenance.Measured);
+            legs.Add(new Leg(layers, DateTimeOffset.UnixEpoch, Window, steps, steps * cell.Configuration.Batch, gpu, node, joules, 1, wholeNode ? 1 : 0,
+                0, cap, 0, 20, 60, 1980, StepSeconds * layers, StepSeconds * layers, []));
+        }
+        return new TrialResult(new TrialId("s", plan.Groups[0].Name, label, cell.ConfigurationSha256, block, pass), outcome,
+            outcome == TrialOutcome.Valid ? [] : ["thermal slowdown"], $"n{block}", "lab", "r1", [$"GPU-{block}"], "H100-SXM-80GB", "test", 700, 1, 0,
+            DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, 40, legs.ToImmutable(), idleWatts, [], "", "");
+    }
+
+    private static Matrix Build(ResolvedPlan plan, IEnumerable<TrialResult> trials, params PassRow[] passes)
+    {
+        ImmutableArray<TrialResult> all = [.. trials];
+        var devices = all.Select(t => (t.Host, t.Devices[0])).Distinct().Select((d, i) => new DeviceInfo(d.Host, d.Item2, "H100-SXM-80GB", DeviceKind.Cuda, "lab", "r1", i, 80e9, 3.35e12, Provenance.Measured,
+            989e12, 700, 700, "test", "test", Provenance.Measured));
+        return MatrixBuilder.Build(new MatrixInput("s", plan, all, [.. passes], [.. devices], null, [], "test", DateTimeOffset.UnixEpoch, true));
+    }
+
+    private static IEnumerable<TrialResult> Pass(ResolvedPlan plan, int block, int pass, double a, double c, double gain = 1) =>
+    [
+        Trial(plan, "A", block, pass, a * gain), Trial(plan, "C", block, pass, c * gain), Trial(plan, "A (twin)", block, pass, a * gain),
+    ];
+
+    private static MatrixRow Row(Matrix matrix, string label) => matrix.Groups[0].Rows.Single(r => r.Label == label);
+
+    [Fact]
+    public void J_per_token_and_layer_is_the_slope_over_two_depths_and_the_intercept_stays_out()
+    {
+        var plan = Plan();
+        var row = Row(Build(plan, Pass(plan, 0, 0, 0.4, 0.2).Concat(Pass(plan, 0, 1, 0.4, 0.2))), "A");
+        Assert.Equal(0.4 / 8, row.JoulesPerTokenLayer.Value, 1e-12);
+        Assert.Equal(0.1, row.InterceptJoulesPerStep, 1e-9);
+        Assert.Equal("two points", row.Linearity);
+        Assert.Equal(80 * 0.4 / 8, row.JoulesPerToken["gpu"].Value!.Value, 1e-9);
+        Assert.Contains("projected", row.JoulesPerToken["gpu"].Reason);
+        Assert.Equal("token-equivalent", row.TokenKind);
+    }
+
+    [Fact]
+    public void A_gain_that_differs_between_devices_does_not_touch_a_ratio()
+    {
+        var plan = Plan();
+        double[] gains = [0.95, 1.05];
+        var matrix = Build(plan, gains.SelectMany((g, d) => Enumerable.Range(0, 3).SelectMany(p => Pass(plan, d, p, 0.4, 0.2, g))));
+        Assert.Equal(0.5, Row(matrix, "C").Ratio!.Ratio.Value, 1e-12);
+        Assert.Equal("nodes", Row(matrix, "C").Ratio!.Ratio.Scope);
+        Assert.Equal(2, Row(matrix, "C").Ratio!.Ratio.Units);
+        Assert.True(matrix.Groups[0].Repeatability!.Passed);
+        Assert.Equal(Math.Sqrt(0.95 * 1.05) * 0.4 / 8, Row(matrix, "A").JoulesPerTokenLayer.Value, 1e-12);
+    }
+
+    [Fact]
+    public void The_order_in_which_trials_were_committed_changes_nothing()
+    {
+        var plan = Plan();
+        var trials = Enumerable.Range(0, 2).SelectMany(d => Enumerable.Range(0, 4).SelectMany(p => Pass(plan, d, p, 0.4 + 0.01 * p, 0.2 + 0.003 * p * d))).ToArray();
+        var random = new Random(5);
+        var first = System.Text.Json.JsonSerializer.Serialize(Build(plan, trials), DocumentJson.Compact);
+        for (var i = 0; i < 5; i++)
+        {
+            random.Shuffle(trials);
+            Assert.Equal(first, System.Text.Json.JsonSerializer.Serialize(Build(plan, trials), DocumentJson.Compact));
+        }
+    }
+
+    [Fact]
+    public void A_voided_pass_is_counted_and_not_used()
+    {
+        var plan = Plan();
+        var group = plan.Groups[0].Name;
+        var trials = Pass(plan, 0, 0, 0.4, 0.2).Concat(Pass(plan, 0, 1, 0.4, 0.2)).Concat(Pass(plan, 0, 2, 9, 0.1));
+        var matrix = Build(plan, trials, new PassRow(group, 0, 0, PassPhase.Done, 1, ""), new PassRow(group, 0, 1, PassPhase.Done, 1, ""), new PassRow(group, 0, 2, PassPhase.Void, 1, "the host died"));
+        Assert.Equal(0.5, Row(matrix, "C").Ratio!.Ratio.Value, 1e-12);
+        Assert.Equal(2, Row(matrix, "C").Passes);
+        Assert.Equal(1, Row(matrix, "C").Invalidations["its pass was voided"]);
+        Assert.Equal(1, matrix.Groups[0].VoidedPasses);
+    }
+
+    [Fact]
+    public void An_invalid_trial_is_counted_with_its_reason_and_its_pass_gives_no_ratio()
+    {
+        var plan = Plan();
+        var trials = Pass(plan, 0, 0, 0.4, 0.2).Concat(Pass(plan, 0, 1, 0.4, 0.2)).Append(Trial(plan, "A", 0, 2, 0.4, outcome: TrialOutcome.Invalid)).Append(Trial(plan, "C", 0, 2, 0.9));
+        var matrix = Build(plan, trials);
+        Assert.Equal(0.5, Row(matrix, "C").Ratio!.Ratio.Value, 1e-12);
+        Assert.Equal(1, Row(matrix, "A").Invalidations["thermal slowdown"]);
+        Assert.Equal(3, Row(matrix, "C").Passes);
+    }
+
+    [Fact]
+    public void Half_covered_energy_is_divided_by_the_tokens_of_the_covered_half()
+    {
+        var plan = Plan();
+        var trials = new[] { Trial(plan, "A", 0, 0, 0.4, coverage: 0.5), Trial(plan, "A", 0, 1, 0.4) };
+        Assert.Equal(0.4 / 8, Row(Build(plan, trials), "A").JoulesPerTokenLayer.Value, 1e-12);
+        Assert.Equal(0.5, Row(Build(plan, trials), "A").Coverage);
+    }
+
+    [Fact]
+    public void Net_energy_takes_idle_with_context_off_the_whole_window()
+    {
+        var plan = Plan();
+        // A layer takes 1 ms, so 100 W of idle are 0.1 J a layer.
+        var row = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, idleWatts: 100), Trial(plan, "A", 0, 1, 0.4, idleWatts: 100)]), "A");
+        Assert.Equal(0.3 / 8, row.NetJoulesPerTokenLayer!.Value, 1e-12);
+        Assert.Null(Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A").NetJoulesPerTokenLayer);
+    }
+
+    [Fact]
+    public void Headroom_is_budget_over_drawn_power_and_without_an_envelope_nothing_is_determined()
+    {
+        var open = Plan();
+        Assert.StartsWith("not determined", Row(Build(open, [Trial(open, "A", 0, 0, 0.4)]), "A").Constraint);
+
+        var plan = Plan("envelope: {watts: 1600, boundary: gpu, devices: 2}");
+        var row = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, intercept: 0)]), "A");
+        // 0.4 J in 1 ms a layer: 400 W drawn of 800 W budgeted.
+        Assert.Equal(2, row.PowerHeadroomRealized!.Value, 1e-9);
+        Assert.Equal("compute scarce", row.Constraint);
+        Assert.Equal(2 * row.KEffRealized / row.KEffPeak, row.PowerHeadroomPeak!.Value, 1e-9);
+
+        var capped = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, cap: 0.5)]), "A");
+        Assert.StartsWith("not determined", capped.Constraint);
+        Assert.Contains("power_cap", capped.Ceilings);
+    }
+
+    [Fact]
+    public void Node_energy_is_measured_only_where_the_whole_node_ran_the_cell()
+    {
+        var plan = Plan("pue: {source: declared, value: 1.2, category: 3}");
+        var whole = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A");
+        Assert.Equal(1.5 * 80 * 0.4 / 8, whole.JoulesPerToken["node"].Value!.Value, 1e-9);
+        Assert.DoesNotContain("attributed", whole.JoulesPerToken["node"].Reason);
+        // PUE multiplies node input, once.
+        Assert.Equal(1.2 * 1.5 * 80 * 0.4 / 8, whole.PueAdjustedJoulesPerToken.Value!.Value, 1e-9);
+
+        var shared = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A");
+        Assert.Contains("modelled: attributed", shared.JoulesPerToken["node"].Reason);
+        Assert.Contains("excluded from claims", shared.JoulesPerToken["node"].Reason);
+    }
+
+    [Fact]
+    public void A_cell_without_any_trial_has_no_figures_and_says_so()
+    {
+        var plan = Plan();
+        var row = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "C");
+        Assert.True(double.IsNaN(row.JoulesPerTokenLayer.Value));
+        Assert.Null(row.Ratio);
+        Assert.Contains("no valid trial", row.Flags);
+        Assert.Equal("unresolved", Assert.Single(row.Ceilings));
+    }
+}
