@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EnergyGrid.Contracts;
+using EnergyGrid.Grains;
 
 namespace EnergyGrid.Engine.Tests;
 
@@ -18,6 +19,26 @@ public sealed class PinningTests(GridCluster cluster)
         for (var host = 0; host < cluster.Hosts.Length; host++)
             Assert.Equal(cluster.Hosts[host], (await Device(host, 0).Look()).Host);
     }
+
+    [Fact]
+    public async Task A_simulated_host_lives_on_the_silo_that_simulates_it()
+    {
+        foreach (var silo in cluster.Hosts)
+            Assert.Equal(silo, (await cluster.Grains.GetGrain<IDeviceGrain>($"{silo}~r1n3/d-0").Look()).Host);
+    }
+
+    [Theory]
+    [InlineData("gpu-7/GPU-1f", "gpu-7", "gpu-7", "GPU-1f")]
+    [InlineData("demo~r1n3/SIM-0", "demo", "demo~r1n3", "SIM-0")]
+    [InlineData("demo~r1~n3/a/b~c", "demo", "demo~r1~n3", "a/b~c")]
+    public void A_key_names_silo_host_and_device(string key, string silo, string host, string device)
+        => Assert.Equal((silo, (host, device)), (HostPlacement.SiloOf(key), HostPlacement.Split(key)));
+
+    [Theory]
+    [InlineData("gpu-7")]
+    [InlineData("/GPU-1f")]
+    public void A_key_without_a_host_is_refused(string key)
+        => Assert.Contains("host/device", Assert.Throws<ArgumentException>(() => HostPlacement.SiloOf(key)).Message);
 
     [Fact]
     public async Task An_unknown_host_is_refused()

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
 using System.Text.RegularExpressions;
 using EnergyGrid.Silo;
 using Microsoft.AspNetCore.Builder;
@@ -19,13 +20,15 @@ internal static partial class UpCommand
         var certificate = new Option<string?>("--certificate") { Description = "PEM certificate chain for https.", HelpName = "FILE" };
         var key = new Option<string?>("--key") { Description = "PEM key of the certificate.", HelpName = "FILE" };
         var redis = new Option<string?>("--redis") { Description = "Redis connection string for many silos; orleans engine only.", HelpName = "STRING" };
+        var siloPort = new Option<int?>("--silo-port") { Description = "Where other silos reach this one; 11111 with --redis if not said.", HelpName = "PORT" };
+        var siloAddress = new Option<string?>("--silo-address") { Description = "IP address at which other silos reach this one; what the machine's name resolves to if not said.", HelpName = "IP" };
         var simulate = new Option<string?>("--simulate") { Description = "Adds a simulated site, RACKSxNODESxGPUS, for example 2x4x8. Its figures are modelled.", HelpName = "RxNxG" };
         var model = new Option<string>("--model") { Description = "Hardware class of the simulated GPUs.", HelpName = "NAME", DefaultValueFactory = _ => "H100-SXM-80GB" };
         var scale = new Option<double>("--time-scale") { Description = "Seconds of simulated time in one second.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var seed = new Option<long>("--seed") { Description = "Of the simulated sensors.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var noLocal = new Option<bool>("--no-local") { Description = "Leave this machine's processor out." };
         var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
-        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, simulate, model, scale, seed, noLocal, verbose };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, verbose };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -40,6 +43,8 @@ internal static partial class UpCommand
                 CertificateFile = parsed.GetValue(certificate),
                 KeyFile = parsed.GetValue(key),
                 Redis = parsed.GetValue(redis),
+                SiloPort = parsed.GetValue(siloPort) is not { } port ? null : port is >= 1 and <= 65535 ? port : throw new CommandException(ExitCodes.Usage, $"--silo-port {port.ToString(CultureInfo.InvariantCulture)}: it is from 1 to 65535."),
+                SiloAddress = parsed.GetValue(siloAddress) is not { } ip ? null : IPAddress.TryParse(ip, out var reached) ? reached : throw new CommandException(ExitCodes.Usage, $"--silo-address '{ip}' is no IP address; say for example 10.0.0.7."),
                 Simulated = parsed.GetValue(simulate) is { } size ? Site(size, parsed.GetValue(model)!, timeScale, parsed.GetValue(seed)) : null,
                 LocalCpu = !parsed.GetValue(noLocal),
                 LogLevel = parsed.GetValue(verbose) ? LogLevel.Information : LogLevel.Warning,

@@ -27,6 +27,8 @@ public static class SiloHost
     /// <exception cref="SiloRefusedException">The options do not fit together, or a file that they name cannot be used.</exception>
     public static WebApplication Build(SiloOptions options)
     {
+        if (options.Name.Length == 0 || options.Name.AsSpan().ContainsAny('/', '~'))
+            throw new SiloRefusedException($"'{options.Name}' is no name of a silo: device keys begin with it, and '/' and '~' end it there. Choose another with --name.");
         var (scheme, address, port) = Endpoint(options.Url);
         var tokens = options.TokenFile is { } file ? TokenFile.Read(file) : null;
         var certificate = Certificate(options, scheme);
@@ -61,6 +63,7 @@ public static class SiloHost
                 engine.Host = options.Name;
                 engine.StateDirectory = options.StateDirectory;
                 engine.Redis = options.Redis;
+                (engine.SiloPort, engine.SiloAddress) = (options.SiloPort, options.SiloAddress);
                 engine.GrainAssemblies.AddRange(options.GrainAssemblies);
             });
         }

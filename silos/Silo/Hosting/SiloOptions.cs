@@ -1,3 +1,4 @@
+using System.Net;
 using System.Reflection;
 using EnergyGrid.Grains;
 using Microsoft.Extensions.DependencyInjection;
@@ -19,7 +20,7 @@ public sealed record SimulatedSiteChoice(
 /// <summary>What a silo is told. Refused as a whole by <see cref="SiloHost.Build"/> where it does not fit together.</summary>
 public sealed record SiloOptions
 {
-    /// <summary>The silo's name, which is its host's: device keys begin with it.</summary>
+    /// <summary>The silo's name, which is its host's: device keys begin with it. Without <c>/</c> and <c>~</c>, which end it there.</summary>
     public string Name { get; init; } = Environment.MachineName;
 
     /// <summary>Grain state lies below <c>state/</c>, results below <c>results/</c>.</summary>
@@ -39,6 +40,12 @@ public sealed record SiloOptions
 
     /// <summary>Redis connection string for more than one silo; the orleans engine only.</summary>
     public string? Redis { get; init; }
+
+    /// <summary>The port at which other silos reach this one; null for 11111 with Redis, and any free one on loopback without.</summary>
+    public int? SiloPort { get; init; }
+
+    /// <summary>The IP address at which other silos reach this one; null for what the machine's name resolves to. Without Redis nobody does.</summary>
+    public IPAddress? SiloAddress { get; init; }
 
     /// <summary>A simulated site; null for none.</summary>
     public SimulatedSiteChoice? Simulated { get; init; }

@@ -70,7 +70,7 @@ public sealed class DeviceGrain(Hardware hardware, TimeProvider time, [Persisten
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var (host, device) = HostPlacement.Split(this.GetPrimaryKeyString());
-        return host == hardware.Host && hardware.Has(device)
+        return HostPlacement.SiloOf(this.GetPrimaryKeyString()) == hardware.Host && hardware.Has(device)
             ? Task.CompletedTask
             : throw new HostUnavailableException($"Device '{device}' of host '{host}' is not on '{hardware.Host}'.");
     }

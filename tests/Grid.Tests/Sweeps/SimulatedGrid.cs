@@ -35,6 +35,7 @@ public sealed class SimulatedGrid : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Critical);
         builder.AddGridEngine(o =>
         {
+            o.Host = (site ?? new SimulatedSiteOptions()).Silo;
             o.StateDirectory = Path.Combine(directory, "state");
             o.GrainAssemblies.Add(typeof(GpuGrain).Assembly);
         });
