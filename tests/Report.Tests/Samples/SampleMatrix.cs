@@ -92,7 +92,12 @@ internal static class SampleMatrix
         {
             var (phase, target) = t switch
             {
-                < 12 => ("idle", 118.0), < 32 => ("warm-up", level), < 52 => ("window 4", level), < 56 => ("warm-up", level * 1.06), < 76 => ("window 8", level * 1.06), _ => ("cool-down", 118 + (90 * Math.Exp(-(t - 76) / 5))),
+                < 12 => ("idle", 118.0),
+                < 32 => ("warm-up", level),
+                < 52 => ("window 4", level),
+                < 56 => ("warm-up", level * 1.06),
+                < 76 => ("window 8", level * 1.06),
+                _ => ("cool-down", 118 + (90 * Math.Exp(-(t - 76) / 5))),
             };
             var watts = target + (7 * (random.NextDouble() - 0.5)) - (t is > 12 and < 18 ? (18 - t) * 12 : 0);
             joules += watts * 0.1;
