@@ -24,29 +24,42 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
 
     public static Verification Of(string directory, CancellationToken stop)
     {
-        var manifest = ResultSource.Read<Manifest>(Path.Combine(directory, "manifest.json"));
         var wrong = ImmutableArray.CreateBuilder<Discrepancy>();
         var notes = ImmutableArray.CreateBuilder<string>();
+        if (BrokenSeal(directory) is { } broken) return new(directory, Path.GetFileName(Path.GetFullPath(directory)), 1, 0, 0, [], [broken]);
+        var manifest = ResultSource.Read<Manifest>(Path.Combine(directory, "manifest.json"));
+        var ended = manifest.Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;
         foreach (var file in manifest.Files)
         {
             stop.ThrowIfCancellationRequested();
-            CheckFile(directory, file, wrong, notes);
+            CheckFile(directory, file, ended, wrong, notes);
         }
         var known = manifest.Files.Select(f => f.Name).Append("manifest.json").ToHashSet(StringComparer.Ordinal);
         foreach (var path in System.IO.Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories))
             if (Path.GetRelativePath(directory, path).Replace('\\', '/') is var name && !known.Contains(name)) wrong.Add(new(name, "the manifest does not know this file"));
-        if (manifest.Phase is not (SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled))
+        if (!ended)
             notes.Add($"the sweep had not ended when this was written ({Tables.Phase(manifest.Phase)}): journals may since have grown");
 
         CheckPlan(directory, manifest, wrong);
         CheckEvents(directory, wrong);
         var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", wrong);
         var traces = CheckTrials(directory, manifest, trials, wrong, stop);
-        CheckMatrix(directory, manifest, trials, wrong);
+        // Against trials that are themselves damaged, a sound matrix would look wrong.
+        if (!wrong.Any(d => d.File == "trials.ndjson")) CheckMatrix(directory, manifest, trials, wrong);
         return new(directory, manifest.Sweep, manifest.Files.Length, trials.Count, traces, notes.ToImmutable(), wrong.ToImmutable());
     }
 
-    private static void CheckFile(string directory, ManifestFile file, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
+    // The manifest vouches for all other files, and by its seal for itself: with a broken one, nothing that it says counts.
+    private static Discrepancy? BrokenSeal(string directory)
+    {
+        const string Name = "manifest.json";
+        var path = Path.Combine(directory, Name);
+        if (!File.Exists(path)) return null;
+        var (found, said, whole) = ManifestSeal.Of(File.ReadAllBytes(path));
+        return whole && found == said ? null : new(Name, $"SHA-256 of what it says is {found}, its seal says {said}{(whole ? "" : " and is itself damaged or missing")}");
+    }
+
+    private static void CheckFile(string directory, ManifestFile file, bool ended, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
     {
         if (Full(directory, file.Name) is not { } path)
         {
@@ -58,8 +71,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             wrong.Add(new(file.Name, $"missing; the manifest has it with {file.Bytes} bytes, SHA-256 {file.Sha256}"));
             return;
         }
-        // A journal only grows, and its later lines carry checksums of their own: the manifest vouches for its beginning.
-        var grown = file.Name.EndsWith(".ndjson", StringComparison.Ordinal) && new FileInfo(path).Length > file.Bytes;
+        // While a sweep runs its journals grow, and their later lines carry checksums of their own: the manifest vouches for the beginning.
+        var grown = !ended && file.Name.EndsWith(".ndjson", StringComparison.Ordinal) && new FileInfo(path).Length > file.Bytes;
         var found = grown ? Sha256(path, file.Bytes) : Sha256(path);
         if (found == file.Sha256 && grown) notes.Add($"{file.Name} has grown by {new FileInfo(path).Length - file.Bytes} bytes since the manifest was written");
         if (found != file.Sha256) wrong.Add(new(file.Name, $"SHA-256 is {found}, the manifest says {file.Sha256} ({new FileInfo(path).Length} bytes against {file.Bytes})"));

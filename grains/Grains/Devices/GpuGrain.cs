@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using EnergyGrid.Contracts;
+using Microsoft.Extensions.Logging;
 
 namespace EnergyGrid.Grains;
 
@@ -18,9 +19,10 @@ public sealed class GpuState
 /// start it, look at it and stop it.
 /// </summary>
 [HostPlacement, Immovable, KeepAlive]
-public sealed class GpuGrain(
+public sealed partial class GpuGrain(
     INodeAgents agents,
     TimeProvider time,
+    ILogger<GpuGrain> log,
     [PersistentState("gpu", "grid")] IPersistentState<GpuState> state) : Grain, IGpuGrain
 {
     private (string Host, string Device) _key;
@@ -141,7 +143,7 @@ public sealed class GpuGrain(
     {
         TrialResult? result = null;
         try { result = await run; }
-        catch (Exception) { /* The outcome is unknown: the status says ended without a result, and the sweep leases anew. */ }
+        catch (Exception e) { LogLost(e, order.Trial, this.GetPrimaryKeyString()); } // unknown: the status says ended without a result, and the sweep leases anew
         finally { stop.Dispose(); }
         if (!ReferenceEquals(_order, order)) return;
         (_result, _stop) = (result, null);
@@ -163,7 +165,13 @@ public sealed class GpuGrain(
 
     private ProgressBox? _box;
 
-    /// <summary>Written by the trial's thread, read in turns.</summary>
+    [LoggerMessage(Level = LogLevel.Error, Message = "Trial {Trial} on {Device} ended without a result: its outcome is unknown")]
+    private partial void LogLost(Exception error, TrialId trial, string device);
+
+    /// <summary>
+    /// Written by the trial's thread, read in turns. That the trial has ended is not its thread's to say: a status that said so before the grain
+    /// has the result would be that of a trial that was lost.
+    /// </summary>
     private sealed class ProgressBox
     {
         private readonly Lock _lock = new();
@@ -171,6 +179,7 @@ public sealed class GpuGrain(
 
         public void Set(TrialProgress value)
         {
+            if (value.Phase == TrialPhase.Ended) return;
             lock (_lock) _value = value;
         }
 

@@ -52,6 +52,10 @@ internal sealed class SweepCourse
         return null;
     }
 
+    /// <summary>The passes as the results tell: one that was noted as done and lacks a result, because the journal's torn end was cut off, is open.</summary>
+    public ImmutableArray<PassRow> AsCommitted(ImmutableArray<PassRow> passes) =>
+        [.. passes.Select(p => p.Phase == PassPhase.Done && Next(p) is not null ? p with { Phase = PassPhase.Open } : p)];
+
     /// <summary>Whether a finished pass adds to the estimate: its baseline is valid, or where there is none, any cell is.</summary>
     public bool Useful(PassRow pass)
     {

@@ -14,12 +14,13 @@ public sealed partial class SweepGrain
         public PassRow Pass { get; } = pass;
         public ImmutableArray<long> Epochs { get; } = epochs;
         public TrialId? Ordered { get; set; }
-        public int Lost { get; set; }
         public long LastAnswer { get; set; } = now;
         public GpuStatus? Status { get; set; }
     }
 
-    private readonly Dictionary<int, (long Since, int Times)> _silent = [];
+    // Since when a device group does not answer, and how often a trial was lost. Not on disk: a restart is no fault of a device.
+    private readonly Dictionary<int, long> _silent = [];
+    private readonly Dictionary<TrialId, int> _lost = [];
 
     private async Task Drive(CancellationToken stop)
     {
@@ -30,7 +31,7 @@ public sealed partial class SweepGrain
         foreach (var (block, task) in work)
         {
             try { idle &= !await task; }
-            catch (IOException e) { (failures ??= []).Add(e); idle = false; }
+            catch (Exception e) when (OfTheDisk(e)) { (failures ??= []).Add(e); idle = false; }
             catch (Exception e) when (e is not OperationCanceledException || !stop.IsCancellationRequested)
             {
                 idle = false;
@@ -38,7 +39,7 @@ public sealed partial class SweepGrain
             }
         }
         if (failures is not null) throw failures[0];
-        if (idle && state.State.Phase == SweepPhase.Running) await StageDone(stop);
+        if (idle && Going) await StageDone(stop);
     }
 
     /// <returns>Whether the block still has something to do.</returns>
@@ -46,7 +47,7 @@ public sealed partial class SweepGrain
     {
         if (!_held.TryGetValue(block.Block, out var held))
         {
-            if (state.State.Phase != SweepPhase.Running) return true;
+            if (!Going) return true;
             if (_course!.NextPass(block.Block, state.State.Passes, state.State.Targets) is not { } pass) return false;
             held = await Lease(block, pass);
             if (held is null) return true;
@@ -68,7 +69,6 @@ public sealed partial class SweepGrain
             {
                 if (result.Outcome != TrialOutcome.Cancelled) await Commit(result);
                 held.Ordered = null;
-                held.Lost = 0;
             }
             else
             {
@@ -82,7 +82,7 @@ public sealed partial class SweepGrain
             await PassDone(block, held);
             return true;
         }
-        if (state.State.Phase != SweepPhase.Running) return true;
+        if (!Going) return true;
         await Start(block, held, next.Trial, next.Cell);
         return true;
     }
@@ -164,18 +164,20 @@ public sealed partial class SweepGrain
     private async Task TrialLost(BlockRow block, Holding held)
     {
         _held.Remove(block.Block);
-        var times = _silent.GetValueOrDefault(block.Block).Times + 1;
-        _silent[block.Block] = (time.GetTimestamp(), times);
-        await Tell("trial", $"{held.Ordered} on {block.Host}: outcome unknown, attempt {held.Pass.Leases}");
-        if (held.Pass.Leases >= pace.MostAttempts) await LoseBlock(block, $"{held.Ordered} was lost {held.Pass.Leases} times");
+        var trial = held.Ordered!;
+        var times = _lost[trial] = _lost.GetValueOrDefault(trial) + 1;
+        await Tell("trial", $"{trial} on {block.Host}: outcome unknown, attempt {held.Pass.Leases}");
+        if (times < pace.MostAttempts) return;
+        _lost.Remove(trial);
+        await LoseBlock(block, $"{trial} was lost {times} times");
     }
 
     private async Task NoAnswer(BlockRow block, Exception error)
     {
         LogNoAnswer(error, Id, block.Devices[0]);
         var now = time.GetTimestamp();
-        if (!_silent.TryGetValue(block.Block, out var silent)) silent = _silent[block.Block] = (now, 0);
-        if (time.GetElapsedTime(silent.Since) > pace.HostPatience) await LoseBlock(block, $"host '{block.Host}' did not answer for {pace.HostPatience}: {error.Message}");
+        if (!_silent.TryGetValue(block.Block, out var since)) since = _silent[block.Block] = now;
+        if (time.GetElapsedTime(since) > pace.HostPatience) await LoseBlock(block, $"host '{block.Host}' did not answer for {pace.HostPatience}: {error.Message}");
     }
 
     // A dead host voids its pass. A whole new pass is leased elsewhere if there is an elsewhere.
@@ -189,9 +191,15 @@ public sealed partial class SweepGrain
             await Tell("void", $"{SweepCourse.PassName(open)}: {reason}");
         }
         var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
-        var taken = state.State.Blocks.SelectMany(b => b.Devices).ToHashSet();
-        var all = _course!.Plan with { Hardware = _course.Plan.Hardware with { Devices = null } };
-        var other = SweepCourse.DeviceGroups(all, [.. nodes.Where(n => n.Host != block.Host)]) is { } groups ? groups.FirstOrDefault(g => !g.Any(d => taken.Contains(d.Key))) : default;
+        var other = Other(block, nodes);
+        if (other.IsDefaultOrEmpty && state.State.Blocks.All(b => b.Lost || b.Block == block.Block))
+        {
+            // With nothing left to run on, a sweep does not end: somebody must see to the host, and then it goes on.
+            var why = $"device group {block.Block} on '{block.Host}', the last one: {reason}";
+            await Keep(s => (s.Phase, s.Reason, s.SeenUtc) = (SweepPhase.Paused, why, time.GetUtcNow()));
+            await Tell("paused", why);
+            return;
+        }
         await Keep(s =>
         {
             s.Blocks = s.Blocks.Replace(s.Blocks.First(b => b.Block == block.Block), block with { Lost = true });
@@ -200,6 +208,15 @@ public sealed partial class SweepGrain
             s.Devices = [.. s.Devices, .. other];
         });
         await Tell("void", $"device group {block.Block} on '{block.Host}' is given up: {reason}; {(other.IsDefaultOrEmpty ? "no other is free" : $"'{other[0].Host}' takes its place")}");
+    }
+
+    // A device group on another host that this sweep does not have yet; default if there is none.
+    private ImmutableArray<DeviceInfo> Other(BlockRow block, ImmutableArray<NodeInventory> nodes)
+    {
+        var taken = state.State.Blocks.SelectMany(b => b.Devices).ToHashSet();
+        var all = _course!.Plan with { Hardware = _course.Plan.Hardware with { Devices = null } };
+        try { return SweepCourse.DeviceGroups(all, [.. nodes.Where(n => n.Host != block.Host)]).FirstOrDefault(g => !g.Any(d => taken.Contains(d.Key))); }
+        catch (RefusedException) { return default; } // no other host has such devices
     }
 
     private static ImmutableArray<PassRow> WithoutOpen(ImmutableArray<PassRow> passes, string reason)

@@ -37,11 +37,19 @@ public sealed partial class SweepGrain(
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         if (!state.RecordExists || Ended(state.State.Phase)) return;
-        await Take(cancellationToken);
+        // What cannot be read or kept now must be seen and said, not tried over and over: the sweep is there, paused, with the reason.
+        try { await TakeUp(cancellationToken); }
+        catch (Exception e) when (OfTheDisk(e)) { Trouble($"it could not be taken up again: {e.Message}"); }
+    }
+
+    private async Task TakeUp(CancellationToken stop)
+    {
+        await Take(stop);
         // A pause of this length voids what was open: the devices' surroundings are no longer the same.
         var voided = time.GetUtcNow() - state.State.SeenUtc > pace.LongestPause;
         await Keep(s =>
         {
+            s.Passes = _course!.AsCommitted(s.Passes);
             if (voided) s.Passes = WithoutOpen(s.Passes, $"not driven for more than {pace.LongestPause}");
             if (s.Phase == SweepPhase.Running) s.SeenUtc = time.GetUtcNow();
         });
@@ -93,7 +101,12 @@ public sealed partial class SweepGrain(
     {
         MustBeAlive();
         if (state.State.Phase != SweepPhase.Paused && _trouble.Length == 0) return Look();
-        await Keep(s => (s.Phase, s.Reason) = (SweepPhase.Running, ""));
+        if (_timer is null)
+        {
+            try { await TakeUp(default); }
+            catch (InvalidDataException e) { throw new RefusedException($"Sweep '{Id}' cannot go on: {e.Message}"); }
+        }
+        await Keep(s => (s.Phase, s.Reason, s.SeenUtc) = (SweepPhase.Running, "", time.GetUtcNow()));
         _trouble = "";
         await Tell("resumed", "");
         Begin();
@@ -157,11 +170,11 @@ public sealed partial class SweepGrain(
             {
                 await Drive(stop);
                 await NoteTime();
-                if (state.State.Phase == SweepPhase.Running) await PublishNowAndThen(stop);
+                if (Going) await PublishNowAndThen(stop);
             }
-            catch (IOException e)
+            catch (Exception e) when (OfTheDisk(e))
             {
-                await PauseFor($"results cannot be kept: {e.Message}");
+                await PauseFor($"what must be kept could not be written: {e.Message}");
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -203,20 +216,33 @@ public sealed partial class SweepGrain(
     // The disk is full or broken. Nothing that was committed is lost, nothing more is started; the trials that are running end and wait at their devices.
     private async Task PauseFor(string reason)
     {
-        if (_trouble.Length == 0) LogPaused(Id, reason);
-        _trouble = reason;
+        Trouble(reason);
         try
         {
             if (state.State.Phase == SweepPhase.Running) await Keep(s => (s.Phase, s.Reason) = (SweepPhase.Paused, reason));
         }
-        catch (IOException) { /* Told through _trouble; after a restart the sweep tries again, which is right. */ }
+        catch (Exception e) when (OfTheDisk(e)) { /* Told through _trouble; after a restart the sweep tries again, which is right. */ }
     }
+
+    private void Trouble(string reason)
+    {
+        if (_trouble.Length == 0) LogPaused(Id, reason);
+        _trouble = reason;
+        Look();
+    }
+
+    // What a full, broken or damaged disk says.
+    private static bool OfTheDisk(Exception e) => e is IOException or UnauthorizedAccessException or InvalidDataException;
+
+    // Whether something may be started. A state that could not be written may still say running.
+    private bool Going => state.State.Phase == SweepPhase.Running && _trouble.Length == 0;
 
     private async Task End(SweepPhase phase, string reason)
     {
         var now = time.GetUtcNow();
-        await Publish(complete: phase != SweepPhase.Cancelled, phase, now, default);
+        // The last event before the manifest, which vouches for it; the phase after both, so that a crash between them ends the sweep again.
         await Tell(phase == SweepPhase.Cancelled ? "cancelled" : "finished", reason);
+        await Publish(complete: phase != SweepPhase.Cancelled, phase, now, default);
         await Keep(s => (s.Phase, s.Reason, s.EndedUtc, s.SeenUtc) = (phase, reason, now, now));
         await GrainFactory.GetGrain<ISweepIndexGrain>("grid").End(Id);
         _timer?.Dispose();
@@ -252,7 +278,7 @@ public sealed partial class SweepGrain(
     private async Task Tell(string kind, string text)
     {
         try { await store.Append(Id, kind, text); }
-        catch (IOException e) { LogEventLost(e, Id, kind); } // an event is for people; the truth is in state and results
+        catch (Exception e) when (OfTheDisk(e)) { LogEventLost(e, Id, kind); } // an event is for people; the truth is in state and results
     }
 
     private SweepStatus Look()

@@ -82,6 +82,7 @@ internal static partial class Problems
         // Only the orleans engine has these, and this source names neither engine.
         { } other when other.GetType().Name is "SiloUnavailableException" or "OrleansMessageRejectionException" =>
             (StatusCodes.Status503ServiceUnavailable, "A grain's host went away; whether it obeyed is unknown. Look before you ask again."),
+        InvalidDataException => (StatusCodes.Status500InternalServerError, $"Kept data is damaged: {error.Message}"),
         IOException => (StatusCodes.Status503ServiceUnavailable, $"The results cannot be read or written: {error.Message}"),
         _ => (StatusCodes.Status500InternalServerError, $"{error.GetType().Name}: {error.Message}"),
     };

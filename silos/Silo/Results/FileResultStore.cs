@@ -85,6 +85,8 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         await place.Committing.WaitAsync(stop);
         try
         {
+            // A sweep that was killed while it ended, and ends again, has ended once.
+            if (place.Events is [.., var last] && (last.Kind, last.Text) == (kind, text)) return last;
             var said = new SweepEvent(place.Events.Count, time.GetUtcNow(), kind, text);
             await place.EventJournal.Append(JsonSerializer.Serialize(said, DocumentJson.Compact));
             place.Events.Add(said);
@@ -136,7 +138,7 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
             await using var content = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             files.Add(new ManifestFile(name, content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop))));
         }
-        await Replace(Path.Combine(directory, "manifest.json"), JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = files.ToImmutable() }, DocumentJson.Indented), stop);
+        await Replace(Path.Combine(directory, "manifest.json"), ManifestSeal.Put(JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = files.ToImmutable() }, DocumentJson.Indented)), stop);
     }
 
     public async Task<(string Name, string Sha256)> Write(string sweep, TrialId trial, ReadOnlyMemory<byte> csv, CancellationToken stop)
@@ -171,7 +173,17 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         return content is null ? null : await JsonSerializer.DeserializeAsync<T>(content, DocumentJson.Compact, stop);
     }
 
-    private Sweep Open(string sweep) => _sweeps.GetOrAdd(sweep, id => new Lazy<Sweep>(() => new Sweep(DirectoryOf(id)))).Value;
+    private Sweep Open(string sweep)
+    {
+        var place = _sweeps.GetOrAdd(sweep, id => new Lazy<Sweep>(() => new Sweep(DirectoryOf(id))));
+        try { return place.Value; }
+        catch
+        {
+            // What is damaged or unreadable now may be mended while this process runs.
+            _sweeps.TryRemove(new(sweep, place));
+            throw;
+        }
+    }
 
     private static async Task Replace(string path, byte[] content, CancellationToken stop)
     {
@@ -197,13 +209,24 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         public Sweep(string directory)
         {
             (TrialJournal, var trials) = JournalFile.Open(Path.Combine(directory, "trials.ndjson"));
-            (EventJournal, var events) = JournalFile.Open(Path.Combine(directory, "events.ndjson"));
-            foreach (var line in trials)
+            try
             {
-                var result = JsonSerializer.Deserialize<TrialResult>(line, DocumentJson.Compact)!;
-                if (Trials.TryAdd(result.Trial, result)) Order.Add(result);
+                (EventJournal, var events) = JournalFile.Open(Path.Combine(directory, "events.ndjson"));
+                foreach (var line in trials)
+                {
+                    var result = JsonSerializer.Deserialize<TrialResult>(line, DocumentJson.Compact)!;
+                    if (Trials.TryAdd(result.Trial, result)) Order.Add(result);
+                }
+                foreach (var line in events) Events.Add(JsonSerializer.Deserialize<SweepEvent>(line, DocumentJson.Compact)!);
+                // Files that a crash left half written; nothing writes here before this has been read.
+                foreach (var half in Directory.EnumerateFiles(directory, "*" + Next, SearchOption.AllDirectories)) File.Delete(half);
             }
-            foreach (var line in events) Events.Add(JsonSerializer.Deserialize<SweepEvent>(line, DocumentJson.Compact)!);
+            catch
+            {
+                TrialJournal.DisposeAsync().AsTask().GetAwaiter().GetResult();
+                EventJournal?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+                throw;
+            }
         }
 
         public SemaphoreSlim Committing { get; } = new(1, 1);

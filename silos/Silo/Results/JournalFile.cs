@@ -57,7 +57,7 @@ public sealed class JournalFile : IAsyncDisposable
             var line = Encoding.UTF8.GetString(lines[range]);
             if (line.Length == 0) continue;
             var at = Head.Length + 64;
-            if (!line.StartsWith(Head, StringComparison.Ordinal) || line.Length < at + Middle.Length + 1 || !line.AsSpan(at).StartsWith(Middle))
+            if (!line.StartsWith(Head, StringComparison.Ordinal) || line.Length < at + Middle.Length + 1 || !line.AsSpan(at).StartsWith(Middle) || line[^1] != '}')
                 throw new InvalidDataException($"{path}:{number}: the line is damaged: it is not {{\"sha256\":…,\"document\":…}}.");
             var document = line[(at + Middle.Length)..^1];
             if (Sha256(document) != line.Substring(Head.Length, 64))
