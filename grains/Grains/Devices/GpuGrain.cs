@@ -179,8 +179,8 @@ public sealed partial class GpuGrain(
 
         public void Set(TrialProgress value)
         {
-            if (value.Phase == TrialPhase.Ended) return;
-            lock (_lock) _value = value;
+            // A trial has ended when its result is here, not when its work is done: ended without a result means lost.
+            lock (_lock) _value = value.Phase == TrialPhase.Ended ? _value with { Fraction = 1, SecondsLeft = 0 } : value;
         }
 
         public TrialProgress Get()

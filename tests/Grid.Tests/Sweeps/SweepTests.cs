@@ -108,6 +108,16 @@ public sealed class SweepTests
     }
 
     [Fact]
+    public async Task A_trial_whose_work_is_done_and_whose_result_is_still_written_is_not_lost()
+    {
+        var runs = new ConcurrentQueue<TrialId>();
+        await using var grid = await SimulatedGrid.Start(agents: a => new FaultyAgents(a, (order, _) => runs.Enqueue(order.Trial), seenBeforeResult: true));
+        await grid.Sweep("s").Submit(SmallPlan.Of(), "tests");
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        Assert.Equal(runs.Count, runs.Distinct().Count());
+    }
+
+    [Fact]
     public async Task A_lost_device_voids_its_pass_and_another_takes_its_place()
     {
         string? broken = null;
@@ -224,8 +234,10 @@ public sealed class SweepTests
         public Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop) => inner.Publish(sweep, matrix, manifest, stop);
     }
 
-    private sealed class FaultyAgents(INodeAgents inner, Action<TrialOrder, int> fault) : INodeAgents
+    private sealed class FaultyAgents(INodeAgents inner, Action<TrialOrder, int> fault, bool seenBeforeResult = false) : INodeAgents
     {
+        private readonly bool _seenBeforeResult = seenBeforeResult;
+        private readonly ConcurrentDictionary<string, TaskCompletionSource> _seen = [];
         private int _runs;
 
         public INodeAgent? Find(string host) => inner.Find(host) is { } agent ? new Faulty(this, agent) : null;
@@ -236,16 +248,25 @@ public sealed class SweepTests
 
             public NodeInventory Inventory => agent.Inventory;
 
-            public Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
+            public async Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
             {
                 all.Fault(order);
-                return agent.Run(order, report, stop);
+                var result = await agent.Run(order, report, stop);
+                if (all._seenBeforeResult) await all.Seen(order.Devices[0]).WaitAsync(stop);
+                return result;
             }
 
-            public (double Watts, double Celsius) Latest(string uuid) => agent.Latest(uuid);
+            // Asked at every look at the device.
+            public (double Watts, double Celsius) Latest(string uuid)
+            {
+                if (all._seen.TryRemove(uuid, out var seen)) seen.SetResult();
+                return agent.Latest(uuid);
+            }
 
             public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
         }
+
+        private Task Seen(string device) => _seen.GetOrAdd(device, _ => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
         private void Fault(TrialOrder order) => fault(order, Interlocked.Increment(ref _runs));
     }
