@@ -197,9 +197,11 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
             }
             File.Move(next, path, overwrite: true);
         }
-        catch
+        catch (Exception e)
         {
             File.Delete(next);
+            // What .NET makes of EFBIG: a file may not grow, which is no mistake in an argument of ours.
+            if (e is ArgumentOutOfRangeException) throw new IOException($"'{next}' could not be written: the file may not grow so large.", e);
             throw;
         }
     }

@@ -1,0 +1,65 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices;
+using EnergyGrid.Grains;
+using EnergyGrid.Grid.Tests.Sweeps;
+
+namespace EnergyGrid.Grid.Tests.Faults;
+
+/// <summary>When a trial counts as lost, and what becomes of a sweep that has no device left.</summary>
+public sealed class LostTrialTests
+{
+    [Fact]
+    public async Task A_trial_that_reports_its_end_before_its_result_is_there_is_not_taken_for_lost()
+    {
+        var orders = 0;
+        await using var grid = await SimulatedGrid.Start(agents: a => new ChangedAgents(a, async (run, _) =>
+        {
+            Interlocked.Increment(ref orders);
+            var result = await run();
+            // Its end was reported before it returned. On a busy machine it takes long from there to the grain: many looks long.
+            await Task.Delay(200);
+            return result;
+        }));
+        await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2), "tests");
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        Assert.DoesNotContain(await grid.Files.Events("s", 0), e => e.Text.Contains("outcome unknown", StringComparison.Ordinal));
+        Assert.Equal((await grid.Store.Results("s")).Length, orders);
+    }
+
+    [Fact]
+    public async Task A_sweep_whose_last_device_is_lost_pauses_with_the_reason_and_goes_on_when_it_is_back()
+    {
+        var gone = true;
+        await using var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 1 },
+            agents: a => new ChangedAgents(a, (run, _) => Volatile.Read(ref gone) ? throw new DeviceLostException("it fell off the bus") : run()));
+        var sweep = grid.Sweep("s");
+        await sweep.Submit(SmallPlan.Of(workloads: "A, F", devices: 1, min: 5, max: 5), "tests");
+        SweepStatus? status = null;
+        await SimulatedGrid.Until(async () => (status = await sweep.Status()).Phase == SweepPhase.Paused, "the sweep pauses", now: () => $"{status}");
+        Assert.Contains("was lost 5 times", status!.Reason);
+        Volatile.Write(ref gone, false);
+        await sweep.Resume();
+        status = await grid.Ended("s");
+        Assert.Equal((SweepPhase.Finished, 1), (status.Phase, status.VoidedPasses));
+        Assert.Equal(5, (await grid.Files.Matrix("s"))!.Groups[0].Rows.Single(r => r.Label == "A").Passes);
+    }
+
+    /// <summary>Agents whose way of running a trial is the test's.</summary>
+    private sealed class ChangedAgents(INodeAgents inner, Func<Func<Task<TrialResult>>, TrialOrder, Task<TrialResult>> run) : INodeAgents
+    {
+        public INodeAgent? Find(string host) => inner.Find(host) is { } agent ? new Changed(run, agent) : null;
+
+        private sealed class Changed(Func<Func<Task<TrialResult>>, TrialOrder, Task<TrialResult>> run, INodeAgent agent) : INodeAgent
+        {
+            public string Host => agent.Host;
+
+            public NodeInventory Inventory => agent.Inventory;
+
+            public Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) => run(() => agent.Run(order, report, stop), order);
+
+            public (double Watts, double Celsius) Latest(string uuid) => agent.Latest(uuid);
+
+            public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
+        }
+    }
+}
