@@ -172,9 +172,12 @@ public sealed partial class SweepGrain
 
     private async Task NoAnswer(BlockRow block, Exception error)
     {
-        LogNoAnswer(error, Id, block.Devices[0]);
-        var now = time.GetTimestamp();
-        if (!_silent.TryGetValue(block.Block, out var silent)) silent = _silent[block.Block] = (now, 0);
+        if (!_silent.TryGetValue(block.Block, out var silent))
+        {
+            // Said once; the next looks find the same until it answers or is given up.
+            LogNoAnswer(error, Id, block.Devices[0]);
+            silent = _silent[block.Block] = (time.GetTimestamp(), 0);
+        }
         if (time.GetElapsedTime(silent.Since) > pace.HostPatience) await LoseBlock(block, $"host '{block.Host}' did not answer for {pace.HostPatience}: {error.Message}");
     }
 
@@ -188,10 +191,7 @@ public sealed partial class SweepGrain
             await KeepPass(open with { Phase = PassPhase.Void, Reason = reason });
             await Tell("void", $"{SweepCourse.PassName(open)}: {reason}");
         }
-        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
-        var taken = state.State.Blocks.SelectMany(b => b.Devices).ToHashSet();
-        var all = _course!.Plan with { Hardware = _course.Plan.Hardware with { Devices = null } };
-        var other = SweepCourse.DeviceGroups(all, [.. nodes.Where(n => n.Host != block.Host)]) is { } groups ? groups.FirstOrDefault(g => !g.Any(d => taken.Contains(d.Key))) : default;
+        var other = await Free(block.Host);
         await Keep(s =>
         {
             s.Blocks = s.Blocks.Replace(s.Blocks.First(b => b.Block == block.Block), block with { Lost = true });
@@ -200,6 +200,16 @@ public sealed partial class SweepGrain
             s.Devices = [.. s.Devices, .. other];
         });
         await Tell("void", $"device group {block.Block} on '{block.Host}' is given up: {reason}; {(other.IsDefaultOrEmpty ? "no other is free" : $"'{other[0].Host}' takes its place")}");
+    }
+
+    // A device group of another host that this sweep does not have yet; default if there is none.
+    private async Task<ImmutableArray<DeviceInfo>> Free(string lost)
+    {
+        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var taken = state.State.Blocks.SelectMany(b => b.Devices).ToHashSet();
+        var all = _course!.Plan with { Hardware = _course.Plan.Hardware with { Devices = null } };
+        try { return SweepCourse.DeviceGroups(all, [.. nodes.Where(n => n.Host != lost)]).FirstOrDefault(g => !g.Any(d => taken.Contains(d.Key))); }
+        catch (RefusedException) { return default; } // nothing else matches the plan
     }
 
     private static ImmutableArray<PassRow> WithoutOpen(ImmutableArray<PassRow> passes, string reason)
