@@ -177,7 +177,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
 
     private static string? Full(string directory, string name)
     {
-        var root = Path.GetFullPath(directory) + Path.DirectorySeparatorChar;
+        var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)) + Path.DirectorySeparatorChar;
         var path = Path.GetFullPath(Path.Combine(root, name));
         return path.StartsWith(root, StringComparison.Ordinal) ? path : null;
     }

@@ -174,9 +174,12 @@ public sealed partial class SweepGrain
 
     private async Task NoAnswer(BlockRow block, Exception error)
     {
-        LogNoAnswer(error, Id, block.Devices[0]);
-        var now = time.GetTimestamp();
-        if (!_silent.TryGetValue(block.Block, out var since)) since = _silent[block.Block] = now;
+        if (!_silent.TryGetValue(block.Block, out var since))
+        {
+            // Said once; the next looks find the same until it answers or is given up.
+            LogNoAnswer(error, Id, block.Devices[0]);
+            since = _silent[block.Block] = time.GetTimestamp();
+        }
         if (time.GetElapsedTime(since) > pace.HostPatience) await LoseBlock(block, $"host '{block.Host}' did not answer for {pace.HostPatience}: {error.Message}");
     }
 

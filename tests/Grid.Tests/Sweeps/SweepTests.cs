@@ -139,6 +139,19 @@ public sealed class SweepTests
     }
 
     [Fact]
+    public async Task The_only_device_is_lost_and_the_sweep_ends_with_what_failed()
+    {
+        await using var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 1 },
+            agents: a => new FaultyAgents(a, (_, n) =>
+            {
+                if (n >= 2) throw new IOException("the device is gone");
+            }));
+        await grid.Sweep("s").Submit(SmallPlan.Of(devices: 1), "tests");
+        var status = await grid.Ended("s");
+        Assert.Equal((SweepPhase.FinishedWithFailures, 1, 1), (status.Phase, status.CommittedTrials, status.VoidedPasses));
+    }
+
+    [Fact]
     public async Task A_full_disk_pauses_the_sweep_with_the_reason_and_nothing_committed_is_lost()
     {
         FullDisk? disk = null;
