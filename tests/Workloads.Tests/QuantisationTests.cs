@@ -72,26 +72,35 @@ public sealed class QuantisationTests
     [InlineData("FP16")]
     [InlineData("INT8")]
     [InlineData("INT4")]
-    public unsafe void Unpacked_tiles_hold_the_documented_weights_at_the_documented_places(string format)
+    public unsafe void A_row_times_unit_vectors_gives_the_documented_weights_at_the_documented_places(string format)
     {
         using var m = new PackedMatrix(format, 16, 876);
         using var pool = new WorkerPool(2);
         m.FillNormal(pool, 77);
-        var tile = new float[4 * 512];
-        for (var n = 0; n < 16; n++)
+        using var unit = new AlignedBuffer<float>(8 * PackedMatrix.Chunk);
+        var sums = stackalloc float[8];
+        for (var start = 0; start < m.PaddedInputs; start += PackedMatrix.Chunk)
         {
-            for (var k = 0; k < 876; k++)
+            var width = Math.Min(PackedMatrix.Chunk, m.PaddedInputs - start);
+            for (var k = 0; k < width; k += 8)
             {
-                var start = k / 512 * 512;
-                fixed (float* t = tile)
+                // Vector b picks input k + b: in the interleaved order, the diagonal of one block of 64.
+                var block = unit.Slice(8 * k, 64);
+                for (var b = 0; b < 8; b++)
                 {
-                    if (k % 512 == 0)
+                    block[9 * b] = 1;
+                }
+
+                for (var n = 0; n < 16; n++)
+                {
+                    m.Multiply(n, start, width, unit.Pointer, sums);
+                    for (var b = 0; b < 8; b++)
                     {
-                        m.Unpack(n / 4, start, Math.Min(512, m.PaddedInputs - start), t);
+                        Assert.Equal(start + k + b < 876 ? Dense.Weight(m, n, start + k + b) : 0, sums[b], 1e-7);
                     }
                 }
 
-                Assert.Equal(Dense.Weight(m, n, k), tile[n % 4 * 512 + k % 512], 1e-7);
+                block.Clear();
             }
         }
     }

@@ -30,4 +30,8 @@ internal static unsafe class Halves
         var wide = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe());
         return ((wide << 13) & Vector256.Create(unchecked((int)0x8FFFE000))).AsSingle() * 5.192296858534828e33f;
     }
+
+    /// <summary>One finite number, as in <see cref="Load"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Single(ushort bits) => BitConverter.Int32BitsToSingle(((short)bits << 13) & unchecked((int)0x8FFFE000)) * 5.192296858534828e33f;
 }

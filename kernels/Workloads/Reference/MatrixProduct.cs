@@ -1,10 +1,10 @@
-using System.Runtime.CompilerServices;
-
 namespace EnergyGrid.Workloads;
 
 /// <summary>y = W·x for a batch of vectors: weights are read once, whatever the batch.</summary>
 internal static unsafe class MatrixProduct
 {
+    private const int RowsAtOnce = 64;
+
     /// <param name="pool">Shares the outputs out.</param>
     /// <param name="w">[outputs][inputs]; block g of the outputs multiplies block g of x.</param>
     /// <param name="x">FP32 [batch][≥ blocks · inputs], <paramref name="xStride"/> apart. What lies behind the last input is not read.</param>
@@ -31,35 +31,41 @@ internal static unsafe class MatrixProduct
             var block = item / items;
             var first = block * panelsInBlock + item % items * share;
             var last = Math.Min((block + 1) * panelsInBlock, first + share);
-            Panels(pool, worker, w, first, last, x + (long)block * xBlockStride, xStride, y, yStride, batch);
+            Rows(pool, worker, w, first * PackedMatrix.Panel, last * PackedMatrix.Panel, x + (long)block * xBlockStride, xStride, y, yStride, batch);
         });
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Panels(WorkerPool pool, int worker, PackedMatrix w, int first, int last, float* x, int xStride, float* y, int yStride, int batch)
+    private static void Rows(WorkerPool pool, int worker, PackedMatrix w, int first, int last, float* x, int xStride, float* y, int yStride, int batch)
     {
-        // Activations are copied next to one another: rows a power of two apart would fall into the same few sets of L1.
-        var tile = pool.Scratch(worker, PackedMatrix.Chunk * (PackedMatrix.Panel + batch));
-        var chunk = tile + PackedMatrix.Panel * PackedMatrix.Chunk;
+        const int vectors = RowProduct.Vectors;
+        var groups = (batch + vectors - 1) / vectors;
+        var chunk = pool.Scratch(worker, groups * vectors * PackedMatrix.Chunk + vectors);
+        var sums = chunk + groups * vectors * PackedMatrix.Chunk;
         for (var start = 0; start < w.PaddedInputs; start += PackedMatrix.Chunk)
         {
             var width = Math.Min(PackedMatrix.Chunk, w.PaddedInputs - start);
             var real = Math.Min(width, w.Inputs - start);
-            for (var b = 0; b < batch; b++)
+            for (var b = 0; b < batch; b += vectors)
             {
-                new ReadOnlySpan<float>(x + (long)b * xStride + start, real).CopyTo(new Span<float>(chunk + b * width, real));
-                new Span<float>(chunk + b * width + real, width - real).Clear();
+                RowProduct.Interleave(x + (long)b * xStride + start, xStride, Math.Min(vectors, batch - b), real, width, chunk + b * width);
             }
 
-            for (var panel = first; panel < last; panel++)
+            // Rows that stay in the second cache while every eight vectors pass them.
+            for (var block = first; block < last; block += RowsAtOnce)
             {
-                w.Unpack(panel, start, width, tile);
-                if (panel + 2 < last)
+                for (var b = 0; b < batch; b += vectors)
                 {
-                    w.Prefetch(panel + 2, start, width);
+                    var count = Math.Min(vectors, batch - b);
+                    for (var n = block; n < Math.Min(last, block + RowsAtOnce); n++)
+                    {
+                        w.Multiply(n, start, width, chunk + b * width, sums);
+                        var target = y + (long)b * yStride + n;
+                        for (var i = 0; i < count; i++)
+                        {
+                            target[(long)i * yStride] = start > 0 ? target[(long)i * yStride] + sums[i] : sums[i];
+                        }
+                    }
                 }
-
-                TileProduct.Four(tile, PackedMatrix.Chunk, chunk, width, width, batch, y + panel * PackedMatrix.Panel, yStride, start > 0);
             }
         }
     }

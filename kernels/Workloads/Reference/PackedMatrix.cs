@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -128,114 +127,38 @@ internal sealed unsafe class PackedMatrix : IDisposable
         }
     }
 
-    /// <summary>Weights of a tile as FP32: rows 0 to 3 at <paramref name="target"/> + row · <see cref="Chunk"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Unpack(int panel, int start, int width, float* target)
+    /// <summary>Multiplies a row's inputs of a chunk with eight vectors. See <see cref="RowProduct"/>.</summary>
+    /// <param name="n">Which row.</param>
+    /// <param name="start">First input, that of a chunk.</param>
+    /// <param name="width">Inputs of the chunk, padding included.</param>
+    /// <param name="x">FP32, as <see cref="RowProduct.Interleave"/> leaves them.</param>
+    /// <param name="sums">Receives 8 results.</param>
+    public void Multiply(int n, int start, int width, float* x, float* sums)
     {
-        var first = Element(panel, start, 0, width);
-        if (Format == WeightFormat.Fp16)
+        var first = Element(n / Panel, start, n % Panel, width);
+        var scale = Scale(n / Panel, start, n % Panel, width);
+        switch (Format)
         {
-            var source = (ushort*)_data.Pointer + first;
-            for (var r = 0; r < Panel; r++)
-            {
-                Halves.Widen(source + r * width, target + r * Chunk, width);
-            }
-
-            return;
-        }
-
-        var groups = Groups(width);
-        var index = Scale(panel, start, 0, width);
-        var isByte = Format == WeightFormat.Int8;
-        var scales = (ushort*)_scales!.Pointer + index;
-        for (var r = 0; r < Panel; r++)
-        {
-            for (var g = 0; g < groups; g++)
-            {
-                var from = g * WeightFormat.Group;
-                var count = Math.Min(WeightFormat.Group, width - from);
-                var scale = (float)BitConverter.UInt16BitsToHalf(scales[r * groups + g]);
-                var element = first + r * width + from;
-                var to = target + r * Chunk + from;
-                if (isByte)
-                {
-                    UnpackBytes((sbyte*)_data.Pointer + element, scale, to, count);
-                }
-                else
-                {
-                    UnpackNibbles((uint*)(_data.Pointer + element / 2), scale, Zero(index + r * groups + g), to, count);
-                }
-            }
-        }
-    }
-
-    /// <summary>Asks for the tile's first lines while the one before is multiplied.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Prefetch(int panel, int start, int width)
-    {
-        if (Sse.IsSupported)
-        {
-            var element = Element(panel, start, 0, width);
-            var address = _data.Pointer + (Format == WeightFormat.Fp16 ? 2 * element : Format == WeightFormat.Int8 ? element : element / 2);
-            var bytes = Panel * width * (Format == WeightFormat.Fp16 ? 4 : Format == WeightFormat.Int8 ? 2 : 1) / 2;
-            for (var i = 0; i < bytes; i += 64)
-            {
-                Sse.Prefetch1(address + i);
-            }
+            case WeightFormat.Fp16:
+                var halves = (ushort*)_data.Pointer + first;
+                RowProduct.Multiply<HalfRow, HalfGroup>(new(halves), (byte*)halves, 2 * width, x, width, sums);
+                break;
+            case WeightFormat.Int8:
+                var bytes = _data.Pointer + first;
+                RowProduct.Multiply<ByteRow, ByteGroup>(new((sbyte*)bytes, (ushort*)_scales!.Pointer + scale), bytes, width, x, width, sums);
+                break;
+            default:
+                var words = _data.Pointer + first / 2;
+                RowProduct.Multiply<NibbleRow, NibbleGroup>(new(words, (ushort*)_scales!.Pointer, _zeros!.Pointer, scale), words, width / 2, x, width, sums);
+                break;
         }
     }
 
     internal static int Groups(int width) => (width + WeightFormat.Group - 1) / WeightFormat.Group;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void UnpackBytes(sbyte* source, float scale, float* target, int count)
-    {
-        var s = Vector256.Create(scale);
-        for (nint i = 0; i < count; i += 8)
-        {
-            (Vector256.ConvertToSingle(WidenBytes(source + i)) * s).Store(target + i);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void UnpackNibbles(uint* source, float scale, int zero, float* target, int count)
-    {
-        var s = Vector256.Create(scale);
-        var z = Vector256.Create(zero);
-        for (nint i = 0; i < count; i += 8)
-        {
-            (Vector256.ConvertToSingle(Nibbles(source[i / 8]) - z) * s).Store(target + i);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> WidenBytes(sbyte* source)
-    {
-        if (Avx2.IsSupported)
-        {
-            return Avx2.ConvertToVector256Int32(source);
-        }
-
-        var shorts = Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe());
-        return Vector256.Create(Vector128.WidenLower(shorts), Vector128.WidenUpper(shorts));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Nibbles(uint word)
-    {
-        if (Avx2.IsSupported)
-        {
-            return (Avx2.ShiftRightLogicalVariable(Vector256.Create(word), Vector256.Create(0u, 16, 4, 20, 8, 24, 12, 28)) & Vector256.Create(15u)).AsInt32();
-        }
-
-        return Vector256.Create((int)word & 15, (int)(word >> 16) & 15, (int)(word >> 4) & 15, (int)(word >> 20) & 15, (int)(word >> 8) & 15, (int)(word >> 24) & 15, (int)(word >> 12) & 15, (int)(word >> 28));
-    }
-
     private long Element(int panel, int start, int row, int width) => (long)start * Outputs + (long)(panel * Panel + row) * width;
 
     private long Scale(int panel, int start, int row, int width) => (long)(start / WeightFormat.Group) * Outputs + (long)(panel * Panel + row) * Groups(width);
-
-    private int Zero(long index) => _zeros!.Pointer[index >> 1] >> (int)(4 * (index & 1)) & 15;
 
     private void Pack(int panel, int start, int r, int width, Span<float> row)
     {

@@ -120,17 +120,20 @@ internal static unsafe class TileProduct
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(float* y, Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, bool add)
     {
-        Vector128<float> sum;
+        var sum = Sums(a, b, c, d);
+        (add ? sum + Vector128.Load(y) : sum).Store(y);
+    }
+
+    /// <summary>The sum of each vector's elements.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Sums(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d)
+    {
         if (Avx.IsSupported)
         {
             var pairs = Avx.HorizontalAdd(Avx.HorizontalAdd(a, b), Avx.HorizontalAdd(c, d));
-            sum = pairs.GetLower() + pairs.GetUpper();
-        }
-        else
-        {
-            sum = Vector128.Create(Vector256.Sum(a), Vector256.Sum(b), Vector256.Sum(c), Vector256.Sum(d));
+            return pairs.GetLower() + pairs.GetUpper();
         }
 
-        (add ? sum + Vector128.Load(y) : sum).Store(y);
+        return Vector128.Create(Vector256.Sum(a), Vector256.Sum(b), Vector256.Sum(c), Vector256.Sum(d));
     }
 }
