@@ -3,7 +3,6 @@ using System.Globalization;
 using EnergyGrid.Contracts;
 using EnergyGrid.Metrology;
 using EnergyGrid.Workloads;
-using MatchGroup = EnergyGrid.Contracts.MatchGroup;
 
 namespace EnergyGrid.Grains;
 

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Numerics;
 using EnergyGrid.Contracts;
 using EnergyGrid.Workloads;
-using MatchGroup = EnergyGrid.Contracts.MatchGroup;
 
 namespace EnergyGrid.Plans;
 

@@ -8,7 +8,7 @@ namespace EnergyGrid.Workloads;
 /// <param name="Baseline">Workload code that ratios divide by; null: absolute values only.</param>
 /// <param name="Members">Workload codes, the baseline first.</param>
 /// <param name="Batch">Batch of every member; null: the workload's own.</param>
-public sealed record MatchGroup(string Name, string? Baseline, ImmutableArray<string> Members, int? Batch)
+public sealed record CatalogueGroup(string Name, string? Baseline, ImmutableArray<string> Members, int? Batch)
 {
     /// <summary>The members resolved on one device, with one L' pair.</summary>
     /// <param name="profile">The device that decides L'.</param>
@@ -28,7 +28,7 @@ public static class MatchGroups
     private static readonly ImmutableArray<string> Attention = ["A", "B", "C", "D", "E", "F", "D'", "E'", "F'"];
 
     /// <summary>A to F' at batch 8 and at 24 against A; G against G0; I against I0; H, J and K alone.</summary>
-    public static ImmutableArray<MatchGroup> Standard { get; } =
+    public static ImmutableArray<CatalogueGroup> Standard { get; } =
     [
         new("attention-b8", "A", Attention, 8),
         new("attention-b24", "A", Attention, 24),
@@ -40,7 +40,7 @@ public static class MatchGroups
     ];
 
     /// <summary>The paper's printed rows at their own batches: to be shown only as "unmatched, the paper's layout", without intervals.</summary>
-    public static MatchGroup PaperLayout { get; } = new("unmatched, the paper's layout", "A", ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K"], null);
+    public static CatalogueGroup PaperLayout { get; } = new("unmatched, the paper's layout", "A", ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K"], null);
 
     /// <summary>The baseline's code of a workload in its standard match group; null where it has none.</summary>
     /// <exception cref="ConfigurationRefusedException">No such workload.</exception>

@@ -1,6 +1,4 @@
 using EnergyGrid.Contracts;
-using FsCheck;
-using FsCheck.Fluent;
 
 namespace EnergyGrid.Workloads.Tests;
 
@@ -86,30 +84,5 @@ public sealed class LayerPairTests
         var a = Catalogue.Resolve(new ConfigurationRequest("A"));
         var equal = Catalogue.Codes.Where(code => MatchGroups.HaveEqualParameters(a, Catalogue.Resolve(new ConfigurationRequest(code))));
         Assert.Equal(["A", "B", "C", "D'", "E'", "F'"], equal);
-    }
-
-    [Fact]
-    public void A_slope_recovers_the_layer_and_the_intercept()
-    {
-        Check.One(Config.QuickThrowOnFailure, Prop.ForAll(ArbMap.Default.ArbFor<PositiveInt>(), ArbMap.Default.ArbFor<NonNegativeInt>(), (layer, intercept) =>
-        {
-            var c = Catalogue.Resolve(new ConfigurationRequest("D", ShortLayers: 2, LongLayers: 9));
-            var (perToken, rest) = Projection.PerLayer(c, intercept.Get + 2.0 * layer.Get, intercept.Get + 9.0 * layer.Get);
-            return Math.Abs(perToken * c.Batch - layer.Get) < 1e-9 * (layer.Get + intercept.Get) && Math.Abs(rest - intercept.Get) < 1e-9 * (1 + layer.Get + intercept.Get);
-        }));
-    }
-
-    [Fact]
-    public void A_projection_says_what_it_leaves_out_and_how_many_devices_it_needs()
-    {
-        var c = Catalogue.Resolve(new ConfigurationRequest("A"));
-        var layers = Projection.Whole(c, 0.01, null, DeviceProfile.H100Sxm);
-        Assert.Equal(0.8, layers.JoulesPerToken, 1e-12);
-        Assert.Equal<string>(["layers only", "needs 3 devices"], layers.Notes);
-        var whole = Projection.Whole(c, 0.01, 0.002, DeviceProfile.H200Sxm);
-        Assert.Equal(0.802, whole.JoulesPerToken, 1e-12);
-        Assert.Equal<string>(["layers and head", "needs 2 devices"], whole.Notes);
-        var one = Projection.Whole(Catalogue.Resolve(new ConfigurationRequest("K")), 0.01, 0.002, DeviceProfile.H200Sxm);
-        Assert.Equal<string>(["layers and head"], one.Notes);
     }
 }
