@@ -139,16 +139,26 @@ public sealed class SweepTests
     }
 
     [Fact]
-    public async Task The_only_device_is_lost_and_the_sweep_ends_with_what_failed()
+    public async Task The_only_device_is_lost_and_the_sweep_waits_for_somebody_to_see_to_it()
     {
         await using var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 1 },
             agents: a => new FaultyAgents(a, (_, n) =>
             {
-                if (n >= 2) throw new IOException("the device is gone");
+                if (n is >= 2 and < 8) throw new IOException("the device is gone");
             }));
-        await grid.Sweep("s").Submit(SmallPlan.Of(devices: 1), "tests");
-        var status = await grid.Ended("s");
-        Assert.Equal((SweepPhase.FinishedWithFailures, 1, 1), (status.Phase, status.CommittedTrials, status.VoidedPasses));
+        var sweep = grid.Sweep("s");
+        await sweep.Submit(SmallPlan.Of(devices: 1), "tests");
+        await SimulatedGrid.Until(async () => (await sweep.Status()).Phase == SweepPhase.Paused, "the sweep pauses");
+        var status = await sweep.Status();
+        Assert.Equal((1, 1), (status.CommittedTrials, status.VoidedPasses));
+        Assert.Contains("the last one", status.Reason);
+        // Resumed too early it pauses again; once the device is back it goes on to the end.
+        await SimulatedGrid.Until(async () =>
+        {
+            if ((await sweep.Status()).Phase == SweepPhase.Paused) await sweep.Resume();
+            return (await sweep.Status()).HasEnded;
+        }, "the sweep ends");
+        Assert.Equal(SweepPhase.Finished, (await sweep.Status()).Phase);
     }
 
     [Fact]
