@@ -59,13 +59,16 @@ public sealed partial class SweepGrain(
     public async Task<SweepStatus> Submit(string planText, string submittedBy)
     {
         if (state.RecordExists)
-            return state.State.PlanText == planText ? Look() : throw new RefusedException($"Sweep '{Id}' exists with another plan: submit under another id.");
+        {
+            if (state.State.PlanText != planText) throw new RefusedException($"Sweep '{Id}' exists with another plan: submit under another id.");
+            if (!Ended(state.State.Phase)) await Enter();
+            return Look();
+        }
 
         var plan = Resolve(planText);
         var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
         var groups = SweepCourse.DeviceGroups(plan, nodes);
         await store.Create(Id, planText, plan);
-        await GrainFactory.GetGrain<ISweepIndexGrain>("grid").Add(new SweepLine(Id, plan.Name, time.GetUtcNow(), false));
         await Keep(s =>
         {
             (s.PlanText, s.Name, s.SubmittedBy, s.Phase) = (planText, plan.Name, submittedBy, SweepPhase.Running);
@@ -74,11 +77,15 @@ public sealed partial class SweepGrain(
             s.Targets = plan.Groups.ToImmutableDictionary(g => g.Name, _ => SteinReplication.FirstStagePasses(plan.Replication, groups.Length));
             s.Devices = [.. groups.SelectMany(g => g)];
         });
+        // After the record: the index never names a sweep that does not exist. A crash between the two is mended by submitting again.
+        await Enter();
         await Take();
         await Tell("submitted", $"{plan.Name}: {plan.Groups.Sum(g => g.Cells.Length)} cells in {plan.Groups.Length} match groups on {groups.Length} device groups");
         Begin();
         return Look();
     }
+
+    private Task Enter() => GrainFactory.GetGrain<ISweepIndexGrain>("grid").Add(new SweepLine(Id, state.State.Name, state.State.SubmittedUtc, false));
 
     public Task<SweepStatus> Status()
     {
