@@ -78,7 +78,7 @@ public static class MatrixBuilder
         foreach (var group in plan.Groups)
         {
             var figures = group.Cells.ToDictionary(c => c.Label, c => byCell[(group.Name, c.Label)]
-                .Select(r => (Void: open.Contains((r.Trial.Group, r.Trial.Block, r.Trial.Pass)), Figures: TrialFigures.Of(r, c.Configuration.Batch, plan.Disclosure.Boundary))).ToArray());
+                .Select(r => (Void: open.Contains((r.Trial.Group, r.Trial.Block, r.Trial.Pass)), Figures: TrialFigures.Of(r, c.Configuration.Batch, c.Disclosure.Boundary, plan.Guards.MinCoverage))).ToArray());
             yield return new GroupCells(group,
                 figures.ToImmutableDictionary(f => f.Key, f => f.Value.Where(v => !v.Void).Select(v => v.Figures).ToImmutableArray()),
                 figures.ToImmutableDictionary(f => f.Key, f => f.Value.Where(v => v.Void).Select(v => v.Figures).ToImmutableArray()));
@@ -102,7 +102,7 @@ public static class MatrixBuilder
         var valid = trials.Where(t => t.Valid).ToImmutableArray();
         var absolute = work.Analysis.Absolutes.FirstOrDefault(a => a.Cell == cell.Label);
         var gross = absolute?.Log?.ToEstimate(0.95) ?? new Estimate(double.NaN, null, null, "none", 0);
-        var boundary = plan.Disclosure.Boundary;
+        var boundary = cell.Disclosure.Boundary;
 
         // Rates of one device, from the slope of step time where there is one.
         var stepLayerSeconds = Mean(valid.Select(t => t.StepSeconds!.SlopeJoulesPerLayer));
@@ -127,10 +127,10 @@ public static class MatrixBuilder
         var phi = Phis(work, cell, configuration, cost, device, stepLayerSeconds, longStepSeconds, longLayers, tokensPerSecond, gross.Value);
         var achieved = cost.Flops * longLayers / longStepSeconds / peak;
 
-        var (perToken, notes, worst, node) = Boundaries(input, cell, trials, gross.Value, pue);
+        var (perToken, notes, worst, node, nodeProvenance) = Boundaries(input, cell, trials, gross.Value, pue);
         var (facility, facilityProvenance) = node.Value is { } nodeJoules
-            ? TokenCost.AtFacility(nodeJoules, Boundary.Node, worst, pue.Value, pue.Category, pue.Provenance)
-            : (new Figure(null, "e_tok at node input · PUE (category 3), once", node.Reason), worst);
+            ? TokenCost.AtFacility(nodeJoules, Boundary.Node, nodeProvenance, pue.Value, pue.Category, pue.Provenance)
+            : (new Figure(null, "e_tok at node input · PUE (category 3), once", node.Reason), nodeProvenance);
         if (facility.Value is not null) perToken = perToken.SetItem("facility", facility with { Reason = Join(facility.Reason, $"projected, {facilityProvenance.ToString().ToLowerInvariant()}; {pue.Note}") });
         else notes = notes.SetItem("facility", facility.Reason ?? "");
 
@@ -150,7 +150,7 @@ public static class MatrixBuilder
             IsKernel(configuration) ? ProductionFunction.UtilizationOfKernel() : ProductionFunction.UtilizationOfServing(null, double.NaN, null),
             tokensPerSecond, layerTokensPerSecond, milliseconds, meets, $"{cell.Disclosure.Quality} ({cell.Disclosure.QualityCheck})",
             facility, plan.Cost is { } terms ? TokenCost.PerToken(terms, facility).Value * 1e6 : null,
-            valid.IsEmpty ? double.NaN : valid.Min(t => t.Result.Legs.Min(l => l.Gpu.Coverage)), Mean(valid.Select(t => t.MeanWatts)), cap,
+            valid.IsEmpty ? double.NaN : valid.Min(t => t.Result.Legs.Min(l => boundary == Boundary.Node ? l.Node!.Coverage : l.Gpu.Coverage)), Mean(valid.Select(t => t.MeanWatts)), cap,
             Flags(trials, work, cell, ratio, boundary), worst);
     }
 
@@ -188,7 +188,7 @@ public static class MatrixBuilder
         });
     }
 
-    private static (ImmutableSortedDictionary<string, Figure> PerToken, ImmutableSortedDictionary<string, string> Notes, Provenance Worst, Figure Node) Boundaries(
+    private static (ImmutableSortedDictionary<string, Figure> PerToken, ImmutableSortedDictionary<string, string> Notes, Provenance Worst, Figure Node, Provenance NodeProvenance) Boundaries(
         MatrixInput input, PlannedCell cell, ImmutableArray<TrialFigures> trials, double gpuPerLayer, (double? Value, int Category, Provenance Provenance, string Note) pue)
     {
         const string GpuEstimator = "L · slope over L', layers only";
@@ -197,17 +197,19 @@ public static class MatrixBuilder
         var figures = ImmutableSortedDictionary.CreateBuilder<string, Figure>(StringComparer.Ordinal);
         var notes = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         var legs = trials.Where(t => t.Valid).SelectMany(t => t.Result.Legs).ToArray();
-        var worst = legs.Aggregate(Provenance.Measured, (p, l) => Provenances.Worst(p, l.Gpu.Provenance));
+        var boundary = cell.Disclosure.Boundary;
+        var worst = legs.Aggregate(Provenance.Measured, (p, l) => Provenances.Worst(p, TrialFigures.ProvenanceAt(l, boundary)));
+        var nodeProvenance = legs.Aggregate(Provenance.Measured, (p, l) => Provenances.Worst(p, TrialFigures.ProvenanceAt(l, Boundary.Node)));
 
         var memory = input.Devices.Where(d => trials.Any(t => t.Result.Host == d.Host && t.Result.Devices.Contains(d.Uuid))).Select(d => d.MemoryBytes).DefaultIfEmpty(double.NaN).Min();
         var bytes = Catalogue.ResidentBytes(configuration, configuration.ModelLayers) + LmHead.Cost(configuration).ResidentBytes;
         var needs = bytes > DeviceProfile.UsableShare * memory ? string.Create(CultureInfo.InvariantCulture, $", needs {Math.Ceiling(bytes / (DeviceProfile.UsableShare * memory)):F0} devices") : "";
 
-        var own = input.Plan.Disclosure.Boundary == Boundary.Gpu ? gpuPerLayer : Geometric(trials.Select(t => TrialFigures.Of(t.Result, configuration.Batch, Boundary.Gpu)));
+        var own = boundary == Boundary.Gpu ? gpuPerLayer : Geometric(trials.Select(t => TrialFigures.Of(t.Result, configuration.Batch, Boundary.Gpu)));
         if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers, GpuEstimator, $"projected: layers only, interconnect excluded{needs}");
         else notes["gpu"] = "no valid trial";
 
-        var node = Geometric(trials.Where(t => t.Valid).Select(t => TrialFigures.Of(t.Result, configuration.Batch, Boundary.Node)));
+        var node = Geometric(trials.Where(t => t.Valid).Select(t => TrialFigures.Of(t.Result, configuration.Batch, Boundary.Node, input.Plan.Guards.MinCoverage)));
         var whole = legs.Length > 0 && legs.All(TrialFigures.WholeNode);
         Figure nodeFigure;
         if (double.IsFinite(node))
@@ -223,7 +225,7 @@ public static class MatrixBuilder
             nodeFigure = Figures.NotEstimated(NodeEstimator, legs.Length == 0 ? "no valid trial" : "the node has no input meter");
             notes["node"] = nodeFigure.Reason!;
         }
-        return (figures.ToImmutable(), notes.ToImmutable(), worst, nodeFigure);
+        return (figures.ToImmutable(), notes.ToImmutable(), worst, nodeFigure, nodeProvenance);
     }
 
     private static double Geometric(IEnumerable<TrialFigures> trials)

@@ -179,4 +179,55 @@ public sealed class MatrixBuilderTests
         Assert.Contains("no valid trial", row.Flags);
         Assert.Equal("unresolved", Assert.Single(row.Ceilings));
     }
+
+    private static ResolvedPlan At(Boundary boundary, string more = "")
+    {
+        var plan = Plan(more);
+        return plan with { Groups = [.. plan.Groups.Select(g => g with { Cells = [.. g.Cells.Select(c => c with { Disclosure = c.Disclosure with { Boundary = boundary } })] })] };
+    }
+
+    [Fact]
+    public void Attributed_node_energy_makes_a_row_at_the_node_boundary_modelled()
+    {
+        var plan = At(Boundary.Node, "pue: {source: declared, value: 1.2, category: 3}");
+        var shared = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A");
+        Assert.Equal(Provenance.Modelled, shared.Provenance);
+        Assert.Equal(Provenance.Measured, Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").Provenance);
+
+        // At the gpu boundary the row is measured; what follows from the attribution is not.
+        var gpu = Plan("pue: {source: declared, value: 1.2, category: 3}");
+        var row = Row(Build(gpu, [Trial(gpu, "A", 0, 0, 0.4)]), "A");
+        Assert.Equal(Provenance.Measured, row.Provenance);
+        Assert.DoesNotContain("projected, measured", row.JoulesPerToken["facility"].Reason);
+    }
+
+    [Fact]
+    public void A_cell_is_accounted_at_its_own_boundary_and_not_at_the_plans()
+    {
+        var plan = At(Boundary.Node);
+        Assert.Equal(Boundary.Gpu, plan.Disclosure.Boundary);
+        Assert.Equal(1.5 * 0.4 / 8, Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").JoulesPerTokenLayer.Value, 1e-12);
+    }
+
+    [Theory]
+    [InlineData(Boundary.Rack)]
+    [InlineData(Boundary.Facility)]
+    public void Node_energy_is_never_shown_at_a_boundary_above_the_node(Boundary boundary)
+    {
+        var plan = At(boundary);
+        var row = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A");
+        Assert.True(double.IsNaN(row.JoulesPerTokenLayer.Value));
+        Assert.Contains(row.Invalidations.Keys, k => k.Contains(boundary.ToString().ToLowerInvariant()));
+    }
+
+    [Fact]
+    public void A_node_meter_that_covers_too_little_invalidates_the_trial_at_the_node_boundary()
+    {
+        var plan = At(Boundary.Node);
+        var trial = Trial(plan, "A", 0, 0, 0.4, wholeNode: true);
+        var half = trial with { Legs = [.. trial.Legs.Select(l => l with { Node = l.Node! with { Joules = l.Node.Joules / 2, CoveredSeconds = l.Node.CoveredSeconds / 2 } })] };
+        var row = Row(Build(plan, [trial with { Trial = trial.Trial with { Pass = 1 } }, half]), "A");
+        Assert.Equal(1, row.Invalidations.Values.Sum());
+        Assert.Equal(1, row.Coverage);
+    }
 }
