@@ -142,7 +142,7 @@ public static class MatrixBuilder
             valid.Sum(t => t.Result.Legs.Sum(l => l.Tokens)), gross, Net(valid), Mean(valid.Select(t => t.Gross!.InterceptJoules)),
             valid.IsEmpty ? "no valid trial" : valid[0].Gross!.Linearity, perToken, notes, absolute?.GainUncertainty ?? SensorUncertainty.Gain(),
             ratio is null || ratio.Log is null ? null : new RatioToBaseline(ratio.Baseline, ratio.Log.ToEstimate(0.95),
-                holm?.HolmInterval?.Exponential().Low, holm?.HolmInterval?.Exponential().High, typeB, ratio.Exceeds(resolution)),
+                holm?.HolmInterval?.Exponential().Low, holm?.HolmInterval?.Exponential().High, typeB, ratio.Exceeds(resolution) && !Truncated(trials) && !Truncated(work.Cells.Trials[ratio.Baseline])),
             valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.Select(t => t.Device).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
             absolute?.Components.ToSpread() ?? new Spread(null, null, null), Invalidations(work, cell),
             realized.Value ?? double.NaN, peak, flopsPerTokenLayer, cost.Parameters, verdict.PowerHeadroomRealized, verdict.PowerHeadroomPeak, verdict.Text,
@@ -259,9 +259,13 @@ public static class MatrixBuilder
         if (PassOrders.Flag(work.Cells.Group.Cells.Length, Math.Max(1, passes)) is { } carryOver) flags.Add(carryOver);
         if (ratio is { Verdict.Length: > 0 }) flags.Add(ratio.Verdict);
         if (boundary != Boundary.Gpu && valid.Any(t => t.Result.Legs.Any(l => !TrialFigures.WholeNode(l)))) flags.Add("node energy attributed: excluded from claims");
+        if (Truncated(trials)) flags.Add("trials were left out because their slope was not positive: what is left is biased upwards, no claim rests on it");
         if (valid.Length == 0) flags.Add("no valid trial");
         return [.. flags.Concat(work.Cells.Group.Notes).Distinct()];
     }
+
+    // A trial that is left out for what it showed, and not for how it ran, cuts off one side of the scatter.
+    private static bool Truncated(ImmutableArray<TrialFigures> trials) => trials.Any(t => t.Reason == TrialFigures.NoSlope);
 
     private static MatrixGroup Group(ResolvedPlan plan, ImmutableArray<PassRow> passes, GroupWork work, ImmutableArray<MatrixRow> rows)
     {

@@ -12,6 +12,9 @@ namespace EnergyGrid.Grains;
 /// <param name="Reason">Why it is not valid at this boundary; empty if it is.</param>
 internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, LayerSlope? Net, LayerSlope? StepSeconds, string Reason)
 {
+    /// <summary>Why a trial is left out whose noise exceeds its signal: no logarithm can be taken of it.</summary>
+    public const string NoSlope = "the slope over L' is not positive";
+
     public bool Valid => Gross is not null;
 
     /// <summary>The window at the larger L'.</summary>
@@ -47,7 +50,7 @@ internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, Layer
         if (boundary == Boundary.Node && result.Legs.Min(l => l.Node!.Coverage) < minNodeCoverage) return Not("coverage of the node's meter is below the guard");
 
         var gross = LayerSlope.Fit([.. energies.Select(e => new LayerPoint(e.Leg.Layers, e.Joules / e.Steps))], batch);
-        if (!(gross.JoulesPerTokenLayer > 0)) return Not("the slope over L' is not positive");
+        if (!(gross.JoulesPerTokenLayer > 0)) return Not(NoSlope);
         LayerSlope? net = null;
         if (double.IsFinite(result.IdleContextWatts) && boundary == Boundary.Gpu)
             net = LayerSlope.Fit([.. energies.Select(e => new LayerPoint(e.Leg.Layers, (e.Joules - result.IdleContextWatts * e.Seconds) / e.Steps))], batch);

@@ -230,4 +230,16 @@ public sealed class MatrixBuilderTests
         Assert.Equal(1, row.Invalidations.Values.Sum());
         Assert.Equal(1, row.Coverage);
     }
+
+    [Fact]
+    public void A_cell_that_lost_trials_to_their_own_noise_is_flagged_as_biased_and_resolves_nothing()
+    {
+        var plan = Plan();
+        var trials = Enumerable.Range(0, 4).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2)).ToArray();
+        Assert.True(Row(Build(plan, trials), "C").Ratio!.Resolved);
+        var row = Row(Build(plan, [.. trials, Trial(plan, "C", 0, 4, -0.001), Trial(plan, "A", 0, 4, 0.4)]), "C");
+        Assert.Equal(1, row.Invalidations.Values.Sum());
+        Assert.Contains(row.Flags, f => f.Contains("biased"));
+        Assert.False(row.Ratio!.Resolved);
+    }
 }
