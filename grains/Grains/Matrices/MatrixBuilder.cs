@@ -45,7 +45,7 @@ public static class MatrixBuilder
         var plan = input.Plan;
         var settings = new AnalysisSettings(plan.Replication, plan.EquivalenceDelta);
         var groups = Cells(plan, input.Results, input.Passes).Select(g => new GroupWork(g, MatchGroupAnalysis.Run(
-            [.. g.Observations], g.Group.Baseline, settings, g.Group.Cells.Where(c => c.TwinOf is not null).ToDictionary(c => c.Label, c => c.TwinOf!)))).ToArray();
+            [.. g.Observations], g.Group.Baseline, settings with { CounterResidual = CounterResidual(g) }, g.Group.Cells.Where(c => c.TwinOf is not null).ToDictionary(c => c.Label, c => c.TwinOf!)))).ToArray();
 
         // Holm over all ratios of the matrix, twins apart: they test the chain.
         var family = groups.SelectMany(g => g.Analysis.Ratios.Where(r => !g.Cells.Group.Cells.First(c => c.Label == r.Cell).IsTwin()).Select(r => (g.Cells.Group.Name, r.Cell, r.Log))).ToArray();
@@ -67,6 +67,16 @@ public static class MatrixBuilder
     {
         public IEnumerable<Observation> Observations => Trials.SelectMany(t => t.Value.Select(f => new Observation(
             f.Result.Host, f.Device, f.Result.Trial.Pass, t.Key, f.Gross?.JoulesPerTokenLayer ?? double.NaN, f.Valid, f.Reason, f.Valid ? f.MeanWatts : double.NaN)));
+    }
+
+    // Counter against integrated power: of each cell what is left after its windows are averaged, which is what replication does not reduce;
+    // over the cells the root of the mean square. Nothing where no device has both.
+    private static double CounterResidual(GroupCells cells)
+    {
+        var squares = cells.Trials.OrderBy(t => t.Key, StringComparer.Ordinal)
+            .Select(t => Mean(t.Value.Where(f => f.Valid).SelectMany(f => f.Result.Legs).Select(l => l.CounterResidual).Where(double.IsFinite).Order()))
+            .Where(double.IsFinite).Select(r => r * r).ToArray();
+        return squares.Length > 0 ? Math.Sqrt(squares.Average()) : 0;
     }
 
     private sealed record GroupWork(GroupCells Cells, MatchGroupAnalysis Analysis);

@@ -242,4 +242,14 @@ public sealed class MatrixBuilderTests
         Assert.Contains(row.Flags, f => f.Contains("biased"));
         Assert.False(row.Ratio!.Resolved);
     }
+
+    [Fact]
+    public void The_residual_of_counter_against_power_enters_the_type_B_term()
+    {
+        var plan = Plan();
+        var trials = Enumerable.Range(0, 3).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2)).ToArray();
+        var without = Row(Build(plan, trials), "C").Ratio!.TypeB;
+        var with = Row(Build(plan, trials.Select(t => t with { Legs = [.. t.Legs.Select(l => l with { CounterResidual = 0.02 })] })), "C").Ratio!.TypeB;
+        Assert.Equal(Math.Sqrt(without * without + 0.02 * 0.02), with, 1e-12);
+    }
 }
