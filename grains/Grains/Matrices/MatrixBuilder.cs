@@ -99,7 +99,8 @@ public static class MatrixBuilder
     {
         null => (null, 3, Provenance.Declared, "no PUE was asked for"),
         { Source: "declared", Value: { } value } choice => (value, choice.Category, Provenance.Declared, "declared PUE"),
-        { Category: var category } when facility is not null => (double.IsFinite(facility.Value) ? facility.Value : null, category, facility.Provenance, facility.Name),
+        // Without a value there are bounds only; what multiplies by it says so.
+        { Category: var category } when facility is not null => (facility.Value, category, facility.Provenance, facility.Name),
         _ => (null, 3, Provenance.Declared, "the site has no facility meter"),
     };
 
@@ -129,7 +130,9 @@ public static class MatrixBuilder
         // K_eff, e_tok and P_IT at one boundary: the envelope's, whatever the headline's is.
         var budget = Budget(plan, pue.Value);
         var at = budget?.Boundary ?? Boundary.Gpu;
-        var verdict = ConstraintBoundary.Judge(budget, new CellOperation(Mean(valid.Select(t => t.LongJoulesPerTokenLayer(at))), at, flopsPerTokenLayer, realized, peak));
+        var judged = ConstraintBoundary.Judge(budget, new CellOperation(Mean(valid.Select(t => t.LongJoulesPerTokenLayer(at))), at, flopsPerTokenLayer, realized, peak));
+        var verdict = budget is null && plan.Envelope is not null ? judged with { Reason = "the envelope is the facility's, and there is no PUE of at least 1 to divide it by" } : judged;
+        var attributed = verdict.Scarcity != Scarcity.NotDetermined && at == Boundary.Node && valid.Any(t => !TrialFigures.WholeNode(t.Longest));
 
         var cap = valid.IsEmpty ? double.NaN : valid.Max(t => t.Result.Legs.Max(l => l.PowerCapFraction));
         var milliseconds = stepLayerSeconds * configuration.ModelLayers * 1e3;
@@ -155,7 +158,7 @@ public static class MatrixBuilder
                 holm?.HolmInterval?.Exponential().Low, holm?.HolmInterval?.Exponential().High, typeB, ratio.Exceeds(resolution) && !Truncated(trials) && !Truncated(work.Cells.Trials[ratio.Baseline])),
             valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.Select(t => t.Device).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
             absolute?.Components.ToSpread() ?? new Spread(null, null, null), Invalidations(work, cell),
-            realized.Value ?? double.NaN, peak, flopsPerTokenLayer, cost.Parameters, verdict.PowerHeadroomRealized, verdict.PowerHeadroomPeak, verdict.Text,
+            realized.Value ?? double.NaN, peak, flopsPerTokenLayer, cost.Parameters, verdict.PowerHeadroomRealized, verdict.PowerHeadroomPeak, attributed ? verdict.Text + " (modelled: node energy attributed)" : verdict.Text,
             valid.IsEmpty ? [CeilingEvidence.Unresolved] : CeilingEvidence.Of(cap, phi["phi_mem"], double.IsFinite(achieved) ? achieved : null, meets), phi,
             IsKernel(configuration) ? ProductionFunction.UtilizationOfKernel() : ProductionFunction.UtilizationOfServing(null, double.NaN, null),
             tokensPerSecond, layerTokensPerSecond, milliseconds, meets, $"{cell.Disclosure.Quality} ({cell.Disclosure.QualityCheck})",
@@ -167,7 +170,8 @@ public static class MatrixBuilder
     private static PowerBudget? Budget(ResolvedPlan plan, double? pue)
     {
         if (plan.Envelope is not { } envelope) return null;
-        if (envelope.Boundary == Boundary.Facility && pue is null) return null;
+        // A ratio below 1 is a boundary violation: it is shown, and nothing is divided by it.
+        if (envelope.Boundary == Boundary.Facility && !(pue >= 1)) return null;
         return PowerBudget.Of(envelope, pue);
     }
 
@@ -321,12 +325,20 @@ public static class MatrixBuilder
             Item("batching protocol", d.Batching),
             Item("hardware setup", d.Hardware),
             Item("energy-accounting boundary", d.Boundary.ToString().ToLowerInvariant()),
-            Item("J/token with interval", rows.Any(r => r.JoulesPerTokenLayer.Low is not null) ? "in every row that has valid trials" : ""),
-            Item("active binding constraint", plan.Envelope is { } e ? string.Create(invariant, $"against an envelope of {e.Watts:N0} W at the {e.Boundary.ToString().ToLowerInvariant()} over {e.Devices} devices") : ""),
-            Item("PUE", facility is not null ? string.Create(invariant, $"{facility.Name} {facility.Value:F3}, category {facility.Category}, IT coverage {facility.ItCoverage:P1}") : plan.Pue is { Value: { } value } ? string.Create(invariant, $"declared {value}, category {plan.Pue.Category}") : ""),
-            Item("utilization-adjusted output", "U: not applicable (saturated kernel workloads)"),
-            Item("Phi_mem", rows.Any(r => r.Phi["phi_mem"].Value is not null) ? "in every row that has valid trials" : ""),
+            Item("J/token with interval", Rows(r => r.JoulesPerTokenLayer.Low is not null)),
+            Item("active binding constraint", plan.Envelope is { } e && rows.Any(r => r.PowerHeadroomRealized is not null) ? string.Create(invariant, $"against an envelope of {e.Watts:N0} W at the {e.Boundary.ToString().ToLowerInvariant()} over {e.Devices} devices") : ""),
+            Item("PUE", facility is not null ? string.Create(invariant, $"{facility.Name} {(double.IsNaN(facility.Value) ? "without a value, bounds only" : facility.Value.ToString("F3", invariant))}, category {facility.Category}, IT coverage {facility.ItCoverage:P1}") : plan.Pue is { Value: { } value } ? string.Create(invariant, $"declared {value}, category {plan.Pue.Category}") : ""),
+            Item("utilization-adjusted output", rows.Length > 0 && rows.All(r => IsKernel(r.Configuration)) ? "U: not applicable (saturated kernel workloads)" : Rows(r => r.Utilization.Value is not null)),
+            Item("Phi_mem", Rows(r => r.Phi["phi_mem"].Value is not null)),
         ];
+
+        // Says of how many rows it is true, unless it is of all that have anything to say.
+        string Rows(Func<MatrixRow, bool> has)
+        {
+            var speaking = rows.Where(r => r.Passes > 0).ToArray();
+            var having = speaking.Count(has);
+            return having == 0 ? "" : having == speaking.Length ? "in every row that has valid trials" : string.Create(invariant, $"in {having} of {speaking.Length} rows that have valid trials");
+        }
 
         static ChecklistItem Item(string item, string value) => new(item, value.Length > 0 ? value : "not disclosed", value.Length > 0);
     }

@@ -252,4 +252,39 @@ public sealed class MatrixBuilderTests
         var with = Row(Build(plan, trials.Select(t => t with { Legs = [.. t.Legs.Select(l => l with { CounterResidual = 0.02 })] })), "C").Ratio!.TypeB;
         Assert.Equal(Math.Sqrt(without * without + 0.02 * 0.02), with, 1e-12);
     }
+
+    private static FacilityRatio Ratio(double value) => new("ipue", value, 0.9, 1.4, 3, 0, 100, 1, 1, 1, 0.9, [], [], Provenance.Measured, "test");
+
+    private static Matrix BuildAt(ResolvedPlan plan, IEnumerable<TrialResult> trials, FacilityRatio facility) =>
+        MatrixBuilder.Build(new MatrixInput("s", plan, [.. trials], [], [], facility, [], "test", DateTimeOffset.UnixEpoch, true));
+
+    [Theory]
+    [InlineData(0.98)]
+    [InlineData(double.NaN)]
+    public void A_facility_ratio_that_cannot_be_divided_by_leaves_the_verdict_open_and_breaks_nothing(double value)
+    {
+        var plan = Plan("envelope: {watts: 1600, boundary: facility, devices: 2}\npue: {source: site, category: 3}");
+        var matrix = BuildAt(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)], Ratio(value));
+        Assert.Contains("no PUE of at least 1", Row(matrix, "A").Constraint);
+        Assert.Null(Row(matrix, "A").PueAdjustedJoulesPerToken.Value);
+        Assert.DoesNotContain("not disclosed", Row(matrix, "A").PueAdjustedJoulesPerToken.Reason);
+        Assert.False(matrix.Checklist.Single(c => c.Item == "active binding constraint").Present);
+        Assert.DoesNotContain("NaN", matrix.Checklist.Single(c => c.Item == "PUE").Value);
+    }
+
+    [Fact]
+    public void The_checklist_says_of_how_many_rows_it_is_true()
+    {
+        var plan = Plan();
+        var matrix = Build(plan, [.. Pass(plan, 0, 0, 0.4, 0.2), Trial(plan, "A", 0, 1, 0.4)]);
+        Assert.Equal("in 1 of 3 rows that have valid trials", matrix.Checklist.Single(c => c.Item == "J/token with interval").Value);
+    }
+
+    [Fact]
+    public void A_verdict_that_rests_on_attributed_node_energy_says_so()
+    {
+        var plan = Plan("envelope: {watts: 1600, boundary: node, devices: 2}");
+        Assert.Contains("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A").Constraint);
+        Assert.DoesNotContain("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").Constraint);
+    }
 }
