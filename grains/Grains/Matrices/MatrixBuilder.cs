@@ -117,6 +117,8 @@ public static class MatrixBuilder
 
         // Rates of one device, from the slope of step time where there is one.
         var stepLayerSeconds = Mean(valid.Select(t => t.StepSeconds!.SlopeJoulesPerLayer));
+        // Noise may turn the slope of time around where that of energy still stands: then there is no rate.
+        if (!(stepLayerSeconds > 0)) stepLayerSeconds = double.NaN;
         var tokensPerSecond = configuration.Batch / (stepLayerSeconds * configuration.ModelLayers);
         var longStepSeconds = Mean(valid.Select(t => t.Longest.WindowSeconds * t.Result.Devices.Length / t.Longest.Steps));
         var longLayers = valid.IsEmpty ? configuration.LongLayers : valid[0].Longest.Layers;
@@ -136,7 +138,8 @@ public static class MatrixBuilder
 
         var cap = valid.IsEmpty ? double.NaN : valid.Max(t => t.Result.Legs.Max(l => l.PowerCapFraction));
         var milliseconds = stepLayerSeconds * configuration.ModelLayers * 1e3;
-        bool? meets = double.IsFinite(milliseconds) ? milliseconds <= cell.Disclosure.ServiceMilliseconds : null;
+        // The projection is one of means: a percentile is not judged by it.
+        bool? meets = double.IsFinite(milliseconds) && cell.Disclosure.ServiceStatistic == "mean" ? milliseconds <= cell.Disclosure.ServiceMilliseconds : null;
         var phi = Phis(work, cell, configuration, cost, device, stepLayerSeconds, longStepSeconds, longLayers, tokensPerSecond, gross.Value);
         var achieved = cost.Flops * longLayers / longStepSeconds / peak;
 
@@ -144,7 +147,12 @@ public static class MatrixBuilder
         var (facility, facilityProvenance) = node.Value is { } nodeJoules
             ? TokenCost.AtFacility(nodeJoules, Boundary.Node, nodeProvenance, pue.Value, pue.Category, pue.Provenance)
             : (new Figure(null, "e_tok at node input · PUE (category 3), once", node.Reason), nodeProvenance);
-        if (facility.Value is not null) perToken = perToken.SetItem("facility", facility with { Reason = Join(facility.Reason, $"projected, {facilityProvenance.ToString().ToLowerInvariant()}; {pue.Note}") });
+        if (facility.Value is not null)
+        {
+            // Wherever it stands it says what it is.
+            facility = facility with { Reason = Join(facility.Reason, $"projected, {facilityProvenance.ToString().ToLowerInvariant()}; {pue.Note}") };
+            perToken = perToken.SetItem("facility", facility);
+        }
         else notes = notes.SetItem("facility", facility.Reason ?? "");
 
         var ratio = work.Analysis.Ratios.FirstOrDefault(r => r.Cell == cell.Label);
@@ -156,7 +164,7 @@ public static class MatrixBuilder
             valid.IsEmpty ? "no valid trial" : valid[0].Gross!.Linearity, perToken, notes, absolute?.GainUncertainty ?? SensorUncertainty.Gain(),
             ratio is null || ratio.Log is null ? null : new RatioToBaseline(ratio.Baseline, ratio.Log.ToEstimate(0.95),
                 holm?.HolmInterval?.Exponential().Low, holm?.HolmInterval?.Exponential().High, typeB, ratio.Exceeds(resolution) && !Truncated(trials) && !Truncated(work.Cells.Trials[ratio.Baseline])),
-            valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.Select(t => t.Device).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
+            valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.SelectMany(t => t.Result.Devices.Select(d => (t.Result.Host, d))).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
             absolute?.Components.ToSpread() ?? new Spread(null, null, null), Invalidations(work, cell),
             realized.Value ?? double.NaN, peak, flopsPerTokenLayer, cost.Parameters, verdict.PowerHeadroomRealized, verdict.PowerHeadroomPeak, attributed ? verdict.Text + " (modelled: node energy attributed)" : verdict.Text,
             valid.IsEmpty ? [CeilingEvidence.Unresolved] : CeilingEvidence.Of(cap, phi["phi_mem"], double.IsFinite(achieved) ? achieved : null, meets), phi,
@@ -272,6 +280,7 @@ public static class MatrixBuilder
         var passes = valid.GroupBy(t => t.Device).Select(g => g.Count()).DefaultIfEmpty(0).Min();
         if (PassOrders.Flag(work.Cells.Group.Cells.Length, Math.Max(1, passes)) is { } carryOver) flags.Add(carryOver);
         if (ratio is { Verdict.Length: > 0 }) flags.Add(ratio.Verdict);
+        if (cell.Disclosure.ServiceStatistic != "mean") flags.Add($"s* is a {cell.Disclosure.ServiceStatistic}: only a mean latency is projected, s* is not judged");
         if (boundary != Boundary.Gpu && valid.Any(t => t.Result.Legs.Any(l => !TrialFigures.WholeNode(l)))) flags.Add("node energy attributed: excluded from claims");
         if (Truncated(trials)) flags.Add("trials were left out because their slope was not positive: what is left is biased upwards, no claim rests on it");
         if (valid.Length == 0) flags.Add("no valid trial");

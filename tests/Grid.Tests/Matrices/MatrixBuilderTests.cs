@@ -287,4 +287,35 @@ public sealed class MatrixBuilderTests
         Assert.Contains("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A").Constraint);
         Assert.DoesNotContain("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").Constraint);
     }
+
+    [Fact]
+    public void The_pue_adjusted_figure_says_that_it_is_projected_and_by_what()
+    {
+        var plan = Plan("pue: {source: declared, value: 1.2, category: 3}");
+        var figure = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").PueAdjustedJoulesPerToken;
+        Assert.Contains("projected", figure.Reason);
+        Assert.Contains("declared", figure.Reason);
+    }
+
+    [Fact]
+    public void Devices_are_counted_and_not_device_groups()
+    {
+        var plan = Plan();
+        var trial = Trial(plan, "A", 0, 0, 0.4);
+        Assert.Equal(2, Row(Build(plan, [trial with { Devices = ["GPU-0", "GPU-1"] }]), "A").Devices);
+    }
+
+    [Fact]
+    public void A_percentile_target_is_not_judged_by_a_mean()
+    {
+        var plan = Plan();
+        MatrixRow Under(string statistic)
+        {
+            var with = plan with { Groups = [.. plan.Groups.Select(g => g with { Cells = [.. g.Cells.Select(c => c with { Disclosure = c.Disclosure with { ServiceStatistic = statistic } })] })] };
+            return Row(Build(with, [Trial(with, "A", 0, 0, 0.4)]), "A");
+        }
+        Assert.True(Under("mean").MeetsService);
+        Assert.Null(Under("p99").MeetsService);
+        Assert.Contains(Under("p99").Flags, f => f.Contains("p99"));
+    }
 }
