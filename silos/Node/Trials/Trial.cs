@@ -193,6 +193,8 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     /// <summary>Turns the recordings into legs, flags and reasons.</summary>
     public void Evaluate()
     {
+        // The clock may have gone on between the last look and the end of a wait, much where time is scaled.
+        Pump();
         Look();
         if (_clockError > Order.Guards.MaxClockErrorSeconds) Invalidate($"clock error {_clockError:G3} s is above {Order.Guards.MaxClockErrorSeconds:G3} s");
         foreach (var leg in Legs)
