@@ -32,6 +32,9 @@ public sealed class CpuDeviceTests
             Assert.Equal(Provenance.Modelled, leg.Gpu.Provenance);
             Assert.Contains(leg.Flags, f => f.StartsWith("window of", StringComparison.Ordinal));
             Assert.Null(leg.Node);
+            // It cannot tell of slowdowns: unknown, not zero.
+            Assert.True(double.IsNaN(leg.PowerCapFraction));
+            Assert.True(double.IsNaN(leg.ThermalFraction));
             Assert.True(leg.P50StepSeconds > 0 && leg.P99StepSeconds >= leg.P50StepSeconds);
         });
         Assert.True(double.IsNaN(result.IdleContextWatts));

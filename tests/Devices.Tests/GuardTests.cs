@@ -151,20 +151,4 @@ public sealed class GuardTests
         Assert.Contains(result.Reasons, r => r.Contains("from 700 W to 650 W", StringComparison.Ordinal));
         Assert.Contains(result.Reasons, r => r.Contains("other process(es) came onto", StringComparison.Ordinal));
     }
-
-    [Fact]
-    public void A_device_that_cannot_tell_of_slowdowns_has_an_unknown_share_and_not_zero()
-    {
-        using var node = new LocalNode("here", TimeProvider.System);
-        var agent = new Node.NodeAgent(node, TimeProvider.System);
-        var c = Workloads.Catalogue.Resolve(new Workloads.ConfigurationRequest("A", Batch: 1, Context: 32)) with
-        {
-            Stack = "reference", ModelWidth = 256, Heads = 2, KeyValueHeads = 2, FeedForwardWidth = 512, ModelLayers = 2, ShortLayers = 1, LongLayers = 2,
-        };
-        var order = new TrialOrder(new TrialId("test", "group", "A", "0123456789", 0, 0), [node.Devices[0].Info.Uuid], 1, 0, c, Workloads.Catalogue.Cost(c), [1],
-            new TrialTiming(0.1, 0.2, 0.5, 0, null, null, 10), new TrialGuards(0, 60, 1, 1), KeepTrace: false);
-        var leg = Assert.Single(agent.Run(order, static _ => { }, CancellationToken.None).GetAwaiter().GetResult().Legs);
-        Assert.True(double.IsNaN(leg.PowerCapFraction));
-        Assert.True(double.IsNaN(leg.ThermalFraction));
-    }
 }
