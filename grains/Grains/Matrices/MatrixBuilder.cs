@@ -58,7 +58,7 @@ public static class MatrixBuilder
         var all = rows.SelectMany(r => r.Rows).ToArray();
         var provenance = all.Aggregate(Provenance.Measured, (worst, row) => Provenances.Worst(worst, row.Provenance));
         return new Matrix(Format, input.Sweep, plan.Name, plan.Sha256, input.GeneratedUtc, input.Engine, input.Complete, provenance, plan.Disclosure,
-            matrixGroups, [.. plan.Panels.Select(p => Panel(p, matrixGroups))], input.Facility, input.Closure, Checklist(plan, input.Facility, all), Notes(plan, provenance));
+            matrixGroups, [.. plan.Panels.Select(p => Panel(p, matrixGroups))], input.Facility, input.Closure, Checklist(plan, input.Facility, all), Notes(plan, provenance, matrixGroups));
     }
 
     private static bool IsTwin(this PlannedCell cell) => cell.TwinOf is not null;
@@ -101,7 +101,7 @@ public static class MatrixBuilder
         { Source: "declared", Value: { } value } choice => (value, choice.Category, Provenance.Declared, "declared PUE"),
         // Without a value there are bounds only; what multiplies by it says so.
         { Category: var category } when facility is not null => (facility.Value, category, facility.Provenance, facility.Name),
-        _ => (null, 3, Provenance.Declared, "the site has no facility meter"),
+        _ => (null, 3, Provenance.Declared, "no facility ratio of the sweep's one site over its period"),
     };
 
     private static MatrixRow Row(MatrixInput input, GroupWork work, PlannedCell cell, HolmResult? holm, EquivalenceResult? repeatability,
@@ -161,7 +161,7 @@ public static class MatrixBuilder
         return new MatrixRow(
             cell.Label, cell.TwinOf, configuration, cell.ConfigurationSha256, IsKernel(configuration) ? "token-equivalent" : "token",
             valid.Sum(t => t.Result.Legs.Sum(l => l.Tokens)), gross, Net(valid), Mean(valid.Select(t => t.Gross!.InterceptJoules)),
-            valid.IsEmpty ? "no valid trial" : valid[0].Gross!.Linearity, perToken, notes, absolute?.GainUncertainty ?? SensorUncertainty.Gain(),
+            valid.IsEmpty ? "no valid trial" : valid[0].Gross!.Linearity, perToken, notes, device is { Kind: DeviceKind.Cpu, EnergyProvenance: not Provenance.Measured } ? double.NaN : absolute?.GainUncertainty ?? SensorUncertainty.Gain(),
             ratio is null || ratio.Log is null ? null : new RatioToBaseline(ratio.Baseline, ratio.Log.ToEstimate(0.95),
                 holm?.HolmInterval?.Exponential().Low, holm?.HolmInterval?.Exponential().High, typeB, ratio.Exceeds(resolution) && !Truncated(trials) && !Truncated(work.Cells.Trials[ratio.Baseline])),
             valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.SelectMany(t => t.Result.Devices.Select(d => (t.Result.Host, d))).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
@@ -352,13 +352,15 @@ public static class MatrixBuilder
         static ChecklistItem Item(string item, string value) => new(item, value.Length > 0 ? value : "not disclosed", value.Length > 0);
     }
 
-    private static ImmutableArray<string> Notes(ResolvedPlan plan, Provenance provenance)
+    private static ImmutableArray<string> Notes(ResolvedPlan plan, Provenance provenance, ImmutableArray<MatrixGroup> groups)
     {
         var notes = ImmutableArray.CreateBuilder<string>();
         if (provenance >= Provenance.Modelled) notes.Add("Energy in this matrix is modelled, not measured: no row of it is evidence about hardware.");
         notes.Add("J/token per layer is the slope of step energy over two values of L', divided by the batch. Whole-model figures are projected: layers only, head and interconnect excluded.");
         notes.Add("A kernel workload's token is a token-equivalent: the decode arithmetic of a model of that shape with synthetic weights. No equal quality is claimed.");
         notes.Add("Ratios are exponentials of the mean log ratio over passes in which cell and baseline are both valid; 95 % Student-t intervals over the units named by their scope.");
+        foreach (var group in groups.Where(g => g.Repeatability is { Passed: false }))
+            notes.Add(string.Create(CultureInfo.InvariantCulture, $"The A/A pair of {group.Name} was not shown to be repeatable within ±{group.Repeatability!.Delta:P1}: the chain may shift by more than its resolution says, and no ratio here is evidence of a small difference."));
         if (plan.Envelope is null) notes.Add("Without a declared power envelope the verdict of the constraint boundary is not determined.");
         return notes.ToImmutable();
     }

@@ -318,4 +318,23 @@ public sealed class MatrixBuilderTests
         Assert.Null(Under("p99").MeetsService);
         Assert.Contains(Under("p99").Flags, f => f.Contains("p99"));
     }
+
+    [Fact]
+    public void Energy_made_from_declared_watts_has_no_sensor_whose_gain_were_known()
+    {
+        var plan = Plan();
+        var device = new DeviceInfo("n0", "GPU-0", "cpu", DeviceKind.Cpu, "lab", "r1", 0, 1e9, 1e9, Provenance.Measured, 1e9, 120, 120, "test", "declared", Provenance.Modelled);
+        MatrixRow On(DeviceInfo d) => Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [d], null, [], "test", DateTimeOffset.UnixEpoch, true)), "A");
+        Assert.True(double.IsNaN(On(device).GainUncertainty));
+        Assert.Equal(0.05 / Math.Sqrt(3), On(device with { EnergyProvenance = Provenance.Measured }).GainUncertainty, 1e-12);
+    }
+
+    [Fact]
+    public void A_pair_that_is_not_repeatable_is_noted_for_the_whole_matrix()
+    {
+        var plan = Plan();
+        Matrix With(double twin) => Build(plan, Enumerable.Range(0, 4).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2).SkipLast(1).Append(Trial(plan, "A (twin)", 0, p, twin + 0.0001 * p))));
+        Assert.DoesNotContain(With(0.4).Notes, n => n.Contains("A/A"));
+        Assert.Contains(With(0.45).Notes, n => n.Contains("not shown to be repeatable"));
+    }
 }
