@@ -7,7 +7,7 @@ namespace EnergyGrid.Grains;
 // From committed trials to documents: the second stage, the matrix, the manifest, the end.
 public sealed partial class SweepGrain
 {
-    // Every block has its passes. After the first stage the second is fixed, once; after the second the sweep has ended.
+    // Every block has its passes. The first stage fixes the second; after the second the sweep has ended.
     private async Task StageDone(CancellationToken stop)
     {
         var s = state.State;
