@@ -192,16 +192,17 @@ public static class MatrixBuilder
         var parameters = cost.Parameters * configuration.ModelLayers;
         var bytesPerWeight = cost.WeightBytes / cost.Parameters;
         var memory = Phi.Memory(cost.Bytes * longLayers, double.IsFinite(longStepSeconds) ? longStepSeconds : null, device?.BandwidthBytesPerSecond);
-        if (device is { BandwidthProvenance: not Provenance.Measured } && memory.Value is not null)
-            memory = memory with { Reason = Join(memory.Reason, $"{device.BandwidthProvenance.ToString().ToLowerInvariant()} bandwidth") };
+        Figure Against(Figure figure) => device is { BandwidthProvenance: not Provenance.Measured } && figure.Value is not null
+            ? figure with { Reason = Join(figure.Reason, $"{device.BandwidthProvenance.ToString().ToLowerInvariant()} bandwidth") }
+            : figure;
         var reference = work.Cells.Group.Cells.FirstOrDefault(c => c is { TwinOf: null, Configuration: { Workload: "A", Weights: "FP16" } });
         var referenceJoules = reference is null ? null : work.Analysis.Absolutes.FirstOrDefault(a => a.Cell == reference.Label)?.JoulesPerToken;
         var baseline = work.Cells.Group.Cells.FirstOrDefault(c => c.Label == work.Cells.Group.Baseline);
         return ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal, new Dictionary<string, Figure>
         {
-            ["phi_mem"] = memory,
-            ["phi_mem_paper"] = Phi.MemoryPaper(rate, device?.BandwidthBytesPerSecond, parameters, bytesPerWeight),
-            ["phi_decode"] = Phi.Decode(rate, device?.BandwidthBytesPerSecond, parameters, bytesPerWeight),
+            ["phi_mem"] = Against(memory),
+            ["phi_mem_paper"] = Against(Phi.MemoryPaper(rate, device?.BandwidthBytesPerSecond, parameters, bytesPerWeight)),
+            ["phi_decode"] = Against(Phi.Decode(rate, device?.BandwidthBytesPerSecond, parameters, bytesPerWeight)),
             ["phi_sched"] = Phi.Scheduling(null, null),
             ["phi_system"] = Phi.System(referenceJoules, joulesPerTokenLayer, reference?.Cost.Parameters ?? double.NaN, cost.Parameters),
             ["phi_prefill"] = Phi.Prefill(null, device?.PeakFlopsPerSecond),

@@ -337,4 +337,16 @@ public sealed class MatrixBuilderTests
         Assert.DoesNotContain(With(0.4).Notes, n => n.Contains("A/A"));
         Assert.Contains(With(0.45).Notes, n => n.Contains("not shown to be repeatable"));
     }
+
+    [Theory]
+    [InlineData("phi_mem")]
+    [InlineData("phi_mem_paper")]
+    [InlineData("phi_decode")]
+    public void A_phi_against_a_bandwidth_that_nobody_measured_says_so(string phi)
+    {
+        var plan = Plan();
+        var device = new DeviceInfo("n0", "GPU-0", "H100-SXM-80GB", DeviceKind.Cuda, "lab", "r1", 0, 80e9, 3.35e12, Provenance.Modelled, 989e12, 700, 700, "test", "test", Provenance.Measured);
+        var row = Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [device], null, [], "test", DateTimeOffset.UnixEpoch, true)), "A");
+        Assert.Contains("modelled bandwidth", row.Phi[phi].Reason);
+    }
 }
