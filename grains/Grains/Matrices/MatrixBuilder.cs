@@ -229,7 +229,7 @@ public static class MatrixBuilder
         var needs = bytes > DeviceProfile.UsableShare * memory ? string.Create(CultureInfo.InvariantCulture, $", needs {Math.Ceiling(bytes / (DeviceProfile.UsableShare * memory)):F0} devices") : "";
 
         var own = boundary == Boundary.Gpu ? gpuPerLayer : Geometric(trials.Select(t => TrialFigures.Of(t.Result, configuration.Batch, Boundary.Gpu)));
-        if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers, GpuEstimator, $"projected: layers only, interconnect excluded{needs}");
+        if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers, GpuEstimator, $"projected: layers only, interconnect excluded{needs}{Edges(legs.Select(l => l.Gpu))}");
         else notes["gpu"] = "no valid trial";
 
         var node = Geometric(trials.Where(t => t.Valid).Select(t => TrialFigures.Of(t.Result, configuration.Batch, Boundary.Node, input.Plan.Guards.MinCoverage)));
@@ -237,9 +237,10 @@ public static class MatrixBuilder
         Figure nodeFigure;
         if (double.IsFinite(node))
         {
+            var edges = Edges(legs.Select(l => l.Node!));
             nodeFigure = Figures.Of(node * configuration.ModelLayers, NodeEstimator, whole
-                ? $"projected: layers only, interconnect excluded{needs}"
-                : $"modelled: attributed by share of the node's GPUs, excluded from claims; projected{needs}");
+                ? $"projected: layers only, interconnect excluded{needs}{edges}"
+                : $"modelled: attributed by share of the node's GPUs, excluded from claims; projected{needs}{edges}");
             figures["node"] = nodeFigure;
             if (!whole) notes["node"] = "attributed: not all GPUs of the node ran this cell (fill: node measures it)";
         }
@@ -249,6 +250,13 @@ public static class MatrixBuilder
             notes["node"] = nodeFigure.Reason!;
         }
         return (figures.ToImmutable(), notes.ToImmutable(), worst, nodeFigure, nodeProvenance);
+    }
+
+    // Edges that are off by a meter's period are no scatter that an interval would show: what they may add to a window is said where it counts.
+    private static string Edges(IEnumerable<Energy> windows)
+    {
+        var share = windows.Select(e => e.EdgeUncertaintyJoules / e.Joules).Where(double.IsFinite).DefaultIfEmpty(0).Max();
+        return share > 0.01 ? string.Create(CultureInfo.InvariantCulture, $", edges of a window may be off by up to {share:P1} of it") : "";
     }
 
     private static double Geometric(IEnumerable<TrialFigures> trials)

@@ -349,4 +349,16 @@ public sealed class MatrixBuilderTests
         var row = Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [device], null, [], "test", DateTimeOffset.UnixEpoch, true)), "A");
         Assert.Contains("modelled bandwidth", row.Phi[phi].Reason);
     }
+
+    [Fact]
+    public void What_the_edges_of_a_slow_meter_may_add_is_said_beside_its_figure()
+    {
+        var plan = Plan();
+        var trial = Trial(plan, "A", 0, 0, 0.4, wholeNode: true);
+        var slow = trial with { Legs = [.. trial.Legs.Select(l => l with { Node = l.Node! with { EdgeUncertaintyJoules = 0.067 * l.Node.Joules } })] };
+        Assert.DoesNotContain("edges", Row(Build(plan, [trial]), "A").JoulesPerToken["node"].Reason);
+        var row = Row(Build(plan, [slow]), "A");
+        Assert.Contains("6.7", row.JoulesPerToken["node"].Reason);
+        Assert.DoesNotContain("edges", row.JoulesPerToken["gpu"].Reason);
+    }
 }
