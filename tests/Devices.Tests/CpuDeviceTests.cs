@@ -32,6 +32,9 @@ public sealed class CpuDeviceTests
             Assert.Equal(Provenance.Modelled, leg.Gpu.Provenance);
             Assert.Contains(leg.Flags, f => f.StartsWith("window of", StringComparison.Ordinal));
             Assert.Null(leg.Node);
+            // It cannot tell of slowdowns: unknown, not zero.
+            Assert.True(double.IsNaN(leg.PowerCapFraction));
+            Assert.True(double.IsNaN(leg.ThermalFraction));
             Assert.True(leg.P50StepSeconds > 0 && leg.P99StepSeconds >= leg.P50StepSeconds);
         });
         Assert.True(double.IsNaN(result.IdleContextWatts));
@@ -76,7 +79,10 @@ public sealed class CpuDeviceTests
             Set("intel-rapl:0", "package-0", 671150);
             Set("intel-rapl:0:0", "core", 90000000);
             Set("intel-rapl:1", "package-1", 3000000);
-            Assert.Equal(1 + 2, rapl.Joules(), 1e-9);
+            Assert.Equal(1 + 2, rapl.Joules(0.1), 1e-9);
+            // A step back that would be 262 kJ in a tenth of a second is no wrap: the counter began anew.
+            Set("intel-rapl:0", "package-0", 100);
+            Assert.Equal(0, rapl.Joules(0.1));
         }
         finally
         {

@@ -133,4 +133,22 @@ public sealed class GuardTests
         Assert.Contains("needs 3 devices", result.Reasons[0]);
         Assert.Contains("has no device", lab.RunAlone(lab.Order(A) with { Devices = ["GPU-none"] }).Reasons[0]);
     }
+
+    [Fact]
+    public void A_foreign_process_and_a_changed_limit_that_are_gone_before_the_end_invalidate_too()
+    {
+        var lab = new Laboratory(12);
+        var result = lab.Time.Run(async () =>
+        {
+            var running = lab.Run(lab.Order(A));
+            await Task.Delay(TimeSpan.FromSeconds(40), lab.Time);
+            lab.Gpus[0].Disturb(powerLimitWatts: 650, otherProcesses: 1);
+            await Task.Delay(TimeSpan.FromSeconds(5), lab.Time);
+            lab.Gpus[0].Disturb(powerLimitWatts: 700, otherProcesses: 0);
+            return await running;
+        });
+        Assert.Equal(TrialOutcome.Invalid, result.Outcome);
+        Assert.Contains(result.Reasons, r => r.Contains("from 700 W to 650 W", StringComparison.Ordinal));
+        Assert.Contains(result.Reasons, r => r.Contains("other process(es) came onto", StringComparison.Ordinal));
+    }
 }

@@ -19,7 +19,7 @@ internal sealed partial class PageWriter
             new("gross", unit), new("95 % interval", unit), new("scope", "", false), new("net of idle", unit), new("intercept", intercept.Prefix + "J/step"),
             new("linearity", "", false), new("gain u", "relative"), new("mean power", "W/device"), new("tokens", tokens.Prefix + "token"), new("energy is", "", false),
         ];
-        var perLayer = Table("t-energy", Markup.Of($"Absolute energy at the gpu boundary, per token and layer: the slope of step energy over two numbers of layers, divided by the batch. {Chip(Standing)}"), "cell", columns,
+        var perLayer = Table("t-energy", Markup.Of($"Absolute energy at the {matrix.Disclosure.Boundary.ToString().ToLowerInvariant()} boundary unless the plan sets another for a cell, per token and layer: the slope of step energy over two numbers of layers, divided by the batch. {Chip(Standing)}"), "cell", columns,
             PerCell((_, r) =>
             {
                 var e = r.JoulesPerTokenLayer;

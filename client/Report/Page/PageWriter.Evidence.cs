@@ -151,7 +151,7 @@ internal sealed partial class PageWriter
         }
 
         var scale = SiScale.Of(closure.Select(c => c.UpperJoules));
-        return Table("t-closure", Markup.Of($"Each meter against the sum of what lies below it, over the sweep."), "level",
+        return Table("t-closure", Markup.Of($"Each meter against the sum of what lies below it, over the site’s last windows."), "level",
             [new("upper meter", scale.Prefix + "J"), new("sum below", scale.Prefix + "J"), new("residual", scale.Prefix + "J"), new("residual", "of the upper")],
             [new DataGroup(null, [.. closure.Select((c, i) => new DataRow(Markup.Of($"{c.Level}"), $"k{i}",
             [

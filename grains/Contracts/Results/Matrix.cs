@@ -41,7 +41,7 @@ public sealed record Spread(double? Pass, double? Device, double? Node);
 /// <param name="Linearity"><c>two points</c> or <c>unchecked</c>.</param>
 /// <param name="JoulesPerToken">Gross at each boundary for the whole model, projected ("layers only"); keys <c>gpu</c>, <c>node</c>, <c>facility</c>.</param>
 /// <param name="BoundaryNotes">For each boundary why it is absent, modelled or excluded from claims.</param>
-/// <param name="GainUncertainty">Relative standard uncertainty of absolute values from the sensor's gain; replication does not reduce it.</param>
+/// <param name="GainUncertainty">Relative standard uncertainty of absolute values from the sensor's gain; replication does not reduce it. NaN where energy is made from declared watts: nobody bounds those.</param>
 /// <param name="Ratio">To the baseline; null for cells without one.</param>
 /// <param name="Passes">Valid passes.</param>
 /// <param name="Devices">Devices they ran on.</param>
@@ -165,7 +165,7 @@ public sealed record ChecklistItem(string Item, string Value, bool Present);
 /// <param name="Groups">Match groups.</param>
 /// <param name="Panels">Unmatched layouts.</param>
 /// <param name="Facility">Facility ratio used, if any.</param>
-/// <param name="Closure">Closure of the site over the sweep.</param>
+/// <param name="Closure">Closure of the site over its last windows, those that could still change when the matrix was made.</param>
 /// <param name="Checklist">The reporting agenda.</param>
 /// <param name="Notes">What a reader must know of all rows.</param>
 public sealed record Matrix(

@@ -112,8 +112,8 @@ public sealed record Energy(
 /// <param name="NodeGpus">GPUs in the node.</param>
 /// <param name="SameCellGpus">How many of them ran this same cell with windows overlapping at least 95 %.</param>
 /// <param name="CounterResidual">(counter − integrated power) / counter; NaN where there is only one of them.</param>
-/// <param name="PowerCapFraction">Share of the window in which the power cap held the clocks down.</param>
-/// <param name="ThermalFraction">Share in thermal slowdown, power brake or hardware slowdown.</param>
+/// <param name="PowerCapFraction">Share of the window in which the power cap held the clocks down; NaN where the device cannot tell.</param>
+/// <param name="ThermalFraction">Share in thermal slowdown, power brake or hardware slowdown; NaN where the device cannot tell.</param>
 /// <param name="WarmupSeconds">What the warm-up took, s.</param>
 /// <param name="MeanCelsius">Mean temperature, °C; NaN if unknown.</param>
 /// <param name="MeanMegahertz">Mean clock, MHz; NaN if unknown.</param>

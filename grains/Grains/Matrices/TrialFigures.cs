@@ -12,6 +12,9 @@ namespace EnergyGrid.Grains;
 /// <param name="Reason">Why it is not valid at this boundary; empty if it is.</param>
 internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, LayerSlope? Net, LayerSlope? StepSeconds, string Reason)
 {
+    /// <summary>Why a trial is left out whose noise exceeds its signal: no logarithm can be taken of it.</summary>
+    public const string NoSlope = "the slope over L' is not positive";
+
     public bool Valid => Gross is not null;
 
     /// <summary>The window at the larger L'.</summary>
@@ -35,14 +38,19 @@ internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, Layer
         };
     }
 
-    public static TrialFigures Of(TrialResult result, int batch, Boundary boundary)
+    /// <param name="result">The trial.</param>
+    /// <param name="batch">Sequences of a step.</param>
+    /// <param name="boundary">Where energy is accounted; only the devices and their node are metered cell by cell.</param>
+    /// <param name="minNodeCoverage">The guard on coverage, 0–1, for the node's meter: the node agent applies it to the devices alone.</param>
+    public static TrialFigures Of(TrialResult result, int batch, Boundary boundary, double minNodeCoverage = 0)
     {
         if (result.Outcome != TrialOutcome.Valid) return Not(result.Reasons.IsDefaultOrEmpty ? result.Outcome.ToString().ToLowerInvariant() : result.Reasons[0]);
         if (result.Legs.IsDefaultOrEmpty) return Not("no window was measured");
         if (Energies(result, boundary) is not { } energies) return Not($"energy at the {boundary.ToString().ToLowerInvariant()} boundary was not measured");
+        if (boundary == Boundary.Node && result.Legs.Min(l => l.Node!.Coverage) < minNodeCoverage) return Not("coverage of the node's meter is below the guard");
 
         var gross = LayerSlope.Fit([.. energies.Select(e => new LayerPoint(e.Leg.Layers, e.Joules / e.Steps))], batch);
-        if (!(gross.JoulesPerTokenLayer > 0)) return Not("the slope over L' is not positive");
+        if (!(gross.JoulesPerTokenLayer > 0)) return Not(NoSlope);
         LayerSlope? net = null;
         if (double.IsFinite(result.IdleContextWatts) && boundary == Boundary.Gpu)
             net = LayerSlope.Fit([.. energies.Select(e => new LayerPoint(e.Leg.Layers, (e.Joules - result.IdleContextWatts * e.Seconds) / e.Steps))], batch);
@@ -67,17 +75,31 @@ internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, Layer
             }
             else
             {
-                if (leg.Node is not { CoveredSeconds: > 0 } node) return null;
-                parts.Add((leg, NodeShare(leg, node, result.Devices.Length), node.CoveredSeconds, leg.Steps * node.Coverage));
+                // A rack's or a facility's energy is nobody's in particular: there is no such thing as a cell's share of it.
+                if (boundary != Boundary.Node || leg.Node is not { CoveredSeconds: > 0 } node) return null;
+                var joules = NodeShare(leg, node, result.Devices.Length);
+                if (!double.IsFinite(joules)) return null;
+                parts.Add((leg, joules, node.CoveredSeconds, leg.Steps * node.Coverage));
             }
         }
         return parts.ToImmutable();
     }
 
-    /// <summary>E_node,i = E_gpu,i + (E_node − ΣE_gpu) · (allocated / GPUs in node); the whole node where all its GPUs ran the cell.</summary>
-    private static double NodeShare(Leg leg, Energy node, int allocated) => WholeNode(leg)
-        ? node.Joules
-        : leg.Gpu.Joules + (node.Joules - leg.NodeGpuJoules) * allocated / leg.NodeGpus;
+    /// <summary>
+    /// E_node,i = E_gpu,i + (E_node − ΣE_gpu) · (allocated / GPUs in node) over the time that the node's meter covered; the whole node where all its
+    /// GPUs ran the cell. NaN where the node has no GPUs to attribute to.
+    /// </summary>
+    private static double NodeShare(Leg leg, Energy node, int allocated)
+    {
+        if (WholeNode(leg)) return node.Joules;
+        if (leg.NodeGpus < 1 || !(leg.Gpu.Coverage > 0)) return double.NaN;
+        return leg.Gpu.Joules / leg.Gpu.Coverage * node.Coverage + (node.Joules - leg.NodeGpuJoules * node.Coverage) * allocated / leg.NodeGpus;
+    }
+
+    /// <summary>How a window's energy at a boundary came about: what is attributed is modelled.</summary>
+    public static Provenance ProvenanceAt(Leg leg, Boundary boundary) => boundary == Boundary.Gpu || leg.Node is not { } node
+        ? leg.Gpu.Provenance
+        : WholeNode(leg) ? node.Provenance : Provenances.Worst(Provenances.Worst(leg.Gpu.Provenance, node.Provenance), Provenance.Modelled);
 
     /// <summary>Whether node energy was measured for this cell and not attributed to it.</summary>
     public static bool WholeNode(Leg leg) => leg.NodeGpus > 0 && leg.SameCellGpus == leg.NodeGpus;

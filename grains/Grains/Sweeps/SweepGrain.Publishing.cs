@@ -7,15 +7,17 @@ namespace EnergyGrid.Grains;
 // From committed trials to documents: the second stage, the matrix, the manifest, the end.
 public sealed partial class SweepGrain
 {
-    // Every block has its passes. After the first stage the second is fixed, once; after the second the sweep has ended.
+    // Every block has its passes. The first stage fixes the second; after the second the sweep has ended.
     private async Task StageDone(CancellationToken stop)
     {
         var s = state.State;
-        if (s.Stage == 1)
+        // Planned again until there is nothing left to run: values of later passes never change the answer, but trials that were lost meanwhile,
+        // or that completed the first stage, can raise it.
+        var plans = MatrixBuilder.Replicate(_course!.Plan, _course.Results.Values, s.Passes);
+        var targets = s.Targets.ToImmutableDictionary(t => t.Key, t => Math.Max(t.Value, plans[t.Key].Passes));
+        var more = targets.Where(t => t.Value > s.Targets[t.Key]).Select(t => $"{t.Key}: {s.Targets[t.Key]} → {t.Value} passes").Order(StringComparer.Ordinal).ToArray();
+        if (s.Stage == 1 || more.Length > 0)
         {
-            var second = MatrixBuilder.Replicate(_course!.Plan, _course.Results.Values, s.Passes);
-            var targets = s.Targets.ToImmutableDictionary(t => t.Key, t => Math.Max(t.Value, second[t.Key].Passes));
-            var more = targets.Where(t => t.Value > s.Targets[t.Key]).Select(t => $"{t.Key}: {s.Targets[t.Key]} → {t.Value} passes").Order(StringComparer.Ordinal).ToArray();
             await Keep(k => (k.Stage, k.Targets) = (2, targets));
             await Tell("stage", more.Length == 0 ? "the first stage suffices" : "second stage: " + string.Join(", ", more));
             if (more.Length > 0) return;
@@ -52,6 +54,8 @@ public sealed partial class SweepGrain
         if (results.IsEmpty) return (null, []);
         try
         {
+            // The ratio of one site says nothing of another's energy.
+            if (results.Any(r => r.Site != results[0].Site)) return (null, []);
             var site = GrainFactory.GetGrain<ISiteGrain>(results[0].Site);
             var view = await site.View();
             var ratio = _course!.Plan.Pue?.Source == "site"

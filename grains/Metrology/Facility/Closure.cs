@@ -48,6 +48,6 @@ public struct Closure
             yield return new ClosureResidual($"node input − {below}", _nodes.Value, _belowNodes.Value);
         }
         if (_hasRacks) yield return new ClosureResidual("rack input − node inputs", _racks.Value, _belowRacks.Value);
-        if (_hasFacility) yield return new ClosureResidual("facility input − racks", _facility.Value, _belowFacility.Value);
+        if (_hasFacility) yield return new ClosureResidual("facility input − IT (accounting meters)", _facility.Value, _belowFacility.Value);
     }
 }

@@ -209,14 +209,14 @@ public sealed class CpuDevice : IDevice
             var before = _joules;
             try
             {
-                if (_rapl is not null) _joules = _rapl.Joules();
+                if (_rapl is not null) _joules = _rapl.Joules(seconds);
                 else
                 {
                     var share = Math.Clamp((busy - lastBusy).TotalSeconds / (seconds * Environment.ProcessorCount), 0, 1);
                     _joules += (_options.IdleWatts + (_options.MaxWatts - _options.IdleWatts) * share) * seconds;
                 }
             }
-            catch (IOException)
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or FormatException)
             {
                 // No reading is a gap, not a zero.
                 continue;

@@ -47,17 +47,25 @@ public sealed class RaplCounter
         return found.Count == 0 ? null : new RaplCounter([.. found.Select(f => (f.File, f.Modulus))], "rapl " + string.Join("+", found.Select(f => f.Name)));
     }
 
-    /// <summary>Energy since it was opened, J.</summary>
+    /// <summary>No package draws more, W: a step back that implies more is a reset and no wrap.</summary>
+    public const double MostPackageWatts = 2000;
+
+    /// <summary>Energy since it was opened, J; begins anew at zero where a package's counter was reset, so that who integrates sees the break.</summary>
+    /// <param name="elapsedSeconds">Since the last call, s.</param>
     /// <exception cref="IOException">A package has gone.</exception>
-    public double Joules()
+    public double Joules(double elapsedSeconds)
     {
+        var reset = false;
         for (var i = 0; i < _packages.Length; i++)
         {
             var now = Read(_packages[i].File);
             var step = now - _last[i];
-            _microjoules += step >= 0 ? step : step + _packages[i].ModulusMicrojoules;
+            if (step < 0) step += _packages[i].ModulusMicrojoules;
+            reset |= now < _last[i] && !(step >= 0 && step / 1e6 < 1.5 * MostPackageWatts * elapsedSeconds);
+            _microjoules += step;
             _last[i] = now;
         }
+        if (reset) _microjoules = 0;
         return _microjoules / 1e6;
     }
 

@@ -36,9 +36,11 @@ internal static class LegEvaluation
             var one = Residual(device, recording, energy, from, to);
             if (double.IsNaN(residual) || Math.Abs(one) > Math.Abs(residual)) residual = one;
             var within = recording.Within(from, to);
-            if (within.Length > 1)
+            var span = within.Length > 1 ? (within[^1].TimeNanoseconds - within[0].TimeNanoseconds) / 1e9 : 0;
+            // What a device cannot tell is not zero: NaN stays NaN.
+            if (!(span > 0)) cap = thermal = double.NaN;
+            else
             {
-                var span = (within[^1].TimeNanoseconds - within[0].TimeNanoseconds) / 1e9;
                 cap = Math.Max(cap, Share(within[^1].PowerCapSeconds - within[0].PowerCapSeconds, span));
                 thermal = Math.Max(thermal, Share(within[^1].ThermalSeconds - within[0].ThermalSeconds, span));
             }
@@ -51,6 +53,7 @@ internal static class LegEvaluation
             AddStepSeconds(recording, from, to, stepSeconds);
         }
         if (!leg.Flat) flags.Add("warm-up not flat");
+        else if (Flatness.WindowSeconds(trial.Order.Timing.MinWarmupSeconds) is var tested and < Flatness.TestSeconds) flags.Add($"flatness tested over {tested:F0} s, not {Flatness.TestSeconds:F0} s");
         if (!leg.OnTicks) flags.Add("edges not on ticks of an energy counter");
         if (seconds < TrialRunner.ShortSeconds - 0.5) flags.Add($"window of {seconds:F1} s is below {TrialRunner.ShortSeconds:F0} s");
         if (trial.Group.Any(g => g.Recording.Within(from, to) is [var any, ..] && double.IsNaN(any.ThermalSeconds))) flags.Add("slowdowns cannot be observed on this device");
@@ -104,7 +107,7 @@ internal static class LegEvaluation
         return (energy, gpus);
     }
 
-    private static double Share(double part, double whole) => whole > 0 && double.IsFinite(part) ? Math.Clamp(part / whole, 0, 1) : 0;
+    private static double Share(double part, double whole) => Math.Clamp(part / whole, 0, 1);
 
     /// <summary>Step times between marks within the window; where a device marks groups of steps, each group's mean.</summary>
     private static void AddStepSeconds(DeviceRecording recording, long from, long to, List<double> stepSeconds)

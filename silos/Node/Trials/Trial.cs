@@ -36,6 +36,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     private double _afterPhaseSeconds;
     private TrialPhase _phase;
     private int _legsEntered;
+    private double _clockError;
 
     public TrialOrder Order { get; } = order;
 
@@ -143,6 +144,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             // Task.Delay cuts to whole milliseconds: up, so that a wait never ends just before its instant.
             await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(1000 * Math.Min(left, options.PollSeconds))), node.Time, stop);
             Pump();
+            Look();
             Report();
         }
     }
@@ -191,14 +193,10 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     /// <summary>Turns the recordings into legs, flags and reasons.</summary>
     public void Evaluate()
     {
-        for (var i = 0; i < _devices.Count; i++)
-        {
-            var now = _devices[i].Device.Condition();
-            var uuid = _devices[i].Device.Info.Uuid;
-            if (now.PowerLimitWatts != _start[i].PowerLimitWatts) Invalidate($"the power limit of {uuid} changed from {_start[i].PowerLimitWatts:F0} W to {now.PowerLimitWatts:F0} W");
-            if (now.OtherProcesses > 0) Invalidate($"{now.OtherProcesses} other process(es) came onto {uuid}");
-            if (now.ClockErrorSeconds > Order.Guards.MaxClockErrorSeconds) Invalidate($"clock error {now.ClockErrorSeconds:G3} s is above {Order.Guards.MaxClockErrorSeconds:G3} s");
-        }
+        // The clock may have gone on between the last look and the end of a wait, much where time is scaled.
+        Pump();
+        Look();
+        if (_clockError > Order.Guards.MaxClockErrorSeconds) Invalidate($"clock error {_clockError:G3} s is above {Order.Guards.MaxClockErrorSeconds:G3} s");
         foreach (var leg in Legs)
         {
             var evaluated = LegEvaluation.Of(this, leg, node);
@@ -282,6 +280,19 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             watts += energy.Joules / energy.CoveredSeconds;
         }
         IdleWatts = watts;
+    }
+
+    // What comes and goes within the trial counts as much as what is there at its end.
+    private void Look()
+    {
+        for (var i = 0; i < _start.Length; i++)
+        {
+            var now = _devices[i].Device.Condition();
+            var uuid = _devices[i].Device.Info.Uuid;
+            if (now.PowerLimitWatts != _start[i].PowerLimitWatts) Invalidate($"the power limit of {uuid} changed from {_start[i].PowerLimitWatts:F0} W to {now.PowerLimitWatts:F0} W");
+            if (now.OtherProcesses > 0) Invalidate($"{now.OtherProcesses} other process(es) came onto {uuid}");
+            _clockError = Math.Max(_clockError, now.ClockErrorSeconds);
+        }
     }
 
     private void Pump()

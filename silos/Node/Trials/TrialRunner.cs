@@ -13,7 +13,7 @@ internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgen
     /// <summary>Work continues this long beyond both edges, s.</summary>
     public const double LeadSeconds = 2;
 
-    /// <summary>… or this share of a window that is too short for that.</summary>
+    /// <summary>… or this share of a window below <see cref="ShortSeconds"/>, which is flagged.</summary>
     public const double LeadShare = 0.1;
 
     /// <summary>A window or an idle stretch below this is flagged, s.</summary>
@@ -105,7 +105,7 @@ internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgen
         }
 
         // The work must have run for the lead already; then the window, then the lead again.
-        var lead = UtcNanoseconds.FromSeconds(Math.Min(LeadSeconds, LeadShare * timing.WindowSeconds));
+        var lead = UtcNanoseconds.FromSeconds(timing.WindowSeconds >= ShortSeconds ? LeadSeconds : Math.Min(LeadSeconds, LeadShare * timing.WindowSeconds));
         await trial.WaitUntil(began + lead, stop);
         var leg = new TrialLeg(layers, (trial.NowNanoseconds - began) / 1e9, flat);
         trial.Enter(TrialPhase.Measuring, timing.WindowSeconds + 2 * lead / 1e9);

@@ -179,4 +179,186 @@ public sealed class MatrixBuilderTests
         Assert.Contains("no valid trial", row.Flags);
         Assert.Equal("unresolved", Assert.Single(row.Ceilings));
     }
+
+    private static ResolvedPlan At(Boundary boundary, string more = "")
+    {
+        var plan = Plan(more);
+        return plan with { Groups = [.. plan.Groups.Select(g => g with { Cells = [.. g.Cells.Select(c => c with { Disclosure = c.Disclosure with { Boundary = boundary } })] })] };
+    }
+
+    [Fact]
+    public void Attributed_node_energy_makes_a_row_at_the_node_boundary_modelled()
+    {
+        var plan = At(Boundary.Node, "pue: {source: declared, value: 1.2, category: 3}");
+        var shared = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A");
+        Assert.Equal(Provenance.Modelled, shared.Provenance);
+        Assert.Equal(Provenance.Measured, Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").Provenance);
+
+        // At the gpu boundary the row is measured; what follows from the attribution is not.
+        var gpu = Plan("pue: {source: declared, value: 1.2, category: 3}");
+        var row = Row(Build(gpu, [Trial(gpu, "A", 0, 0, 0.4)]), "A");
+        Assert.Equal(Provenance.Measured, row.Provenance);
+        Assert.DoesNotContain("projected, measured", row.JoulesPerToken["facility"].Reason);
+    }
+
+    [Fact]
+    public void A_cell_is_accounted_at_its_own_boundary_and_not_at_the_plans()
+    {
+        var plan = At(Boundary.Node);
+        Assert.Equal(Boundary.Gpu, plan.Disclosure.Boundary);
+        Assert.Equal(1.5 * 0.4 / 8, Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").JoulesPerTokenLayer.Value, 1e-12);
+    }
+
+    [Theory]
+    [InlineData(Boundary.Rack)]
+    [InlineData(Boundary.Facility)]
+    public void Node_energy_is_never_shown_at_a_boundary_above_the_node(Boundary boundary)
+    {
+        var plan = At(boundary);
+        var row = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A");
+        Assert.True(double.IsNaN(row.JoulesPerTokenLayer.Value));
+        Assert.Contains(row.Invalidations.Keys, k => k.Contains(boundary.ToString().ToLowerInvariant()));
+    }
+
+    [Fact]
+    public void A_node_meter_that_covers_too_little_invalidates_the_trial_at_the_node_boundary()
+    {
+        var plan = At(Boundary.Node);
+        var trial = Trial(plan, "A", 0, 0, 0.4, wholeNode: true);
+        var half = trial with { Legs = [.. trial.Legs.Select(l => l with { Node = l.Node! with { Joules = l.Node.Joules / 2, CoveredSeconds = l.Node.CoveredSeconds / 2 } })] };
+        var row = Row(Build(plan, [trial with { Trial = trial.Trial with { Pass = 1 } }, half]), "A");
+        Assert.Equal(1, row.Invalidations.Values.Sum());
+        Assert.Equal(1, row.Coverage);
+    }
+
+    [Fact]
+    public void A_cell_that_lost_trials_to_their_own_noise_is_flagged_as_biased_and_resolves_nothing()
+    {
+        var plan = Plan();
+        var trials = Enumerable.Range(0, 4).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2)).ToArray();
+        Assert.True(Row(Build(plan, trials), "C").Ratio!.Resolved);
+        var row = Row(Build(plan, [.. trials, Trial(plan, "C", 0, 4, -0.001), Trial(plan, "A", 0, 4, 0.4)]), "C");
+        Assert.Equal(1, row.Invalidations.Values.Sum());
+        Assert.Contains(row.Flags, f => f.Contains("biased"));
+        Assert.False(row.Ratio!.Resolved);
+    }
+
+    [Fact]
+    public void The_residual_of_counter_against_power_enters_the_type_B_term()
+    {
+        var plan = Plan();
+        var trials = Enumerable.Range(0, 3).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2)).ToArray();
+        var without = Row(Build(plan, trials), "C").Ratio!.TypeB;
+        var with = Row(Build(plan, trials.Select(t => t with { Legs = [.. t.Legs.Select(l => l with { CounterResidual = 0.02 })] })), "C").Ratio!.TypeB;
+        Assert.Equal(Math.Sqrt(without * without + 0.02 * 0.02), with, 1e-12);
+    }
+
+    private static FacilityRatio Ratio(double value) => new("ipue", value, 0.9, 1.4, 3, 0, 100, 1, 1, 1, 0.9, [], [], Provenance.Measured, "test");
+
+    private static Matrix BuildAt(ResolvedPlan plan, IEnumerable<TrialResult> trials, FacilityRatio facility) =>
+        MatrixBuilder.Build(new MatrixInput("s", plan, [.. trials], [], [], facility, [], "test", DateTimeOffset.UnixEpoch, true));
+
+    [Theory]
+    [InlineData(0.98)]
+    [InlineData(double.NaN)]
+    public void A_facility_ratio_that_cannot_be_divided_by_leaves_the_verdict_open_and_breaks_nothing(double value)
+    {
+        var plan = Plan("envelope: {watts: 1600, boundary: facility, devices: 2}\npue: {source: site, category: 3}");
+        var matrix = BuildAt(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)], Ratio(value));
+        Assert.Contains("no PUE of at least 1", Row(matrix, "A").Constraint);
+        Assert.Null(Row(matrix, "A").PueAdjustedJoulesPerToken.Value);
+        Assert.DoesNotContain("not disclosed", Row(matrix, "A").PueAdjustedJoulesPerToken.Reason);
+        Assert.False(matrix.Checklist.Single(c => c.Item == "active binding constraint").Present);
+        Assert.DoesNotContain("NaN", matrix.Checklist.Single(c => c.Item == "PUE").Value);
+    }
+
+    [Fact]
+    public void The_checklist_says_of_how_many_rows_it_is_true()
+    {
+        var plan = Plan();
+        var matrix = Build(plan, [.. Pass(plan, 0, 0, 0.4, 0.2), Trial(plan, "A", 0, 1, 0.4)]);
+        Assert.Equal("in 1 of 3 rows that have valid trials", matrix.Checklist.Single(c => c.Item == "J/token with interval").Value);
+    }
+
+    [Fact]
+    public void A_verdict_that_rests_on_attributed_node_energy_says_so()
+    {
+        var plan = Plan("envelope: {watts: 1600, boundary: node, devices: 2}");
+        Assert.Contains("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A").Constraint);
+        Assert.DoesNotContain("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").Constraint);
+    }
+
+    [Fact]
+    public void The_pue_adjusted_figure_says_that_it_is_projected_and_by_what()
+    {
+        var plan = Plan("pue: {source: declared, value: 1.2, category: 3}");
+        var figure = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").PueAdjustedJoulesPerToken;
+        Assert.Contains("projected", figure.Reason);
+        Assert.Contains("declared", figure.Reason);
+    }
+
+    [Fact]
+    public void Devices_are_counted_and_not_device_groups()
+    {
+        var plan = Plan();
+        var trial = Trial(plan, "A", 0, 0, 0.4);
+        Assert.Equal(2, Row(Build(plan, [trial with { Devices = ["GPU-0", "GPU-1"] }]), "A").Devices);
+    }
+
+    [Fact]
+    public void A_percentile_target_is_not_judged_by_a_mean()
+    {
+        var plan = Plan();
+        MatrixRow Under(string statistic)
+        {
+            var with = plan with { Groups = [.. plan.Groups.Select(g => g with { Cells = [.. g.Cells.Select(c => c with { Disclosure = c.Disclosure with { ServiceStatistic = statistic } })] })] };
+            return Row(Build(with, [Trial(with, "A", 0, 0, 0.4)]), "A");
+        }
+        Assert.True(Under("mean").MeetsService);
+        Assert.Null(Under("p99").MeetsService);
+        Assert.Contains(Under("p99").Flags, f => f.Contains("p99"));
+    }
+
+    [Fact]
+    public void Energy_made_from_declared_watts_has_no_sensor_whose_gain_were_known()
+    {
+        var plan = Plan();
+        var device = new DeviceInfo("n0", "GPU-0", "cpu", DeviceKind.Cpu, "lab", "r1", 0, 1e9, 1e9, Provenance.Measured, 1e9, 120, 120, "test", "declared", Provenance.Modelled);
+        MatrixRow On(DeviceInfo d) => Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [d], null, [], "test", DateTimeOffset.UnixEpoch, true)), "A");
+        Assert.True(double.IsNaN(On(device).GainUncertainty));
+        Assert.Equal(0.05 / Math.Sqrt(3), On(device with { EnergyProvenance = Provenance.Measured }).GainUncertainty, 1e-12);
+    }
+
+    [Fact]
+    public void A_pair_that_is_not_repeatable_is_noted_for_the_whole_matrix()
+    {
+        var plan = Plan();
+        Matrix With(double twin) => Build(plan, Enumerable.Range(0, 4).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2).SkipLast(1).Append(Trial(plan, "A (twin)", 0, p, twin + 0.0001 * p))));
+        Assert.DoesNotContain(With(0.4).Notes, n => n.Contains("A/A"));
+        Assert.Contains(With(0.45).Notes, n => n.Contains("not shown to be repeatable"));
+    }
+
+    [Theory]
+    [InlineData("phi_mem")]
+    [InlineData("phi_mem_paper")]
+    [InlineData("phi_decode")]
+    public void A_phi_against_a_bandwidth_that_nobody_measured_says_so(string phi)
+    {
+        var plan = Plan();
+        var device = new DeviceInfo("n0", "GPU-0", "H100-SXM-80GB", DeviceKind.Cuda, "lab", "r1", 0, 80e9, 3.35e12, Provenance.Modelled, 989e12, 700, 700, "test", "test", Provenance.Measured);
+        var row = Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [device], null, [], "test", DateTimeOffset.UnixEpoch, true)), "A");
+        Assert.Contains("modelled bandwidth", row.Phi[phi].Reason);
+    }
+
+    [Fact]
+    public void What_the_edges_of_a_slow_meter_may_add_is_said_beside_its_figure()
+    {
+        var plan = Plan();
+        var trial = Trial(plan, "A", 0, 0, 0.4, wholeNode: true);
+        var slow = trial with { Legs = [.. trial.Legs.Select(l => l with { Node = l.Node! with { EdgeUncertaintyJoules = 0.067 * l.Node.Joules } })] };
+        Assert.DoesNotContain("edges", Row(Build(plan, [trial]), "A").JoulesPerToken["node"].Reason);
+        var row = Row(Build(plan, [slow]), "A");
+        Assert.Contains("6.7", row.JoulesPerToken["node"].Reason);
+        Assert.DoesNotContain("edges", row.JoulesPerToken["gpu"].Reason);
+    }
 }

@@ -257,9 +257,22 @@ public sealed class SweepTests
         public Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop) => inner.Publish(sweep, matrix, manifest, stop);
     }
 
-    private sealed class FaultyAgents(INodeAgents inner, Action<TrialOrder, int> fault, bool seenBeforeResult = false) : INodeAgents
+    [Fact]
+    public async Task A_first_stage_that_loses_trials_twice_is_completed_before_the_sweep_ends()
+    {
+        // F is lost in pass 0, and again in the pass that was added for it.
+        await using var grid = await SimulatedGrid.Start(agents: a => new FaultyAgents(a, static (_, _) => { }, amend: static r =>
+            r.Trial is { Label: "F", Pass: 0 or 5 } ? r with { Outcome = TrialOutcome.Invalid, Reasons = ["lost in this test"] } : r));
+        await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", devices: 1, max: 9), "tests");
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        var valid = (await grid.Store.Results("s")).Count(r => r.Trial.Label == "F" && r.Outcome == TrialOutcome.Valid);
+        Assert.True(valid >= 5, $"{valid} usable passes of F; the first stage has five");
+    }
+
+    private sealed class FaultyAgents(INodeAgents inner, Action<TrialOrder, int> fault, bool seenBeforeResult = false, Func<TrialResult, TrialResult>? amend = null) : INodeAgents
     {
         private readonly bool _seenBeforeResult = seenBeforeResult;
+        private readonly Func<TrialResult, TrialResult> _amend = amend ?? (static r => r);
         private readonly ConcurrentDictionary<string, TaskCompletionSource> _seen = [];
         private int _runs;
 
@@ -276,7 +289,7 @@ public sealed class SweepTests
                 all.Fault(order);
                 var result = await agent.Run(order, report, stop);
                 if (all._seenBeforeResult) await all.Seen(order.Devices[0]).WaitAsync(stop);
-                return result;
+                return all._amend(result);
             }
 
             // Asked at every look at the device.

@@ -303,7 +303,7 @@ public sealed class MergeTests
         Assert.Equal((W0, W0 + 10), (view.Ipue.FromWindow, view.Ipue.ToWindow));
         Assert.Equal((null, null), (view.Ipue.Low, view.Ipue.High));
         Assert.Equal(
-            [("node input − (gpu + cpu + dram)", 2.0 / 18), ("rack input − node inputs", 0.1), ("facility input − racks", 1.0 / 6)],
+            [("node input − (gpu + cpu + dram)", 2.0 / 18), ("rack input − node inputs", 0.1), ("facility input − IT (accounting meters)", 1.0 / 6)],
             view.Closure.Select(c => (c.Level, Math.Round(c.Fraction, 15))).Select(c => (c.Level, c.Item2)).ToArray(),
             (a, b) => a.Item1 == b.Item1 && Math.Abs(a.Item2 - b.Item2) < 1e-12);
     }
