@@ -20,7 +20,7 @@ internal sealed partial class PageWriter
             <p><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
             {Legend(scale)}
             <div id="heat">{blocks[0]}<div class="others">{Markup.Join(blocks.Skip(1), "\n")}</div></div>
-            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval. <b>~</b> marks a ratio within the resolution: no difference is claimed.
+            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval. <b>~</b> marks a ratio within the resolution or with an adjusted interval that includes 1: no difference is claimed.
             Cells without a baseline show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
             """);
     }

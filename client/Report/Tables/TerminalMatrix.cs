@@ -47,7 +47,7 @@ public static class TerminalMatrix
         if (all.Any(r => r.Row.Ratio is { Resolved: false }))
         {
             lines.Add("");
-            lines.AddRange(Wrap("~ the ratio is within the resolution: no difference is claimed", width));
+            lines.AddRange(Wrap("~ within the resolution, or the adjusted interval includes 1: no difference is claimed", width));
         }
 
         var dropped = table.Columns.Length - kept.Length;

@@ -22,7 +22,7 @@ public sealed record Figure(double? Value, string Estimator, string? Reason);
 /// <param name="HolmLow">Lower end, adjusted for all ratios of the matrix (Holm).</param>
 /// <param name="HolmHigh">Upper end, adjusted.</param>
 /// <param name="TypeB">Standard uncertainty of the log ratio from sensor offset, alias and counter residual.</param>
-/// <param name="Resolved">Whether the log ratio exceeds the resolution.</param>
+/// <param name="Resolved">Whether the log ratio exceeds the resolution and its interval, adjusted where there is a family, excludes no difference.</param>
 public sealed record RatioToBaseline(string Baseline, Estimate Ratio, double? HolmLow, double? HolmHigh, double TypeB, bool Resolved);
 
 /// <summary>Spread of the log J/token by level, as standard deviations; null where a level has one member.</summary>

@@ -162,7 +162,7 @@ public static class MatrixBuilder
             valid.Sum(t => t.Result.Legs.Sum(l => l.Tokens)), gross, Net(valid), Mean(valid.Select(t => t.Gross!.InterceptJoules)),
             valid.IsEmpty ? "no valid trial" : valid[0].Gross!.Linearity, perToken, notes, device is { Kind: DeviceKind.Cpu, EnergyProvenance: not Provenance.Measured } ? double.NaN : absolute?.GainUncertainty ?? SensorUncertainty.Gain(),
             ratio is null || ratio.Log is null ? null : new RatioToBaseline(ratio.Baseline, ratio.Log.ToEstimate(0.95),
-                holm?.HolmInterval?.Exponential().Low, holm?.HolmInterval?.Exponential().High, typeB, ratio.Exceeds(resolution) && !Truncated(trials) && !Truncated(work.Cells.Trials[ratio.Baseline])),
+                holm?.HolmInterval?.Exponential().Low, holm?.HolmInterval?.Exponential().High, typeB, ratio.Exceeds(resolution) && Excludes(holm?.HolmInterval ?? ratio.Log.Interval(0.95)) && !Truncated(trials) && !Truncated(work.Cells.Trials[ratio.Baseline])),
             valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.SelectMany(t => t.Result.Devices.Select(d => (t.Result.Host, d))).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
             absolute?.Components.ToSpread() ?? new Spread(null, null, null), Invalidations(work, cell),
             realized.Value ?? double.NaN, peak, flopsPerTokenLayer, cost.Parameters, verdict.PowerHeadroomRealized, verdict.PowerHeadroomPeak, attributed ? verdict.Text + " (modelled: node energy attributed)" : verdict.Text,
@@ -372,6 +372,9 @@ public static class MatrixBuilder
         if (plan.Envelope is null) notes.Add("Without a declared power envelope the verdict of the constraint boundary is not determined.");
         return notes.ToImmutable();
     }
+
+    // "No difference" must lie outside the interval that answers for all ratios of the matrix; without an interval nothing is resolved.
+    private static bool Excludes(ConfidenceInterval? logRatio) => logRatio is not null && !logRatio.Contains(0);
 
     private static double Mean(IEnumerable<double> values)
     {

@@ -80,7 +80,7 @@ public sealed partial class SweepGrain(
         // After the record: the index never names a sweep that does not exist. A crash between the two is mended by submitting again.
         await Enter();
         await Take();
-        await Tell("submitted", $"{plan.Name}: {plan.Groups.Sum(g => g.Cells.Length)} cells in {plan.Groups.Length} match groups on {groups.Length} device groups");
+        await Tell("submitted", $"{plan.Name}: cells {plan.Groups.Sum(g => g.Cells.Length)}, match groups {plan.Groups.Length}, device groups {groups.Length}");
         Begin();
         return Look();
     }

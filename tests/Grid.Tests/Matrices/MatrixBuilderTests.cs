@@ -80,6 +80,18 @@ public sealed class MatrixBuilderTests
     }
 
     [Fact]
+    public void A_ratio_whose_interval_includes_one_is_not_resolved_however_far_its_estimate_lies()
+    {
+        var plan = Plan();
+        double[] scatter = [0.1, 0.2, 0.9, 0.15, 1.2];
+        var matrix = Build(plan, scatter.SelectMany((c, p) => Pass(plan, 0, p, 0.4, c)));
+        var ratio = Row(matrix, "C").Ratio!;
+        Assert.InRange(ratio.Ratio.Value, 0.5, 0.95);
+        Assert.True(ratio.Ratio.High > 1);
+        Assert.False(ratio.Resolved);
+    }
+
+    [Fact]
     public void The_order_in_which_trials_were_committed_changes_nothing()
     {
         var plan = Plan();
