@@ -128,10 +128,11 @@ public static class MatrixBuilder
         var peak = device?.PeakFlopsPerSecond ?? double.NaN;
         var realized = EffectiveThroughput.OfTrials(valid.Select(t => new ThroughputTrial(
             cost.Flops * t.Longest.Layers * t.Longest.Steps / (t.Longest.WindowSeconds * t.Result.Devices.Length), t.Result.Legs.Max(l => l.PowerCapFraction))));
-        // K_eff, e_tok and P_IT at one boundary: the envelope's, whatever the headline's is.
+        // K_eff, e_tok and P_IT at one boundary, the envelope's, whatever the headline's is; and of the same trials, those without power-cap time.
         var budget = Budget(plan, pue.Value);
         var at = budget?.Boundary ?? Boundary.Gpu;
-        var judged = ConstraintBoundary.Judge(budget, new CellOperation(Mean(valid.Select(t => t.LongJoulesPerTokenLayer(at))), at, flopsPerTokenLayer, realized, peak));
+        var uncapped = valid.Where(t => t.Result.Legs.Max(l => l.PowerCapFraction) == 0).ToArray();
+        var judged = ConstraintBoundary.Judge(budget, new CellOperation(Mean((uncapped.Length > 0 ? [.. uncapped] : valid).Select(t => t.LongJoulesPerTokenLayer(at))), at, flopsPerTokenLayer, realized, peak));
         var verdict = budget is null && plan.Envelope is not null ? judged with { Reason = "the envelope is the facility's, and there is no PUE of at least 1 to divide it by" } : judged;
         var attributed = verdict.Scarcity != Scarcity.NotDetermined && at == Boundary.Node && valid.Any(t => !TrialFigures.WholeNode(t.Longest));
 

@@ -91,9 +91,9 @@ internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, Layer
     /// </summary>
     private static double NodeShare(Leg leg, Energy node, int allocated)
     {
-        if (WholeNode(leg)) return node.Joules;
-        if (leg.NodeGpus < 1 || !(leg.Gpu.Coverage > 0)) return double.NaN;
-        return leg.Gpu.Joules / leg.Gpu.Coverage * node.Coverage + (node.Joules - leg.NodeGpuJoules * node.Coverage) * allocated / leg.NodeGpus;
+        if (leg.NodeGpus < allocated || !(leg.Gpu.Coverage > 0)) return double.NaN;
+        return NodeAttribution.Of(leg.Gpu.Joules / leg.Gpu.Coverage * node.Coverage, node.Joules, leg.NodeGpuJoules * node.Coverage,
+            allocated, leg.NodeGpus, leg.SameCellGpus, node.Provenance).Joules;
     }
 
     /// <summary>How a window's energy at a boundary came about: what is attributed is modelled.</summary>

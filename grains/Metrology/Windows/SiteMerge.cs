@@ -189,7 +189,13 @@ public sealed class SiteMerge
         for (var w = Math.Max(from, Math.Max(0, _high - _keep + 1)); w < Math.Min(to, _high + 1); w++)
             if (_slots[w % _keep].Closed) Settle(ref totals, Read(_slots[w % _keep]));
         var first = Math.Max(from, Math.Min(_began, _past.Count > 0 ? _past.First().Key * BucketWindows : _began));
-        return to > first ? Period(totals, first, to, []) : null;
+        // Of a period that is past, what was silent now and then shows in the coverage; what never spoke in it is named.
+        ImmutableArray<string> silent =
+        [
+            .. _racks.Where(r => r.IsExpected && r.Spoken < first).Select(r => r.Name),
+            .. _meters.Where((_, i) => _meterSpoken[i] < first).Select(m => m.Source),
+        ];
+        return to > first ? Period(totals, first, to, silent) : null;
     }
 
     private void Take(int rack, RackWindow window)

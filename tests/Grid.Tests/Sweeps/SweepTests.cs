@@ -244,10 +244,9 @@ public sealed class SweepTests
 
         public async Task<CommitAnswer> Commit(string sweep, TrialResult result, CancellationToken stop)
         {
-            if (_commits >= FullAfter) throw new IOException("No space left on device");
-            var answer = await inner.Commit(sweep, result, stop);
-            _commits++;
-            return answer;
+            // Two devices commit side by side: who comes is counted before the write, not after.
+            if (Interlocked.Increment(ref _commits) > FullAfter) throw new IOException("No space left on device");
+            return await inner.Commit(sweep, result, stop);
         }
 
         public Task<System.Collections.Immutable.ImmutableArray<TrialResult>> Results(string sweep, CancellationToken stop) => inner.Results(sweep, stop);

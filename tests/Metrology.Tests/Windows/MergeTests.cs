@@ -369,6 +369,30 @@ public sealed class MergeTests
     }
 
     [Fact]
+    public void The_ratio_of_a_past_period_is_of_that_period_alone()
+    {
+        var site = new SiteMerge("s", 3, 1, keepWindows: 16);
+        site.SetFacilityMeters([new("s/main", SourceKind.FacilityInput, true, 100_000)]);
+        var start = (W0 + 9) / 10 * 10;
+        for (var w = 0; w < 200; w++)
+        {
+            site.Apply(RackSaid(0, start + w, 20_000, 0));
+            site.Apply(new FacilityReport("s", [Meter("s/main", start + w, w < 100 ? 26_000 : 30_000)]));
+        }
+        var (first, second, both) = (site.Ratio(start, start + 100)!, site.Ratio(start + 100, start + 190)!, site.Ratio(start, start + 190)!);
+        Near(1.3, first.Value);
+        Near(1.5, second.Value);
+        Near((100 * 26_000 + 90 * 30_000) / (190 * 20_000.0), both.Value);
+        Assert.Equal((start, start + 100, 1.0), (first.FromWindow, first.ToWindow, first.TimeCoverage));
+        Assert.Empty(first.MissingMeters);
+        // Edges inside a bucket are rounded inward, and the answer says so.
+        var inner = site.Ratio(start + 3, start + 99)!;
+        Assert.Equal((start + 10, start + 90), (inner.FromWindow, inner.ToWindow));
+        Assert.Null(site.Ratio(start + 1, start + 9));
+        Assert.Null(site.Ratio(start - 500, start - 400));
+    }
+
+    [Fact]
     public void A_site_that_heard_nothing_says_so()
     {
         var site = new SiteMerge("s");
