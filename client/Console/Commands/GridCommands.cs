@@ -35,7 +35,8 @@ internal static class DevicesCommand
             string[] cells =
             [
                 d.Key, d.Model, d.Rack, Say.Watts(line.Watts), Say.Watts(d.PowerLimitWatts), d.EnergyProvenance.ToString().ToLowerInvariant(),
-                line.Trial is null ? "idle" : $"{Tables.Phase(line.Phase)} {line.Trial}", .. wide ? new[] { d.EnergySource } : [],
+                // A sweep names the leading device of a group alone: of the others it is not known here whether they rest.
+                line.Trial is null ? "leads no trial" : $"{Tables.Phase(line.Phase)} {line.Trial}", .. wide ? new[] { d.EnergySource } : [],
             ];
             table.AddRow(cells.Select(Markup.Escape).ToArray());
         }
