@@ -9,7 +9,7 @@ public sealed class LayoutTests
     [InlineData(WeightFormat.Fp16, 272, 200)]
     [InlineData(WeightFormat.Int8, 272, 200)]
     [InlineData(WeightFormat.Int4, 272, 200)]
-    [InlineData(WeightFormat.Int4, 512, 1100)]
+    [InlineData(WeightFormat.Int4, 64, 1100)]
     public unsafe void Every_weight_of_a_packed_matrix_is_where_the_layout_says_and_none_lies_elsewhere(string format, int rows, int inputs)
     {
         using var pool = new WorkerPool(1);
@@ -32,7 +32,8 @@ public sealed class LayoutTests
 
             for (var n = 0; n < rows; n++)
             {
-                Assert.Equal(k < inputs ? y.Pointer[n] : 0, WeightUnits.Weight(layout, units, n, k));
+                var weight = WeightUnits.Weight(layout, units, n, k);
+                Assert.True(weight == (k < inputs ? y.Pointer[n] : 0), $"({n}, {k}): {weight}, not {y.Pointer[n]}");
             }
         }
 

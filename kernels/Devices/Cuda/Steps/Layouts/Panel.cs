@@ -24,7 +24,7 @@ internal readonly record struct Panel(int Inputs, int Batch, int Blocks = 1)
     public long Bytes => 2L * Blocks * BlockElements;
 
     /// <exception cref="ArgumentOutOfRangeException">More than 64 columns, or none.</exception>
-    public static int TilesFor(int batch) => (batch + 7) / 8 switch
+    public static int TilesFor(int batch) => ((batch + 7) / 8) switch
     {
         _ when batch is < 1 or > MostColumns => throw new ArgumentOutOfRangeException(nameof(batch), batch, "1 to 64 columns"),
         <= 4 and var tiles => tiles,
