@@ -18,6 +18,7 @@ constexpr u32 AttentionStages = 3;                       // tiles of a warp's ri
 constexpr u32 AttentionRing = AttentionWarps * AttentionStages * AttentionTileBytes;
 // Behind the ring: (maximum, sum) of each warp's 16 rows, where each warp's result lies, the arrival flag.
 constexpr u32 AttentionShared = AttentionRing + AttentionWarps * 16 * 8 + AttentionWarps * 4 + 16;
+static_assert(2 * (AttentionShared + 1024) <= 228 << 10, "two blocks on a multiprocessor of sm_90, 1 KB of each the system's");
 static_assert(AttentionTileBytes == 16 * AttentionHead * 4, "a warp's result, FP32 [16][128], fits the free place of its ring");
 
 /// What is merged over blocks.
@@ -30,8 +31,11 @@ struct AttentionParts {
 /// The tile that a warp asks for next.
 struct AttentionCursor { u32 range, at, piece_end; };
 
+constexpr u32 NoRow = ~0u;
+
 /// Sixteen rows of keys and values into a place of the ring; rows from `valid` on become zero. `keys`, `values`: the tile's first row of 128.
-FN void load_attention_tile(u8* place, const u16* keys, const u16* values, u32 valid) {
+/// Row `skipped`, not below `valid`, is left alone: the caller writes it.
+FN void load_attention_tile(u8* place, const u16* keys, const u16* values, u32 valid, u32 skipped = NoRow) {
     u32 lane = lane_index(), half = lane >> 4, column = lane & 15;
     const u16 *key = keys + half * AttentionHead + column * 8, *value = values + half * AttentionHead + column * 8;
     if (valid >= AttentionTile) {
@@ -43,6 +47,7 @@ FN void load_attention_tile(u8* place, const u16* keys, const u16* values, u32 v
     } else {
         UNROLL for (u32 i = 0; i < AttentionTile / 2; i++) {
             u32 offset = (2 * i + half) * 256 + ((column ^ half ^ (2 * i & 6)) << 4);
+            if (2 * i + half == skipped) continue;
             copy_async_or_zero(place + offset, key + 2 * i * AttentionHead, 2 * i + half < valid);
             copy_async_or_zero(place + AttentionTileBytes / 2 + offset, value + 2 * i * AttentionHead, 2 * i + half < valid);
         }
@@ -69,11 +74,11 @@ FN void take_tile(const u8* place, u32 valid, float scale, const u32 (&queries)[
     const u8* keys = place + (row + (lane >> 4) * 8) * 256;
     u32 key_column = (row ^ (lane >> 3 & 1)) << 4;
     float scores[2][4] = {}, more[2][4] = {};  // two chains each, for the latency
+    u32 b[8][4];
+    UNROLL for (u32 k = 0; k < 8; k++) load_matrices(b[k], keys + (key_column ^ (k << 5)));
     UNROLL for (u32 k = 0; k < 8; k++) {
-        u32 b[4];
-        load_matrices(b, keys + (key_column ^ (k << 5)));
-        mma(k & 1 ? more[0] : scores[0], queries[k], b[0], b[1]);
-        mma(k & 1 ? more[1] : scores[1], queries[k], b[2], b[3]);
+        mma(k & 1 ? more[0] : scores[0], queries[k], b[k][0], b[k][1]);
+        mma(k & 1 ? more[1] : scores[1], queries[k], b[k][2], b[k][3]);
     }
     UNROLL for (u32 i = 0; i < 4; i++) {
         scores[0][i] += more[0][i];
@@ -96,11 +101,10 @@ FN void take_tile(const u8* place, u32 valid, float scale, const u32 (&queries)[
     // Values: matrices (tokens 0–7, channels 0–7), (8–15, 0–7), (0–7, 8–15), (8–15, 8–15) of 16 channels.
     const u8* values = place + AttentionTileBytes / 2 + (row + (lane >> 3 & 1) * 8) * 256;
     u32 value_column = (row ^ (lane >> 4)) << 4;
+    UNROLL for (u32 n = 0; n < 8; n++) load_matrices_transposed(b[n], values + (value_column ^ (n << 5)));
     UNROLL for (u32 n = 0; n < 8; n++) {
-        u32 b[4];
-        load_matrices_transposed(b, values + (value_column ^ (n << 5)));
-        mma(output[2 * n], weights, b[0], b[1]);
-        mma(output[2 * n + 1], weights, b[2], b[3]);
+        mma(output[2 * n], weights, b[n][0], b[n][1]);
+        mma(output[2 * n + 1], weights, b[n][2], b[n][3]);
     }
 }
 
@@ -254,7 +258,7 @@ template<class Source, class Arguments> FN void attend(const Arguments& a) {
     AttentionCursor next = {range, begin + warp, least(Source::first_tile(a, range + 1), end)};
     settle<Source>(next, a, end);
     bool waited = false;
-    UNROLL for (u32 i = 0; i < AttentionStages - 1; i++) {
+    ROLLED for (u32 i = 0; i < AttentionStages - 1; i++) {
         if (next.at < end) {
             if (!waited && Source::renewed(a, source, next.range, next.at)) {
                 wait_for_previous_kernel();
