@@ -18,8 +18,8 @@ internal sealed class History
         (_plan, _matrix) = (plan, matrix);
         const int tokens = TokenPool.Tokens;
         var panel = new Panel(matrix.Layout.Inputs, tokens);
-        var activations = plan.Shared("pool activations", panel);
-        var lost = plan.Shared("pool activations, what FP16 lost", panel);
+        var activations = plan.Shared("pool activations", panel, BufferUse.Scratch);
+        var lost = plan.Shared("pool activations, what FP16 lost", panel, BufferUse.Scratch);
         var bytes = 4L * tokens * matrix.Layout.Rows;
         _projected = plan.Shared("pool projections", bytes, BufferUse.Scratch);
         _rest = plan.Shared("pool projections, what FP16 lost", bytes, BufferUse.Scratch);

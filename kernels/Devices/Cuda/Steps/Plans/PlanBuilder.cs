@@ -66,9 +66,9 @@ internal sealed class PlanBuilder
     }
 
     /// <summary>A panel that layers share. One name always means one shape: padding must stay zero.</summary>
-    public Place Shared(string name, Panel panel)
+    public Place Shared(string name, Panel panel, BufferUse use = BufferUse.Panels)
     {
-        var place = Shared(name, panel.Bytes, BufferUse.Panels);
+        var place = Shared(name, panel.Bytes, use);
         if (!_panels.TryAdd(place.Buffer!.Index, panel) && _panels[place.Buffer.Index] != panel)
         {
             throw new InvalidOperationException($"panel '{name}' has two shapes");

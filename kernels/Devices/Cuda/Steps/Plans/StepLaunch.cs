@@ -1,5 +1,3 @@
-using EnergyGrid.Devices.Cuda.Binding;
-
 namespace EnergyGrid.Devices.Cuda.Steps;
 
 /// <summary>One kernel of a chain.</summary>
