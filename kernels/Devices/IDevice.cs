@@ -15,6 +15,9 @@ public interface IDevice : IDisposable
     /// <summary>Its energy counter, or its power sensor where it has no counter.</summary>
     DeviceSensor Sensor { get; }
 
+    /// <summary>Why nothing can run on it until somebody has seen to it, or null: it no longer answers, or it faulted and could not be set up again. Its node does not offer it any more.</summary>
+    string? Quarantine => null;
+
     /// <summary>Its state at this moment, read from the device and not from the drained readings.</summary>
     DeviceCondition Condition();
 

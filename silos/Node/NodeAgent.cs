@@ -80,7 +80,7 @@ public sealed partial class NodeAgent : INodeAgent
     {
         var rack = grains.GetGrain<IRackGrain>($"{Inventory.Site}/{Inventory.Rack}");
         var inventory = grains.GetGrain<IInventoryGrain>("grid");
-        var announced = false;
+        NodeInventory? announced = null;
         var call = Task.CompletedTask;
         // Nodes do not all speak at once.
         var period = TimeSpan.FromSeconds(_options.TickSeconds);
@@ -92,7 +92,7 @@ public sealed partial class NodeAgent : INodeAgent
             if (call.IsCompleted)
             {
                 TakeBack();
-                call = announced && tick % NodeAgentOptions.AnnounceTicks != 0 ? Report(rack) : Announce();
+                call = ReferenceEquals(announced, Inventory) && tick % NodeAgentOptions.AnnounceTicks != 0 ? Report(rack) : Announce();
             }
             Bound();
             await Pause(period, stop);
@@ -100,15 +100,16 @@ public sealed partial class NodeAgent : INodeAgent
         _sampler.Sample(_unsent);
         await call;
         TakeBack();
-        if (announced) await Report(rack);
+        if (announced is not null) await Report(rack);
 
         async Task Announce()
         {
             try
             {
-                await inventory.Announce(Inventory);
-                await rack.Announce(Inventory);
-                announced = true;
+                var offered = Inventory;
+                await inventory.Announce(offered);
+                await rack.Announce(offered);
+                announced = offered;
             }
             catch (Exception error)
             {

@@ -6,6 +6,10 @@ namespace EnergyGrid.Node;
 /// <summary>All sensors of one node.</summary>
 internal sealed class NodeSampler
 {
+    private readonly MeterInfo[] _meters;
+    private NodeInventory? _inventory;
+    private int _offered = -1;
+
     public NodeSampler(INode node, TimeProvider time)
     {
         (Node, Time) = (node, time);
@@ -16,14 +20,23 @@ internal sealed class NodeSampler
         var accounting = node.Meters.Any(m => m.Info.Accounting)
             ? node.Meters.Select(m => m.Info)
             : [.. node.Meters.Select(m => m.Info), .. Devices.Select(d => new MeterInfo(d.Device.Info.Key, d.Kind, true, d.Device.Info.RatedWatts))];
-        Inventory = new NodeInventory(node.Host, node.Site, node.Rack, [.. node.Devices.Select(d => d.Info)], [.. accounting]);
+        _meters = [.. accounting];
     }
 
     public INode Node { get; }
 
     public TimeProvider Time { get; }
 
-    public NodeInventory Inventory { get; }
+    /// <summary>What the node offers: another one when a device has been quarantined. A meter stays though its device is gone: its silence must show in the coverage.</summary>
+    public NodeInventory Inventory
+    {
+        get
+        {
+            DeviceInfo[] sound = [.. Devices.Where(d => d.Device.Quarantine is null).Select(d => d.Device.Info)];
+            if (_inventory is null || _offered != sound.Length) (_inventory, _offered) = (new NodeInventory(Node.Host, Node.Site, Node.Rack, [.. sound], [.. _meters]), sound.Length);
+            return _inventory;
+        }
+    }
 
     public IReadOnlyList<DeviceSampler> Devices { get; }
 

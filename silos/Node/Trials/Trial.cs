@@ -289,6 +289,8 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         {
             var now = _devices[i].Device.Condition();
             var uuid = _devices[i].Device.Info.Uuid;
+            // A kernel that faulted, or a device set up otherwise meanwhile: what follows would measure something else.
+            if (now.Hindrance is { } hindrance) throw new InvalidOperationException($"{uuid}: {hindrance}");
             if (now.PowerLimitWatts != _start[i].PowerLimitWatts) Invalidate($"the power limit of {uuid} changed from {_start[i].PowerLimitWatts:F0} W to {now.PowerLimitWatts:F0} W");
             if (now.OtherProcesses > 0) Invalidate($"{now.OtherProcesses} other process(es) came onto {uuid}");
             _clockError = Math.Max(_clockError, now.ClockErrorSeconds);

@@ -1,0 +1,365 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Steps;
+using EnergyGrid.Metrology;
+
+namespace EnergyGrid.Devices.Cuda;
+
+/// <summary>What meters one GPU: its counters, sensors and state, read by a thread of its own.</summary>
+public interface IBoardSensor : IDisposable
+{
+    /// <summary>What is known about them.</summary>
+    DeviceSensor Sensor { get; }
+
+    /// <summary>The board's state now.</summary>
+    /// <exception cref="DeviceLostException">It does not answer any more.</exception>
+    DeviceCondition Condition();
+
+    /// <summary>Appends what was read since the last drain, in time order.</summary>
+    void Drain(List<DeviceReading> readings);
+}
+
+/// <summary>
+/// One NVIDIA GPU: it executes the decode steps of the <c>cuda</c> stack, a graph a step, on a thread of its own that owns the context. Steps are counted by events
+/// that the device stamps. A kernel that faults ends the trial with the driver's error, and the context is set up anew; a board that does not answer is quarantined.
+/// </summary>
+public sealed class CudaDevice : IDevice
+{
+    /// <summary>Steps that fill less than this are enqueued together: finer marks tell nothing and cost time.</summary>
+    private const double MarkSeconds = 0.002;
+
+    /// <summary>Marked bundles under way at once: the device never waits for the host.</summary>
+    private const int Depth = 4;
+
+    private const int MostPending = 100_000;
+
+    private readonly CudaBoard _board;
+    private readonly IBoardSensor _sensor;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly List<StepMark> _marks = [];
+    private readonly Queue<Action> _jobs = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Thread _worker;
+    private volatile bool _running;
+    private volatile bool _ending;
+    private volatile string? _fault;
+    private volatile string? _quarantine;
+    private PrimaryContext? _context;
+    private KernelLibrary? _library;
+    private CudaStream? _stream;
+    private ResidentStep? _step;
+    private long _steps;
+
+    /// <summary>Opens the board's context and loads what a plan asks of its kernels.</summary>
+    /// <param name="board">Which.</param>
+    /// <param name="sensor">Its own; disposed with the device.</param>
+    /// <param name="info">What it is called in the grid, and its ceilings.</param>
+    /// <param name="time">The node's clock.</param>
+    /// <exception cref="CudaException">The driver gives no context.</exception>
+    /// <exception cref="KernelRefusedException">The board is too old.</exception>
+    public CudaDevice(CudaBoard board, IBoardSensor sensor, DeviceInfo info, TimeProvider time)
+    {
+        (_board, _sensor, Info, _time) = (board, sensor, info, time);
+        _worker = new Thread(Work) { IsBackground = true, Name = $"gpu {board.Index}" };
+        _worker.Start();
+        _opened.Task.GetAwaiter().GetResult();
+    }
+
+    public DeviceInfo Info { get; }
+
+    public DeviceSensor Sensor => _sensor.Sensor;
+
+    public string? Quarantine => _quarantine;
+
+    public DeviceCondition Condition()
+    {
+        ThrowIfLost();
+        try
+        {
+            var now = _sensor.Condition();
+            return _fault is { } fault ? now with { Hindrance = fault } : now;
+        }
+        catch (DeviceLostException lost)
+        {
+            Lose(lost.Message);
+            throw;
+        }
+    }
+
+    public string? Refusal(Configuration configuration, StepCost cost, int layers)
+    {
+        ThrowIfLost();
+        if (configuration.Stack is not "cuda") return $"stack '{configuration.Stack}' does not run here; a GPU runs 'cuda'";
+        // What is loaded makes room first.
+        return OnWorker(() => StepPlan.Refusal(configuration, layers, Roomy())).GetAwaiter().GetResult();
+    }
+
+    public Task Load(Configuration configuration, StepCost cost, int layers, CancellationToken stop) => OnWorker(() =>
+    {
+        stop.ThrowIfCancellationRequested();
+        Drop();
+        var device = _library!.Device();
+        if (StepPlan.Refusal(configuration, layers, device) is { } refusal) throw new InvalidOperationException(refusal);
+        _step = ResidentStep.Create(StepPlan.Create(configuration, layers, device), _library, _stream!);
+        return true;
+    });
+
+    public void Start()
+    {
+        lock (_gate) _marks.Add(new StepMark(NowNanoseconds(), _steps));
+        _running = true;
+        _wake.Release();
+    }
+
+    public Task Stop()
+    {
+        _running = false;
+        // Its turn comes after the steps that are under way.
+        return Quietly(OnWorker(static () => true));
+    }
+
+    public Task Unload() => Quietly(OnWorker(() =>
+    {
+        Drop();
+        _fault = null;
+        return true;
+    }));
+
+    public void Drain(List<DeviceReading> readings, List<StepMark> steps)
+    {
+        _sensor.Drain(readings);
+        lock (_gate)
+        {
+            steps.AddRange(_marks);
+            _marks.Clear();
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_ending) return;
+        (_running, _ending) = (false, true);
+        _wake.Release();
+        _worker.Join();
+        _sensor.Dispose();
+    }
+
+    private void Work()
+    {
+        try
+        {
+            Open();
+            _opened.SetResult();
+        }
+        catch (Exception error)
+        {
+            _opened.SetException(error);
+            Close();
+            return;
+        }
+
+        while (!_ending)
+        {
+            Action? job;
+            lock (_gate) _jobs.TryDequeue(out job);
+            if (job is not null) job();
+            else if (_running && _fault is null && _quarantine is null && _step is { } step) RunSteps(step);
+            else _wake.Wait();
+        }
+
+        Action? left;
+        while ((left = Next()) is not null) left();
+        Close();
+    }
+
+    private Action? Next()
+    {
+        lock (_gate) return _jobs.TryDequeue(out var job) ? job : null;
+    }
+
+    private bool HasJobs()
+    {
+        lock (_gate) return _jobs.Count > 0;
+    }
+
+    private void RunSteps(ResidentStep step)
+    {
+        var free = new Stack<CudaEvent>();
+        var under = new Queue<(CudaEvent End, int Steps)>();
+        CudaEvent? begin = null;
+        try
+        {
+            for (var i = 0; i < Depth; i++) free.Push(new CudaEvent(CUEventFlags.BlockingSync));
+            begin = new CudaEvent(CUEventFlags.BlockingSync);
+            begin.Record(_stream!.Stream);
+            begin.Synchronize();
+            var clock = new StepClock(NowNanoseconds());
+            var (bundle, last) = (1, 0.0);
+            while (true)
+            {
+                while (free.Count > 0 && _running && !HasJobs())
+                {
+                    for (var i = 0; i < bundle; i++) step.Enqueue(_stream);
+                    var end = free.Pop();
+                    end.Record(_stream.Stream);
+                    under.Enqueue((end, bundle));
+                }
+
+                if (!under.TryDequeue(out var oldest)) return;
+                oldest.End.Synchronize();
+                var elapsed = CudaEvent.ElapsedTime(begin, oldest.End) / 1e3;
+                Mark(clock.Map(elapsed * 1e9, NowNanoseconds()), oldest.Steps);
+                bundle = Math.Clamp((int)Math.Ceiling(MarkSeconds / Math.Max(1e-6, (elapsed - last) / oldest.Steps)), 1, 256);
+                last = elapsed;
+                free.Push(oldest.End);
+            }
+        }
+        catch (CudaException error)
+        {
+            Recover(error);
+        }
+        finally
+        {
+            begin?.Dispose();
+            foreach (var e in free) e.Dispose();
+            foreach (var (e, _) in under) e.Dispose();
+        }
+    }
+
+    private void Mark(long nanoseconds, int steps)
+    {
+        lock (_gate)
+        {
+            _steps += steps;
+            if (_marks.Count >= MostPending) _marks.RemoveRange(0, MostPending / 2);
+            _marks.Add(new StepMark(nanoseconds, _steps));
+        }
+    }
+
+    // After a fault nothing in the context works any more: everything in it goes, and it is set up anew.
+    private void Recover(CudaException error)
+    {
+        _running = false;
+        var doing = _step is { } step ? $" while it ran {step.Plan.Configuration.Workload} at {step.Plan.Layers} layers" : "";
+        try
+        {
+            _sensor.Condition();
+        }
+        catch (DeviceLostException lost)
+        {
+            Lose($"{lost.Message} ({error.Message})");
+            return;
+        }
+
+        _fault = $"{error.Message}{doing}; the context was set up anew";
+        try
+        {
+            Close();
+            PrimaryContext.Reset(_board.Index);
+            Open();
+        }
+        catch (Exception again) when (again is CudaException or PtxRefusedException)
+        {
+            Lose($"{error.Message}{doing}, and its context cannot be set up anew: {again.Message}");
+        }
+    }
+
+    private void Lose(string reason)
+    {
+        _running = false;
+        _quarantine ??= $"{Info.Uuid} is quarantined until the process is restarted: {reason}";
+    }
+
+    private void ThrowIfLost()
+    {
+        if (_quarantine is { } reason) throw new DeviceLostException(reason);
+    }
+
+    private void Open()
+    {
+        _context = CudaDriver.Open(_board.Index);
+        _library = new KernelLibrary(_context, _board);
+        _stream = new CudaStream(CUStreamFlags.NonBlocking);
+    }
+
+    private void Close()
+    {
+        Attempt(Drop);
+        Attempt(() => _stream?.Dispose());
+        Attempt(() => _library?.Dispose());
+        Attempt(() => _context?.Dispose());
+        (_stream, _library, _context) = (null, null, null);
+
+        // What fails in a broken context goes with it.
+        static void Attempt(Action give)
+        {
+            try
+            {
+                give();
+            }
+            catch (CudaException)
+            {
+            }
+        }
+    }
+
+    private void Drop()
+    {
+        var step = _step;
+        _step = null;
+        step?.Dispose();
+    }
+
+    private PlanDevice Roomy()
+    {
+        var device = _library!.Device();
+        return _step is null ? device : device with { FreeBytes = device.FreeBytes + _step.Plan.ResidentBytes };
+    }
+
+    private Task<T> OnWorker<T>(Func<T> job)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_ending) return Task.FromException<T>(new DeviceLostException($"{Info.Uuid} is closed."));
+        lock (_gate)
+        {
+            _jobs.Enqueue(() =>
+            {
+                try
+                {
+                    ThrowIfLost();
+                    done.SetResult(job());
+                }
+                catch (OperationCanceledException cancelled)
+                {
+                    done.SetCanceled(cancelled.CancellationToken);
+                }
+                catch (CudaException error) when (error.CudaError != CUResult.ErrorOutOfMemory)
+                {
+                    Recover(error);
+                    done.SetException(_quarantine is { } reason ? new DeviceLostException(reason, error) : error);
+                }
+                catch (Exception error)
+                {
+                    done.SetException(error);
+                }
+            });
+        }
+        _wake.Release();
+        return done.Task;
+    }
+
+    /// <summary>Stopping and unloading what is gone is no failure.</summary>
+    private static async Task Quietly(Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (DeviceLostException)
+        {
+        }
+    }
+
+    private long NowNanoseconds() => _time.UtcNowNanoseconds();
+}
