@@ -167,9 +167,13 @@ public sealed partial class SweepGrain
         var trial = held.Ordered!;
         var times = _lost[trial] = _lost.GetValueOrDefault(trial) + 1;
         await Tell("trial", $"{trial} on {block.Host}: outcome unknown, attempt {held.Pass.Leases}");
-        if (times < pace.MostAttempts) return;
+        // A quarantined device is not offered any more: there is nothing to try again. Its host is sound, and another device of it may take over.
+        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var offered = nodes.FirstOrDefault(n => n.Host == block.Host)?.Devices;
+        var quarantined = offered is null ? null : block.Devices.FirstOrDefault(key => !offered.Value.Any(d => d.Key == key));
+        if (quarantined is null && times < pace.MostAttempts) return;
         _lost.Remove(trial);
-        await LoseBlock(block, $"{trial} was lost {times} times");
+        await LoseBlock(block, quarantined is null ? $"{trial} was lost {times} times" : $"{quarantined} is quarantined: {trial} was lost on it", hostIsSound: true);
     }
 
     private async Task NoAnswer(BlockRow block, Exception error)
@@ -184,7 +188,7 @@ public sealed partial class SweepGrain
     }
 
     // A dead host voids its pass. A whole new pass is leased elsewhere if there is an elsewhere.
-    private async Task LoseBlock(BlockRow block, string reason)
+    private async Task LoseBlock(BlockRow block, string reason, bool hostIsSound = false)
     {
         _held.Remove(block.Block);
         _silent.Remove(block.Block);
@@ -194,7 +198,7 @@ public sealed partial class SweepGrain
             await Tell("void", $"{SweepCourse.PassName(open)}: {reason}");
         }
         var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
-        var other = Other(block, nodes);
+        var other = Other([.. nodes.Where(n => hostIsSound || n.Host != block.Host)]);
         if (other.IsDefaultOrEmpty && state.State.Blocks.All(b => b.Lost || b.Block == block.Block))
         {
             // With nothing left to run on, a sweep does not end: somebody must see to the host, and then it goes on.
@@ -213,13 +217,13 @@ public sealed partial class SweepGrain
         await Tell("void", $"device group {block.Block} on '{block.Host}' is given up: {reason}; {(other.IsDefaultOrEmpty ? "no other is free" : $"'{other[0].Host}' takes its place")}");
     }
 
-    // A device group on another host that this sweep does not have yet; default if there is none.
-    private ImmutableArray<DeviceInfo> Other(BlockRow block, ImmutableArray<NodeInventory> nodes)
+    // A device group of these nodes that this sweep does not have yet; default if there is none.
+    private ImmutableArray<DeviceInfo> Other(ImmutableArray<NodeInventory> nodes)
     {
         var taken = state.State.Blocks.SelectMany(b => b.Devices).ToHashSet();
         var all = _course!.Plan with { Hardware = _course.Plan.Hardware with { Devices = null } };
-        try { return SweepCourse.DeviceGroups(all, [.. nodes.Where(n => n.Host != block.Host)]).FirstOrDefault(g => !g.Any(d => taken.Contains(d.Key))); }
-        catch (RefusedException) { return default; } // no other host has such devices
+        try { return SweepCourse.DeviceGroups(all, nodes).FirstOrDefault(g => !g.Any(d => taken.Contains(d.Key))); }
+        catch (RefusedException) { return default; } // nothing else has such devices
     }
 
     private static ImmutableArray<PassRow> WithoutOpen(ImmutableArray<PassRow> passes, string reason)
