@@ -234,35 +234,3 @@ public sealed class CpuDevice : IDevice
 
     private long NowNanoseconds() => _startNanoseconds + _time.GetElapsedTime(_startTimestamp).Ticks * 100;
 }
-
-/// <summary>This machine as a node: its processor, without a meter at its input.</summary>
-public sealed class LocalNode : INode, IDisposable
-{
-    private readonly CpuDevice _cpu;
-
-    /// <param name="host">Its name: the silo's.</param>
-    /// <param name="time">The system's time.</param>
-    /// <param name="site">Where it stands.</param>
-    /// <param name="rack">Where it stands.</param>
-    /// <param name="options">Of its processor.</param>
-    public LocalNode(string host, TimeProvider time, string site = "local", string rack = "r1", CpuDeviceOptions? options = null)
-    {
-        (Host, Site, Rack) = (host, site, rack);
-        ClockErrorSeconds = (options ?? new()).ClockErrorSeconds;
-        _cpu = new CpuDevice(host, site, rack, time, options);
-    }
-
-    public string Host { get; }
-
-    public string Site { get; }
-
-    public string Rack { get; }
-
-    public IReadOnlyList<IDevice> Devices => [_cpu];
-
-    public IReadOnlyList<IMeter> Meters => [];
-
-    public double ClockErrorSeconds { get; }
-
-    public void Dispose() => _cpu.Dispose();
-}

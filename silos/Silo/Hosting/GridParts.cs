@@ -25,8 +25,19 @@ internal static class GridParts
         services.AddNodeAgents(nodes =>
         {
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
-            if (options.LocalCpu) nodes.AddNode(new LocalNode(options.Name, TimeProvider.System), TimeProvider.System);
+            var local = LocalDevices(options);
+            if (local.Count > 0) nodes.AddNode(new LocalNode(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, local, ClockErrorSeconds), TimeProvider.System);
         });
+    }
+
+    /// <summary>Declared bound of this machine's clock against UTC, s.</summary>
+    private const double ClockErrorSeconds = 0.005;
+
+    private static List<IDevice> LocalDevices(SiloOptions options)
+    {
+        var devices = new List<IDevice>();
+        if (options.LocalCpu) devices.Add(new CpuDevice(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds }));
+        return devices;
     }
 
     private static SimulatedProfile[] Profiles => [SimulatedProfile.H100, SimulatedProfile.H200];
