@@ -52,8 +52,9 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
         var ran = false;
         foreach (var section in sections.Where(s => order.Only.IsEmpty || order.Only.Contains(s.Name)))
         {
-            if (files[section.Name].Finished) continue;
             var units = section.Units(context);
+            foreach (var unit in units.Where(u => files[section.Name].Units.ContainsKey(u.Id))) unit.Afterwards?.Invoke();
+            if (files[section.Name].Finished) continue;
             var paused = false;
             foreach (var unit in units)
             {
@@ -76,6 +77,7 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
                 directory.Keep(file);
                 state = Done(state, section.Name, unit.Id, file.Units.Count);
                 directory.Keep(state);
+                unit.Afterwards?.Invoke();
                 tell($"{section.Name}/{unit.Id}  {(new UnitDocuments(file.Units).FaultOf(unit.Id) is { } fault ? "FAILED: " + fault : "done")}, {time.GetElapsedTime(clock).TotalSeconds:0.0} s");
             }
             if (paused)

@@ -21,8 +21,8 @@ public sealed class KernelSection : IEvidenceSection
         var table = new EvidenceTable("Relative error ‖out − reference‖ / ‖reference‖", ["what", "shape", "seed", "error", "allowed", "", "note"],
             [.. found.Select(c => ImmutableArray.Create(c.Name, c.Shape, c.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture), Text.Number(c.RelativeError), Text.Number(c.Tolerance), c.IsRight ? "right" : "WRONG", c.Note))]);
         var worst = found.Where(c => double.IsFinite(c.RelativeError)).Select(c => c.RelativeError / c.Tolerance).DefaultIfEmpty(double.NaN).Max();
-        return found.Length == 0
-            ? SectionReport.Plain(SectionVerdict.Wrong, "No comparison ran.")
+        return context.Bench.Comparisons.IsEmpty ? SectionReport.Plain(SectionVerdict.NotRun, "Not run: this device has no kernels.")
+            : found.Length == 0 ? SectionReport.Plain(SectionVerdict.Wrong, "No comparison ran.")
             : new(wrong == 0 ? SectionVerdict.Shown : SectionVerdict.Wrong,
                 wrong == 0 ? $"{found.Length} of {found.Length} comparisons are right; the largest error is {Text.Percent(worst)} of what is allowed." : $"{wrong} of {found.Length} comparisons are WRONG.",
                 [table], [], ImmutableSortedDictionary<string, double>.Empty.Add("comparisons", found.Length).Add("wrong", wrong).Add("largest_error_over_tolerance", worst));

@@ -44,7 +44,8 @@ public sealed record SectionReport(
 /// <param name="Id">Unique in its section.</param>
 /// <param name="Seconds">About how long, s of the device's time.</param>
 /// <param name="Run">Makes its document; null where it has more to do and there was no time: it is asked again in the next call.</param>
-public sealed record EvidenceUnit(string Id, double Seconds, Func<CancellationToken, Task<object?>> Run);
+/// <param name="Afterwards">What can go once the document is kept; done again in a later call, so it must not mind being done twice.</param>
+public sealed record EvidenceUnit(string Id, double Seconds, Func<CancellationToken, Task<object?>> Run, Action? Afterwards = null);
 
 /// <summary>The documents of a section's finished units.</summary>
 public sealed class UnitDocuments(IReadOnlyDictionary<string, JsonElement> documents)

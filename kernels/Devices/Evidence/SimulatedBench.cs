@@ -59,7 +59,7 @@ public sealed class SimulatedBench : IEvidenceBench
         Pass(seconds, stop);
         var busy = duty * seconds;
         var bytes = kernel == CeilingKernel.Matrix ? 0 : busy * 0.93 * _profile.Shape.BandwidthBytesPerSecond;
-        var flops = kernel == CeilingKernel.Matrix ? busy * 0.5 * _profile.Shape.PeakFlopsPerSecond : 0;
+        var flops = kernel == CeilingKernel.Matrix ? busy * 0.95 * _profile.Shape.PeakFlopsPerSecond : 0;
         var joules = _profile.StaticWatts * seconds + _profile.JoulesPerBit * 8 * bytes + _profile.JoulesPerFlop * flops + EdgeJoules * _random.Normal();
         return new(kernel, duty, seconds, busy, bytes, flops, joules, 55, _profile.BoostMegahertz, 0);
     }
