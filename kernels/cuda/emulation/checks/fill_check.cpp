@@ -231,6 +231,13 @@ void normals() {
     std::vector<uint16_t> panel(padded * 8 * tiles), rest(panel.size());
     launch("fill_normal", FillNormal{numbers.data(), panel.data(), rest.data(), keys.data(), rows, width, 0.1f, 1.0f, 0, tiles}, 2);
     launch("fill_normal", FillNormal{rounded.data(), nullptr, nullptr, keys.data(), rows, width, 1.0f, 0.0f, 1, tiles}, 1);
+    const uint32_t wide = 1003;  // more than a run of 16, and enough numbers that one rounding too few shows
+    std::vector<float> plain(rows * wide);
+    launch("fill_normal", FillNormal{plain.data(), nullptr, nullptr, keys.data(), rows, wide, 1.0f, 0.0f, 0, tiles}, 3);
+    for (uint32_t r = 0; r < rows; r++) {
+        auto expected = normal(keys[r], 1.0f, wide);
+        for (uint32_t k = 0; k < wide; k++) expect(plain[r * wide + k] == expected[k], "plain numbers", std::to_string(r) + "," + std::to_string(k));
+    }
     double lost = 0;
     for (uint32_t r = 0; r < rows; r++) {
         auto gain = normal(keys[r], 0.1f, width), input = normal(keys[r], 1.0f, width);
