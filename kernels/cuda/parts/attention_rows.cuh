@@ -178,7 +178,7 @@ FN void end_piece(const Arguments& a, const Stretches& split, u32 range, u32 gro
 
     u32 unit = range / Source::Ranges;
     u32 expected = 0;  // pieces of the unit
-    UNROLL for (u32 r = 0; r < Source::Ranges; r++) {
+    ROLLED for (u32 r = 0; r < Source::Ranges; r++) {
         u32 one = unit * Source::Ranges + r;
         expected += stretch_of(split, Source::first_tile(a, one + 1) - 1) - stretch_of(split, Source::first_tile(a, one)) + 1;
     }

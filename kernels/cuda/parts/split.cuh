@@ -22,8 +22,9 @@ FN u32 stretch_begin(const Stretches& s, u32 block) { return block * s.each + le
 
 /// The block that has tile `tile`.
 FN u32 stretch_of(const Stretches& s, u32 tile) {
-    u32 larger = s.more * (s.each + 1);
-    return tile < larger ? tile / (s.each + 1) : s.more + (tile - larger) / (s.each ? s.each : 1);
+    u32 larger = s.more * (s.each + 1);  // tiles of the blocks that take one more
+    bool among = tile < larger;
+    return (among ? 0 : s.more) + (among ? tile : tile - larger) / (s.each + among);
 }
 
 /// Counts this block in at `arrivals`, after all its threads' writes. True on all threads of the block that is the last of `expected`: what the others wrote
