@@ -52,6 +52,7 @@ struct NewEntriesArguments {
 constexpr u32 NewEntriesThreads = 256, Slices = 8, SliceColumns = EntryWidth / Slices;
 /// FP32 [3][256]: what the threads of a column have; [8] sums of warps; one word.
 constexpr u32 NewEntriesBytes = (3 * 256 + 8 + 4) * 4;
+static_assert(NewEntriesBytes <= 49152, "no opt-in needed");
 
 /// Sum over the block's 256 threads; `sums` holds 8.
 FN float block_sum(float v, float* sums) {
