@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using EnergyGrid.Devices;
+using EnergyGrid.Devices.Cuda.Evidence;
 using EnergyGrid.Devices.Evidence;
 
 namespace EnergyGrid.Console.Evidence;
@@ -45,7 +46,7 @@ internal static class EvidenceCommand
 
     private static IEvidenceBench Open(string? device, bool simulate)
     {
-        if (!simulate) throw new NoDeviceException("no NVIDIA driver");
+        if (!simulate) return CudaBench.Open(device);
         if (device is not null) throw new CommandException(ExitCodes.Usage, "--device and --simulate exclude each other.");
         return new SimulatedBench(SimulatedProfile.H100, SimulatedPace, 1);
     }

@@ -85,8 +85,9 @@ public sealed record StepStretch(
 /// <param name="Seed">Of its data.</param>
 /// <param name="RelativeError">‖out − reference‖ / ‖reference‖; NaN where the output has a value that is not finite.</param>
 /// <param name="Tolerance">What is allowed.</param>
+/// <param name="Kernels">What ran for it.</param>
 /// <param name="Note">What a reader must know; empty if nothing.</param>
-public sealed record KernelComparison(string Name, string Shape, ulong Seed, double RelativeError, double Tolerance, string Note = "")
+public sealed record KernelComparison(string Name, string Shape, ulong Seed, double RelativeError, double Tolerance, ImmutableArray<string> Kernels, string Note = "")
 {
     /// <summary>Not a number is not right.</summary>
     public bool IsRight => RelativeError <= Tolerance;
@@ -126,6 +127,9 @@ public interface IEvidenceBench : IDisposable
 
     /// <summary>Runs a kernel in bursts for a share of the time, after a short warm-up.</summary>
     CeilingWindow RunCeiling(CeilingKernel kernel, double duty, double seconds, CancellationToken stop);
+
+    /// <summary>Names of all kernels that may be loaded.</summary>
+    ImmutableArray<string> Kernels { get; }
 
     /// <summary>What <see cref="Compare"/> knows: every kernel variant and each A–K layer.</summary>
     ImmutableArray<string> Comparisons { get; }

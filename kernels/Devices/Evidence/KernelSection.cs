@@ -20,12 +20,14 @@ public sealed class KernelSection : IEvidenceSection
         var wrong = found.Count(c => !c.IsRight);
         var table = new EvidenceTable("Relative error ‖out − reference‖ / ‖reference‖", ["what", "shape", "seed", "error", "allowed", "", "note"],
             [.. found.Select(c => ImmutableArray.Create(c.Name, c.Shape, c.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture), Text.Number(c.RelativeError), Text.Number(c.Tolerance), c.IsRight ? "right" : "WRONG", c.Note))]);
+        var missed = context.Bench.Kernels.Except(found.SelectMany(c => c.Kernels)).ToArray();
+        ImmutableArray<string> notes = missed.Length == 0 ? [] : [$"{missed.Length} of {context.Bench.Kernels.Length} kernels ran in no comparison: {string.Join(", ", missed)}."];
         var worst = found.Where(c => double.IsFinite(c.RelativeError)).Select(c => c.RelativeError / c.Tolerance).DefaultIfEmpty(double.NaN).Max();
         return context.Bench.Comparisons.IsEmpty ? SectionReport.Plain(SectionVerdict.NotRun, "Not run: this device has no kernels.")
             : found.Length == 0 ? SectionReport.Plain(SectionVerdict.Wrong, "No comparison ran.")
             : new(wrong == 0 ? SectionVerdict.Shown : SectionVerdict.Wrong,
-                wrong == 0 ? $"{found.Length} of {found.Length} comparisons are right; the largest error is {Text.Percent(worst)} of what is allowed." : $"{wrong} of {found.Length} comparisons are WRONG.",
-                [table], [], ImmutableSortedDictionary<string, double>.Empty.Add("comparisons", found.Length).Add("wrong", wrong).Add("largest_error_over_tolerance", worst));
+                wrong == 0 ? $"{found.Length} of {found.Length} comparisons are right, by {context.Bench.Kernels.Length - missed.Length} of {context.Bench.Kernels.Length} kernels; the largest error is {Text.Percent(worst)} of what is allowed." : $"{wrong} of {found.Length} comparisons are WRONG.",
+                [table], notes, ImmutableSortedDictionary<string, double>.Empty.Add("comparisons", found.Length).Add("wrong", wrong).Add("largest_error_over_tolerance", worst));
     }
 
     private static IEnumerable<(string Id, string Name, ulong Seed)> Comparisons(EvidenceContext context) =>

@@ -38,6 +38,8 @@ public sealed class SimulatedBench : IEvidenceBench
     /// <summary>None: there is no kernel to compare.</summary>
     public ImmutableArray<string> Comparisons => [];
 
+    public ImmutableArray<string> Kernels => [];
+
     public string? Hindrance() => null;
 
     public SensorFindings Qualify(CancellationToken stop)
