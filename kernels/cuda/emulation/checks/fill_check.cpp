@@ -1,6 +1,6 @@
-// kernels: fill_weights_fp16 fill_weights_int8 fill_weights_int4 fill_normal fill_grouped fill_compressed fill_latent fill_state
+// kernels: fill_weights_fp16 fill_weights_int8 fill_weights_int4 fill_normal fill_grouped fill_compressed fill_latent fill_state fill_entry_pool fill_entries fill_window fill_recent
 // The fill kernels against the reference implementation's rules, written again in scalar C++ (Noise, PackedMatrix, TokenPool, GroupedAttention, LatentAttention,
-// LightningAttention): weights and numbers bit for bit, caches to FP16 rounding. Argument "weights", "normal", … runs one part; without one, all run.
+// LightningAttention, CompressedAttention): weights and numbers bit for bit, caches to FP16 rounding. Argument "weights", "normal", … runs one part; without one, all run.
 #include "emulation/registry.hpp"
 #include <algorithm>
 #include <cinttypes>
@@ -231,6 +231,13 @@ void normals() {
     std::vector<uint16_t> panel(padded * 8 * tiles), rest(panel.size());
     launch("fill_normal", FillNormal{numbers.data(), panel.data(), rest.data(), keys.data(), rows, width, 0.1f, 1.0f, 0, tiles}, 2);
     launch("fill_normal", FillNormal{rounded.data(), nullptr, nullptr, keys.data(), rows, width, 1.0f, 0.0f, 1, tiles}, 1);
+    const uint32_t wide = 1003;  // more than a run of 16, and enough numbers that one rounding too few shows
+    std::vector<float> plain(rows * wide);
+    launch("fill_normal", FillNormal{plain.data(), nullptr, nullptr, keys.data(), rows, wide, 1.0f, 0.0f, 0, tiles}, 3);
+    for (uint32_t r = 0; r < rows; r++) {
+        auto expected = normal(keys[r], 1.0f, wide);
+        for (uint32_t k = 0; k < wide; k++) expect(plain[r * wide + k] == expected[k], "plain numbers", std::to_string(r) + "," + std::to_string(k));
+    }
     double lost = 0;
     for (uint32_t r = 0; r < rows; r++) {
         auto gain = normal(keys[r], 0.1f, width), input = normal(keys[r], 1.0f, width);
@@ -418,10 +425,157 @@ void state() {
     error.finish("lightning state", 1e-6);
 }
 
+struct FillEntryPool { Pool values, gates; float* entries; uint32_t columns, tokens, overlapping, unused; };
+struct FillEntries { const float *pool, *index_pool; Turns turns; uint8_t *stored, *index_keys; uint64_t key; uint32_t batch, entries, ratio, unused; };
+struct FillWindow { Pool entries; Turns turns; uint8_t* window; uint32_t batch, context; };
+struct FillRecent { Pool values, gates; float* recent; uint32_t batch, tokens, width, context; };
+
+/// EightBitFloat.Encode.
+uint8_t eight_bits(double x) {
+    double m = std::min(std::fabs(x), 448.0);
+    int exponent = m < 1.0 / 64 ? -6 : std::ilogb(m);
+    int steps = static_cast<int>(std::nearbyint(std::ldexp(m, 3 - exponent)));
+    return static_cast<uint8_t>((std::signbit(x) ? 128 : 0) | (steps < 8 ? steps : (exponent + 6) * 8 + steps));
+}
+
+/// Bytes that may differ where FP32 before the rounding falls on the other side: few, and by one step.
+struct Bytes {
+    size_t all = 0, off = 0;
+    bool near = true;
+    void add(int got, int want) {
+        all++;
+        off += got != want;
+        near = near && std::abs(got - want) <= 1;
+    }
+    void finish(const char* what) const {
+        std::printf("      %-28s %zu of %zu codes off by a step (at most one and one in a thousand)\n", what, off, all);
+        expect(near && off <= 1 + all / 1000 && all > 0, what);
+    }
+};
+
+/// EntryPages.Write against what was written: FP8 codes with their scales, BF16.
+void compare_entry(const uint8_t* pages, size_t entry, const std::vector<double>& x, Bytes& codes, Bytes& scales) {
+    const uint8_t *page = pages + entry / 64 * 64 * 584, *data = page + entry % 64 * 576, *scale = page + 64 * 576 + entry % 64 * 8;
+    for (int g = 0; g < 7; g++) {
+        double largest = 0;
+        for (int i = 0; i < 64; i++) largest = std::max(largest, std::fabs(x[g * 64 + i]));
+        int exponent = static_cast<int>(std::ceil(std::log2(largest / 448)));
+        scales.add(scale[g], 127 + exponent);
+        for (int i = 0; i < 64; i++) codes.add(data[g * 64 + i], eight_bits(std::ldexp(x[g * 64 + i], 127 - scale[g])));
+    }
+    scales.add(scale[7], 0);
+    for (int i = 0; i < 64; i++) {
+        uint16_t got;
+        std::memcpy(&got, data + 448 + 2 * i, 2);
+        uint32_t bits = uint32_t(got) << 16;
+        float v;
+        std::memcpy(&v, &bits, 4);
+        // Half a step of 8 bits, and FP32's rounding of numbers near 1 before they cancel.
+        expect(std::fabs(v - x[448 + i]) <= std::fabs(x[448 + i]) / 255 + 1e-6, "BF16", std::to_string(v) + " for " + std::to_string(x[448 + i]));
+    }
+}
+
+void normalise(std::vector<double>& x) {
+    double squares = 0;
+    for (double v : x) squares += v * v;
+    for (double& v : x) v /= std::sqrt(squares / double(x.size()) + 1e-6);
+}
+
+/// CompressedAttention.Compress of the pool's tokens.
+std::vector<double> compress(const History& values, const History& gates, uint64_t sequence, uint32_t tokens, uint32_t columns, bool overlapping) {
+    std::vector<double> result(columns);
+    for (uint32_t j = 0; j < columns; j++) {
+        double weights = 0, sum = 0;
+        for (uint32_t t = 0; t < tokens; t++) {
+            uint32_t at = overlapping && t >= tokens / 2 ? columns + j : j;
+            double weight = std::exp(gates.token(sequence, t, at));
+            weights += weight;
+            sum += weight * values.token(sequence, t, at);
+        }
+        result[j] = sum / weights;
+    }
+    normalise(result);
+    return result;
+}
+
+void compressed() {
+    for (bool sparse : {true, false}) {
+        const uint32_t batch = 2, context = sparse ? 536 : 2200, ratio = sparse ? 4 : 128, recent_tokens = sparse ? 8 : 128, entries = context / ratio;
+        const uint32_t width = sparse ? 1024 : 512;
+        const uint64_t key = 62;
+        History values(width, 61, 71, false), gates(width, 61, 73, true), index_values(256, 61, 75, false), index_gates(256, 61, 77, false), window(512, 61, 79, true);
+        TurnTables tables(64, context);
+        std::vector<float> pool(64 * 512), index_pool(64 * 128);
+        launch("fill_entry_pool", FillEntryPool{values.pool(), gates.pool(), pool.data(), 512, recent_tokens, sparse, 0}, 64, 1, 32);
+        launch("fill_entry_pool", FillEntryPool{index_values.pool(), index_gates.pool(), index_pool.data(), 128, 8, 1, 0}, 64, 1, 32);
+        Comparison pool_error, index_error;
+        std::vector<std::vector<double>> exact(64), exact_index(64);
+        for (uint32_t p = 0; p < 64; p++) {
+            exact[p] = compress(values, gates, 1 << 20 | p, recent_tokens, 512, sparse);
+            exact_index[p] = compress(index_values, index_gates, 1 << 20 | p, 8, 128, true);
+            for (uint32_t c = 0; c < 512; c++) pool_error.add(pool[p * 512 + c], exact[p][c]);
+            for (uint32_t c = 0; c < 128; c++) index_error.add(index_pool[p * 128 + c], exact_index[p][c]);
+        }
+        pool_error.finish(sparse ? "64 CSA entries" : "64 HCA entries", 1e-6);
+        index_error.finish("64 index keys", 1e-6);
+
+        const uint32_t pages = (entries + 63) / 64;
+        std::vector<uint8_t> stored(size_t(batch) * pages * 64 * 584), index_keys(size_t(batch) * pages * 64 * 132);
+        launch("fill_entries", FillEntries{pool.data(), sparse ? index_pool.data() : nullptr, tables.turns(), stored.data(), sparse ? index_keys.data() : nullptr, key, batch, entries, ratio, 0}, 3);
+        Bytes codes, scales, index_codes;
+        Comparison index_scales;
+        for (uint32_t b = 0; b < batch; b++)
+            for (uint32_t e = 0; e < entries; e++) {
+                auto p = bits_of(key, (uint64_t(b) << 40) + e) % 64;
+                auto entry = exact[p], index = exact_index[p];
+                rotate(entry, 448, 64, uint64_t(e) * ratio);
+                compare_entry(&stored[size_t(b) * pages * 64 * 584], e, entry, codes, scales);
+                if (!sparse) continue;
+                rotate(index, 64, 64, uint64_t(e) * ratio);
+                const uint8_t* page = &index_keys[(size_t(b) * pages + e / 64) * 64 * 132];
+                float scale;
+                std::memcpy(&scale, page + 64 * 128 + e % 64 * 4, 4);
+                double largest = 0;
+                for (double v : index) largest = std::max(largest, std::fabs(v));
+                index_scales.add(scale, largest / 448);
+                for (uint32_t c = 0; c < 128; c++) index_codes.add(page[e % 64 * 128 + c], eight_bits(index[c] / (largest / 448)));
+            }
+        codes.finish("entries, FP8");
+        scales.finish("entries, scales");
+        if (sparse) {
+            index_codes.finish("index keys, FP8");
+            index_scales.finish("index keys, scales", 1e-6);
+        }
+
+        std::vector<uint8_t> pages_of_window(batch * 2 * 64 * 584);
+        launch("fill_window", FillWindow{window.pool(), tables.turns(), pages_of_window.data(), batch, context}, 3);
+        Bytes window_codes, window_scales;
+        for (uint32_t b = 0; b < batch; b++)
+            for (uint32_t position = context - 128; position < context; position++) {
+                std::vector<double> entry(512);
+                for (uint32_t c = 0; c < 512; c++) entry[c] = window.token(b, position, c);
+                normalise(entry);
+                rotate(entry, 448, 64, position);
+                compare_entry(&pages_of_window[b * 2 * 64 * 584], position % 128, entry, window_codes, window_scales);
+            }
+        window_codes.finish("window, FP8");
+        window_scales.finish("window, scales");
+
+        std::vector<float> recent(size_t(batch) * recent_tokens * 2 * width);
+        launch("fill_recent", FillRecent{values.pool(), gates.pool(), recent.data(), batch, recent_tokens, width, context}, 3);
+        Comparison recent_error;
+        for (uint32_t b = 0; b < batch; b++)
+            for (uint32_t t = 0; t < recent_tokens; t++)
+                for (uint32_t c = 0; c < 2 * width; c++)
+                    recent_error.add(recent[((size_t(b) * recent_tokens + t) * 2) * width + c], (c < width ? values : gates).token(b, context - recent_tokens + t, c % width));
+        recent_error.finish("recent projections", 1e-6);
+    }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-    const std::pair<const char*, void (*)()> parts[] = {{"weights", weights}, {"normal", normals}, {"grouped", grouped}, {"latent", latent}, {"state", state}};
+    const std::pair<const char*, void (*)()> parts[] = {{"weights", weights}, {"normal", normals}, {"grouped", grouped}, {"latent", latent}, {"state", state}, {"compressed", compressed}};
     for (auto& [name, part] : parts)
         if (count < 2 || !std::strcmp(arguments[1], name)) {
             int before = failures;

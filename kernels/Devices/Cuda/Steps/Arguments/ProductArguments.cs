@@ -25,6 +25,9 @@ internal enum SegmentKind : uint
 
     /// <summary>residual += y; then a panel of gain·residual.</summary>
     Residual = 6,
+
+    /// <summary>FP32 target[b·batch_stride + head·head_stride + channel], turned; the stored row order is the rotary one.</summary>
+    RotaryRaw = 7,
 }
 
 /// <summary>ProductSegment of parts/epilogue.cuh, field by field.</summary>

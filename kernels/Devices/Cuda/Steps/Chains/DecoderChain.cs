@@ -12,7 +12,7 @@ internal sealed record Stream(Place Residual, Place Panel, Place Squares);
 /// <summary>A step: begin_step, then for each layer attention and MLP, each ending in a product that adds to the residual stream and writes the next panel.</summary>
 internal static class DecoderChain
 {
-    private const int BeginThreads = 256;
+    private const int BeginThreads = 256, BeginShared = 32;
 
     public static StepPlan Plan(Configuration c, int layers, PlanDevice device)
     {
@@ -29,7 +29,11 @@ internal static class DecoderChain
         }
 
         var begin = stream;
-        plan.Launch("begin", "begin_step", c.Batch, 1, BeginThreads, 0, at => new BeginStepArguments());
+        plan.Launch("begin", "begin_step", c.Batch, 1, BeginThreads, BeginShared, at => new BeginStepArguments
+        {
+            Input = at[input], Gain = at[gains[0]], Residual = at[residual], Panel = at[begin.Panel], Squares = at[plan.AllSquares], Width = (uint)width,
+            BatchTiles = (uint)plan.BatchTiles, FirstZeroed = PlanBuilder.SquaresStride, SquaresCount = (uint)(plan.SquaresBytes / sizeof(float)),
+        });
         for (var layer = 0; layer < layers; layer++)
         {
             var middle = new Stream(residual, plan.Shared("panel before MLP", panel), plan.Squares());
@@ -42,6 +46,9 @@ internal static class DecoderChain
                     break;
                 case LayerKind.Lightning:
                     LightningChain.Add(plan, layer, stream, output);
+                    break;
+                case LayerKind.Latent:
+                    LatentChain.Add(plan, layer, stream, output);
                     break;
                 default:
                     throw new NotSupportedException($"{kind}");

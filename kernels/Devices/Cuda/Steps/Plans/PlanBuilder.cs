@@ -8,7 +8,7 @@ namespace EnergyGrid.Devices.Cuda.Steps;
 internal sealed class PlanBuilder
 {
     /// <summary>Floats between two vectors' sums of squares: one for each column of the widest panel.</summary>
-    private const int SquaresStride = Panel.MostColumns;
+    public const int SquaresStride = Panel.MostColumns;
 
     private readonly List<StepBuffer> _buffers = [];
     private readonly Dictionary<string, int> _shared = [];
