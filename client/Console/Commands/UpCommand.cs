@@ -26,14 +26,18 @@ internal static partial class UpCommand
         var model = new Option<string>("--model") { Description = "Hardware class of the simulated GPUs.", HelpName = "NAME", DefaultValueFactory = _ => "H100-SXM-80GB" };
         var scale = new Option<double>("--time-scale") { Description = "Seconds of simulated time in one second.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var seed = new Option<long>("--seed") { Description = "Of the simulated sensors.", HelpName = "N", DefaultValueFactory = _ => 1 };
-        var noLocal = new Option<bool>("--no-local") { Description = "Leave this machine's processor out." };
+        var noLocal = new Option<bool>("--no-local") { Description = "Leave this machine's processor out; its GPUs have --gpus." };
+        var gpus = new Option<string>("--gpus") { Description = "This machine's GPUs: all, none, or a list of indices or UUIDs. Each is looked at for about a minute first.", HelpName = "all|none|LIST", DefaultValueFactory = _ => "all" };
+        var qualify = new Option<double>("--qualify") { Description = "How long each look at a GPU's sensors takes, s; below 10 the check of its counter is coarse.", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
         var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
-        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, verbose };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, gpus, qualify, verbose };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
             var timeScale = parsed.GetValue(scale);
             if (!(timeScale is >= 1 and <= 10_000)) throw new CommandException(ExitCodes.Usage, $"--time-scale {timeScale.ToString(CultureInfo.InvariantCulture)}: it is from 1 to 10000.");
+            var qualification = parsed.GetValue(qualify);
+            if (!(qualification is >= 0.5 and <= 600)) throw new CommandException(ExitCodes.Usage, $"--qualify {qualification.ToString(CultureInfo.InvariantCulture)}: it is from 0.5 to 600.");
             await using var app = SiloHost.Build(new SiloOptions
             {
                 Name = parsed.GetValue(name)!,
@@ -47,6 +51,9 @@ internal static partial class UpCommand
                 SiloAddress = parsed.GetValue(siloAddress) is not { } ip ? null : IPAddress.TryParse(ip, out var reached) ? reached : throw new CommandException(ExitCodes.Usage, $"--silo-address '{ip}' is no IP address; say for example 10.0.0.7."),
                 Simulated = parsed.GetValue(simulate) is { } size ? Site(size, parsed.GetValue(model)!, timeScale, parsed.GetValue(seed)) : null,
                 LocalCpu = !parsed.GetValue(noLocal),
+                Gpus = parsed.GetValue(gpus)! switch { "all" => null, "none" => [], var list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) },
+                QualificationSeconds = qualification,
+                Say = line => { if (!screen.Json) screen.Say(line); },
                 LogLevel = parsed.GetValue(verbose) ? LogLevel.Information : LogLevel.Warning,
             });
             await SiloHost.StartAsync(app, stop);

@@ -1,22 +1,8 @@
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;
-using EnergyGrid.Metrology;
 
 namespace EnergyGrid.Devices.Cuda;
-
-/// <summary>What meters one GPU: its counters, sensors and state, read by a thread of its own.</summary>
-public interface IBoardSensor : IDisposable
-{
-    /// <summary>What is known about them.</summary>
-    DeviceSensor Sensor { get; }
-
-    /// <summary>The board's state now.</summary>
-    /// <exception cref="DeviceLostException">It does not answer any more.</exception>
-    DeviceCondition Condition();
-
-    /// <summary>Appends what was read since the last drain, in time order.</summary>
-    void Drain(List<DeviceReading> readings);
-}
 
 /// <summary>
 /// One NVIDIA GPU: it executes the decode steps of the <c>cuda</c> stack, a graph a step, on a thread of its own that owns the context. Steps are counted by events
@@ -33,8 +19,8 @@ public sealed class CudaDevice : IDevice
     private const int MostPending = 100_000;
 
     private readonly CudaBoard _board;
-    private readonly IBoardSensor _sensor;
-    private readonly TimeProvider _time;
+    private readonly BoardSensor _sensor;
+    private readonly NodeClock _clock;
     private readonly Lock _gate = new();
     private readonly List<StepMark> _marks = [];
     private readonly Queue<Action> _jobs = new();
@@ -55,12 +41,12 @@ public sealed class CudaDevice : IDevice
     /// <param name="board">Which.</param>
     /// <param name="sensor">Its own; disposed with the device.</param>
     /// <param name="info">What it is called in the grid, and its ceilings.</param>
-    /// <param name="time">The node's clock.</param>
+    /// <param name="clock">The node's, which stamps the readings too.</param>
     /// <exception cref="CudaException">The driver gives no context.</exception>
     /// <exception cref="KernelRefusedException">The board is too old.</exception>
-    public CudaDevice(CudaBoard board, IBoardSensor sensor, DeviceInfo info, TimeProvider time)
+    public CudaDevice(CudaBoard board, BoardSensor sensor, DeviceInfo info, NodeClock clock)
     {
-        (_board, _sensor, Info, _time) = (board, sensor, info, time);
+        (_board, _sensor, Info, _clock) = (board, sensor, info, clock);
         _worker = new Thread(Work) { IsBackground = true, Name = $"gpu {board.Index}" };
         _worker.Start();
         _opened.Task.GetAwaiter().GetResult();
@@ -361,5 +347,5 @@ public sealed class CudaDevice : IDevice
         }
     }
 
-    private long NowNanoseconds() => _time.UtcNowNanoseconds();
+    private long NowNanoseconds() => _clock.NowNanoseconds;
 }

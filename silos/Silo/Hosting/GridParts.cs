@@ -1,5 +1,7 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
+using EnergyGrid.Devices.Cuda;
+using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Grains;
 using EnergyGrid.Node;
 using EnergyGrid.Silo.Results;
@@ -38,8 +40,34 @@ internal static class GridParts
     {
         var devices = new List<IDevice>();
         if (options.LocalCpu) devices.Add(new CpuDevice(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds }));
+        try
+        {
+            if (options.Gpus is not { Count: 0 }) devices.AddRange(LocalGpus.Open(Gpus(options), TimeProvider.System));
+        }
+        catch (DriverMissingException) when (options.Gpus is null)
+        {
+            // No GPU was asked for by name, and there is none: 'doctor' says what to install.
+        }
+        catch (Exception e) when (e is DriverMissingException or GpuRefusedException)
+        {
+            foreach (var device in devices) device.Dispose();
+            throw new SiloRefusedException($"{e.Message} 'up --gpus none' starts without this machine's GPUs.", e);
+        }
         return devices;
     }
+
+    private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack)
+    {
+        Which = options.Gpus,
+        ClockErrorSeconds = ClockErrorSeconds,
+        Qualification = new QualificationOptions { WindowSeconds = options.QualificationSeconds, AliasSeconds = Math.Min(3, 0.3 * options.QualificationSeconds), SettleSeconds = Math.Min(2, 0.2 * options.QualificationSeconds) },
+        Say = options.Say,
+        Keep = found =>
+        {
+            Directory.CreateDirectory(options.DevicesDirectory);
+            File.WriteAllText(Path.Combine(options.DevicesDirectory, $"{found.Uuid}.json"), found.ToJson());
+        },
+    };
 
     private static SimulatedProfile[] Profiles => [SimulatedProfile.H100, SimulatedProfile.H200];
 

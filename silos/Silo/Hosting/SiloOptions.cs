@@ -54,6 +54,15 @@ public sealed record SiloOptions
     /// <summary>Whether this machine's processor is a device of the grid.</summary>
     public bool LocalCpu { get; init; } = true;
 
+    /// <summary>This machine's GPUs that are devices of the grid: null for all that there are, if any; else by index, UUID or PCI bus id, and all of them must be there.</summary>
+    public IReadOnlyList<string>? Gpus { get; init; } = [];
+
+    /// <summary>How long each look at a GPU's sensors takes on start, s. Below 10 s the counter's check against power is coarse.</summary>
+    public double QualificationSeconds { get; init; } = 10;
+
+    /// <summary>Told what opening the GPUs is doing.</summary>
+    public Action<string> Say { get; init; } = static _ => { };
+
     /// <summary>A further node of this machine under its own time, opened by the caller: one GPU while evidence is collected; null for none. The silo does not dispose of it.</summary>
     public (INode Node, TimeProvider Time)? Node { get; init; }
 
@@ -71,6 +80,9 @@ public sealed record SiloOptions
 
     /// <summary>Directory of grain state.</summary>
     public string StateDirectory => Path.Combine(DataDirectory, "state");
+
+    /// <summary>What was found about the sensors of this machine's GPUs, a file a device: the latest.</summary>
+    public string DevicesDirectory => Path.Combine(DataDirectory, "devices");
 
     /// <summary>Directory of results, one directory a sweep.</summary>
     public string ResultsDirectory => Path.Combine(DataDirectory, "results");

@@ -36,7 +36,7 @@ public sealed partial class CudaBench : IEvidenceBench
     {
         (_board, _nvml, _sensors) = (board, nvml, sensors);
         Identity = new BenchIdentity(
-            board.IsEmulated ? BenchKind.Emulated : BenchKind.Gpu, board.Uuid, HardwareClass(board), board.Name, board.Index, nvml?.DriverVersion is { Length: > 0 } driver ? driver : "unknown",
+            board.IsEmulated ? BenchKind.Emulated : BenchKind.Gpu, board.Uuid, HardwareName.Of(board.Name), board.Name, board.Index, nvml?.DriverVersion is { Length: > 0 } driver ? driver : "unknown",
             string.Create(CultureInfo.InvariantCulture, $"{board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"), string.Create(CultureInfo.InvariantCulture, $"{board.ComputeMajor}.{board.ComputeMinor}"),
             board.Multiprocessors, board.MemoryBytes, board.CacheBytes, sensors?.PowerLimitWatts() ?? double.NaN, energy, HashOfKernels(board.Architecture));
         Kernels = [.. KernelLibrary.Names(board.Architecture)];
@@ -193,7 +193,11 @@ public sealed partial class CudaBench : IEvidenceBench
 
     public void Release() => Abandon();
 
-    public (INode Node, TimeProvider Time) OpenNode(string host) => throw new EvidenceFaultException("This build has no CUDA device for the grid.");
+    public (INode Node, TimeProvider Time) OpenNode(string host)
+    {
+        var options = new LocalGpuOptions(host, LocalNode.DefaultSite, LocalNode.DefaultRack);
+        return (new LocalNode(host, options.Site, options.Rack, [LocalGpus.Open(_board, options, TimeProvider.System)], options.ClockErrorSeconds), TimeProvider.System);
+    }
 
     public void Dispose()
     {
@@ -281,17 +285,6 @@ public sealed partial class CudaBench : IEvidenceBench
         {
             // The context is lost already; what it held goes with it.
         }
-    }
-
-    /// <summary>As plans name it; the driver's name for what they do not know.</summary>
-    private static string HardwareClass(CudaBoard board)
-    {
-        if (board.IsEmulated) return "H100-SXM-80GB";
-        var pci = board.Name.Contains("PCIe", StringComparison.OrdinalIgnoreCase) || board.Name.Contains("NVL", StringComparison.OrdinalIgnoreCase);
-        return pci ? board.Name
-            : board.Name.Contains("H200", StringComparison.OrdinalIgnoreCase) ? DeviceProfile.H200Sxm.Name
-            : board.Name.Contains("H100 80GB", StringComparison.OrdinalIgnoreCase) ? DeviceProfile.H100Sxm.Name
-            : board.Name;
     }
 
     private static string HashOfKernels(string architecture)

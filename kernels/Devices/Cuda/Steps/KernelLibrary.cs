@@ -10,6 +10,7 @@ public sealed class KernelLibrary : IDisposable
 {
     private readonly PrimaryContext _context;
     private readonly Dictionary<string, CudaKernel> _kernels = [];
+    private readonly SortedDictionary<string, int> _spilled = new(StringComparer.Ordinal);
 
     /// <param name="context">This thread's.</param>
     /// <param name="board">The context's board: its compute capability chooses the PTX.</param>
@@ -26,6 +27,9 @@ public sealed class KernelLibrary : IDisposable
 
     /// <summary>Whose kernels these are.</summary>
     public CudaBoard Board { get; }
+
+    /// <summary>Kernels loaded so far whose registers the driver's compiler spilled, with bytes a thread: none, as far as the sources go.</summary>
+    public IReadOnlyDictionary<string, int> SpilledBytes => _spilled;
 
     /// <summary>The names of all kernels that this assembly holds for an architecture, sm_80 or sm_90.</summary>
     public static IReadOnlyList<string> Names(string architecture)
@@ -48,7 +52,7 @@ public sealed class KernelLibrary : IDisposable
 
     /// <summary>A kernel, ready for launches with that much dynamic shared memory.</summary>
     /// <exception cref="PtxRefusedException">The driver refuses its PTX: the message has the log.</exception>
-    /// <exception cref="KernelRefusedException">There is none of that name, it asks for more shared memory than a block of the board has, or it would use local memory.</exception>
+    /// <exception cref="KernelRefusedException">There is none of that name, or it asks for more shared memory than a block of the board has.</exception>
     public CudaKernel Kernel(string name, int sharedBytes)
     {
         if (sharedBytes > Board.SharedBytesPerBlock)
@@ -60,10 +64,10 @@ public sealed class KernelLibrary : IDisposable
         {
             var module = _context.LoadPtx(Ptx(Board.Architecture, name), $"{Board.Architecture}/{name}");
             _kernels[name] = kernel = _context.Kernel(module, name, 0);
-            // The PTX holds none: what the driver reports are registers that it spilled.
+            // The PTX holds none: what the driver reports are registers that it spilled. That is slower, not wrong.
             if (kernel.LocalMemory != 0)
             {
-                throw new KernelRefusedException($"The driver's translation of '{name}' spills {kernel.LocalMemory} bytes a thread to local memory.");
+                _spilled[name] = kernel.LocalMemory;
             }
         }
 

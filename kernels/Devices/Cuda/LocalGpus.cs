@@ -1,0 +1,122 @@
+using System.Globalization;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Evidence;
+using EnergyGrid.Devices.Cuda.Nvml;
+using EnergyGrid.Devices.Cuda.Sensing;
+using EnergyGrid.Devices.Cuda.Steps;
+using EnergyGrid.Devices.Evidence;
+using EnergyGrid.Workloads;
+
+namespace EnergyGrid.Devices.Cuda;
+
+/// <summary>How this machine's GPUs become devices of a grid.</summary>
+/// <param name="Host">The node's name.</param>
+/// <param name="Site">Where it stands.</param>
+/// <param name="Rack">Where it stands.</param>
+public sealed record LocalGpuOptions(string Host, string Site, string Rack)
+{
+    /// <summary>Index, UUID or its beginning, or PCI bus id of those to open; null for all.</summary>
+    public IReadOnlyList<string>? Which { get; init; }
+
+    /// <summary>How long their sensors are looked at.</summary>
+    public QualificationOptions Qualification { get; init; } = new();
+
+    /// <summary>Stated bound of the clock's error against UTC, s.</summary>
+    public double ClockErrorSeconds { get; init; } = 0.005;
+
+    /// <summary>Told what goes on: qualification takes the better part of a minute.</summary>
+    public Action<string> Say { get; init; } = static _ => { };
+
+    /// <summary>Given each qualification, to be kept with the results.</summary>
+    public Action<SensorQualification> Keep { get; init; } = static _ => { };
+}
+
+/// <summary>A GPU of this machine cannot be a device of the grid: the message says why, and what would help.</summary>
+public sealed class GpuRefusedException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>This machine's GPUs, opened as devices: sensors qualified, ceilings measured, kernels loaded.</summary>
+public static class LocalGpus
+{
+    /// <summary>The ceilings need no more than this on start, s each: the evidence measures them with care.</summary>
+    private const double CeilingSeconds = 0.3;
+
+    // One for the process: devices come and go, NVML stays.
+    private static readonly Lazy<NvmlSession> Nvml = new(static () => new NvmlSession());
+
+    /// <summary>Opens them at the same time: each has sensors of its own.</summary>
+    /// <exception cref="DriverMissingException">There is no driver, or no NVML.</exception>
+    /// <exception cref="GpuRefusedException">The driver or a board is too old, one that was asked for is not there, the driver refuses a kernel, a board cannot be metered.</exception>
+    public static IReadOnlyList<CudaDevice> Open(LocalGpuOptions options, TimeProvider time)
+    {
+        try
+        {
+            return OpenAll(options, time);
+        }
+        catch (Exception e) when (e is DriverTooOldException or ArgumentException or CudaException or PtxRefusedException or KernelRefusedException or NvmlException or DeviceLostException or InvalidOperationException)
+        {
+            throw new GpuRefusedException(e.Message, e);
+        }
+    }
+
+    private static IReadOnlyList<CudaDevice> OpenAll(LocalGpuOptions options, TimeProvider time)
+    {
+        var boards = options.Which is { } which ? [.. which.Select(CudaDriver.Find).DistinctBy(b => b.Uuid)] : CudaDriver.Boards();
+        var opening = boards.Select(b => Task.Factory.StartNew(() => Open(b, options, time), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
+        try
+        {
+            Task.WaitAll(opening);
+        }
+        catch (AggregateException errors)
+        {
+            foreach (var opened in opening.Where(t => t.IsCompletedSuccessfully)) opened.Result.Dispose();
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
+        }
+
+        return [.. opening.Select(t => t.Result)];
+    }
+
+    /// <summary>Opens one. It must be free.</summary>
+    public static CudaDevice Open(CudaBoard board, LocalGpuOptions options, TimeProvider time)
+    {
+        var sensors = Nvml.Value.Of(board);
+        options.Say($"gpu {board.Index}: {board.Name}, {board.Uuid}: looking at its sensors");
+        var qualification = SensorQualifier.Run(sensors, time, new FillExercise(board, time), options.Qualification);
+        options.Say($"gpu {board.Index}: {qualification.EnergySource}");
+        options.Keep(qualification);
+        var (bandwidth, peak) = Ceilings(board, time);
+        var clock = new NodeClock(time);
+        var meter = new BoardSensor(sensors, clock, qualification, new BoardSensorOptions { ClockErrorSeconds = options.ClockErrorSeconds });
+        try
+        {
+            var info = new DeviceInfo(
+                options.Host, board.Uuid, HardwareName.Of(board.Name), DeviceKind.Cuda, options.Site, options.Rack, board.Index, board.MemoryBytes,
+                bandwidth, board.IsEmulated ? Provenance.Modelled : Provenance.Measured, peak, meter.RatedWatts, meter.PowerLimitWatts,
+                string.Create(CultureInfo.InvariantCulture, $"NVIDIA {Nvml.Value.DriverVersion}, CUDA {board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"),
+                meter.EnergySource, meter.EnergyProvenance);
+            return new CudaDevice(board, meter, info, clock);
+        }
+        catch
+        {
+            meter.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What the memory streams, B/s, and what the matrix units do in FP16, FLOP/s, on this board now.</summary>
+    private static (double BytesPerSecond, double FlopsPerSecond) Ceilings(CudaBoard board, TimeProvider time)
+    {
+        var size = board.IsEmulated ? LoadSize.Emulation : LoadSize.Device;
+        var clock = new NodeClock(time);
+        using var context = CudaDriver.Open(board.Index);
+        using var library = new KernelLibrary(context, board);
+        using var stream = new CudaStream(CUStreamFlags.NonBlocking);
+        return (Rate(CeilingKernel.Stream, load => load.Bytes), Rate(CeilingKernel.Matrix, load => load.Flops));
+
+        double Rate(CeilingKernel kernel, Func<CeilingLoad, double> amount)
+        {
+            using var load = new CeilingLoad(kernel, library, stream, 1, size);
+            var bursts = load.Run(1, CeilingSeconds, clock, CancellationToken.None);
+            return amount(load) * bursts.Sum(b => b.Launches) / bursts.Sum(b => b.BusySeconds);
+        }
+    }
+}
