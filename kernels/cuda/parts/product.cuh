@@ -42,19 +42,17 @@ template<class Format, u32 batch_tiles> struct ProductShape {
     static constexpr u32 shared_bytes(u32 panels) { return Reserved + stages_of(panels) * (WeightBytes + panels * PanelBytes); }
 };
 
-/// A stage along the flat order: its slab, its number within the slab, its slot in the ring.
-struct StagePlace { u32 slab, stage, slot; };
-FN void advance(StagePlace& place, u32 slab_stages, u32 slots) {
-    if (++place.stage == slab_stages) { place.stage = 0; place.slab++; }
-    if (++place.slot == slots) place.slot = 0;
-}
+/// A stage along the flat order, and what its slab settles: one division a slab, not one a stage.
+struct StageCursor {
+    u32 slab, stage;      // stage counts within the slab
+    u32 tiles, unit;      // of the slab: tiles, bytes of a unit
+    u32 first_panel;      // panel of the slab's first row
+};
 
-/// All threads copy `quads` times 16 contiguous bytes; up to `most` of them.
-template<u32 most> FN void copy_quads(u8* shared, const u8* global, u32 quads) {
+/// All threads copy `quads` times 16 contiguous bytes, at most `most`; both pointers are this thread's.
+template<u32 most> FN void copy_quads(u8* to, const u8* from, u32 quads) {
     constexpr u32 Full = most / 256, Rounds = (most + 255) / 256;
     const u32 thread = thread_index();
-    u8* to = shared + thread * 16;
-    const u8* from = global + thread * 16;
     if (Full && quads >= Full * 256) {
         UNROLL for (u32 i = 0; i < Full; i++) copy_async(to + i * 4096, from + i * 4096);
         if (Rounds > Full && thread + Full * 256 < quads) copy_async(to + Full * 4096, from + Full * 4096);
@@ -141,7 +139,7 @@ FN Quad load_quad(const void* from) {
 template<class Format, u32 batch_tiles> FN void run_product(const ProductArguments& arguments) {
     using Shape = ProductShape<Format, batch_tiles>;
     constexpr u32 Tiles = Shape::WarpTiles;
-    constexpr u32 ChunkQuads = Shape::ChunkPanelQuads;
+    constexpr u32 ChunkQuads = Shape::ChunkPanelQuads, StageQuads = Shape::StageChunks * ChunkQuads;  // of a panel
     const u32 thread = thread_index(), lane = lane_index(), warp = warp_index(), g = lane / 4;
     const u32 row_warp = warp % Shape::RowWarps, input_warp = warp / Shape::RowWarps;
     u8* shared = shared_memory();
@@ -157,80 +155,109 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
     const u32 total = slabs * slab_stages, grid = grid_size(), block = block_index();
     const u32 first = total * block / grid, end = total * (block + 1) / grid;
 
-    auto slab_tiles = [&](u32 slab) { return least(SlabTiles, rows / TileRows - slab * SlabTiles); };
-    auto stage_chunks = [&](u32 stage) { return Shape::StageChunks == 1 ? 1u : least(2u, chunks - 2 * stage); };
-    auto load_weights = [&](const StagePlace& place) {
-        const u32 unit = Format::unit_bytes(slab_tiles(place.slab));
-        const u8* from = arguments.weights + (u64)place.slab * chunks * Shape::UnitBytes + (u64)(place.stage * Shape::StageChunks) * unit;
-        copy_quads<Shape::WeightBytes / 16>(ring + place.slot * stage_bytes, from, stage_chunks(place.stage) * unit / 16);
+    auto enter_slab = [&](StageCursor& cursor) {
+        cursor.tiles = least(SlabTiles, rows / TileRows - cursor.slab * SlabTiles);
+        cursor.unit = Format::unit_bytes(cursor.tiles);
+        cursor.first_panel = cursor.slab * SlabRows / block_rows;
     };
-    // Piece `piece` (0 or 1) of a stage's panel parts: the panel block of the slab's first row, then the next.
-    auto panel_piece = [&](const StagePlace& place, u32 piece) {
-        const u32 which = least(place.slab * SlabRows / block_rows + piece, last_panel);
-        return reinterpret_cast<const u8*>(arguments.panel + (u64)which * arguments.panel_stride) + (u64)(place.stage * Shape::StageChunks) * ChunkQuads * 16;
+    auto advance = [&](StageCursor& cursor) {
+        if (++cursor.stage == slab_stages) {
+            cursor.stage = 0;
+            cursor.slab++;
+            enter_slab(cursor);
+        }
     };
-    auto load_panel = [&](const StagePlace& place) {
-        u8* to = ring + place.slot * stage_bytes + Shape::WeightBytes;
-        copy_quads<Shape::StageChunks * ChunkQuads>(to, panel_piece(place, 0), stage_chunks(place.stage) * ChunkQuads);
-        if (panels == 2) copy_quads<Shape::StageChunks * ChunkQuads>(to + Shape::PanelBytes, panel_piece(place, 1), stage_chunks(place.stage) * ChunkQuads);
+    auto stage_chunks = [&](const StageCursor& cursor) { return Shape::StageChunks == 1 ? 1u : least(2u, chunks - 2 * cursor.stage); };
+    // This thread's first 16 bytes of a stage's part of a panel: `piece` 0 that of the slab's first row, 1 the next.
+    auto panel_part = [&](const StageCursor& cursor, u32 piece) {
+        return reinterpret_cast<const u8*>(arguments.panel + (u64)least(cursor.first_panel + piece, last_panel) * arguments.panel_stride) + (u64)cursor.stage * Shape::PanelBytes + thread * 16;
+    };
+
+    StageCursor loading = {first / slab_stages, first % slab_stages, 0, 0, 0};
+    enter_slab(loading);
+    StageCursor computing = loading, begun = loading;
+    u8* const ring_end = ring + stages * stage_bytes;
+    u8* loading_slot = ring;
+    u8* computing_slot = ring;
+    // Units lie behind each other in the flat order.
+    const u8* weights_from = arguments.weights + (u64)loading.slab * chunks * Shape::UnitBytes + (u64)(loading.stage * Shape::StageChunks) * loading.unit + thread * 16;
+    auto load_weights = [&] {
+        const u32 bytes = stage_chunks(loading) * loading.unit;
+        copy_quads<Shape::WeightBytes / 16>(loading_slot + thread * 16, weights_from, bytes / 16);
+        weights_from += bytes;
+    };
+    auto next_slot = [&](u8*& slot) {
+        slot += stage_bytes;
+        if (slot == ring_end) slot = ring;
     };
 
     // The ring's first weights depend on no other kernel.
-    const StagePlace start = {first / slab_stages, first % slab_stages, 0};
-    StagePlace loading = start, computing = start;
     ROLLED for (u32 at = first; at < first + stages - 1; at++) {
-        if (at < end) load_weights(loading);
+        if (at < end) {
+            load_weights();
+            advance(loading);
+        }
         copy_commit();
-        advance(loading, slab_stages, stages);
+        next_slot(loading_slot);
     }
     wait_for_previous_kernel();
-    // Their panel parts do. Plain loads keep them out of the groups, so that the first stage need not wait for the whole ring.
-    {
-        constexpr u32 StageQuads = Shape::StageChunks * ChunkQuads, Held = 8;
-        const u32 ahead = least(stages - 1, end - first), quads = ahead * panels * StageQuads;
-        ROLLED for (u32 from = thread; from < quads; from += 256 * Held) {
-            Quad held[Held];
-            u32 to[Held];
-            UNROLL for (u32 i = 0; i < Held; i++) {
-                const u32 quad = from + i * 256, piece = quad / StageQuads, inside = quad % StageQuads;
-                const u32 ahead_by = panels == 2 ? piece / 2 : piece, flat = first + ahead_by;
-                const StagePlace place = {flat / slab_stages, flat % slab_stages, ahead_by};
-                to[i] = place.slot * stage_bytes + Shape::WeightBytes + (panels == 2 ? piece % 2 * Shape::PanelBytes : 0) + inside * 16;
-                held[i] = Quad{{0, 0, 0, 0}};
-                if (quad >= quads || inside >= stage_chunks(place.stage) * ChunkQuads) to[i] = 0;  // weights lie there: never a panel's place
-                else held[i] = load_quad(panel_piece(place, panels == 2 ? piece % 2 : 0) + inside * 16);
+    // Their panel parts do. Plain loads, all under way at once, keep them out of the groups: the first stage need not wait for the whole ring.
+    ROLLED for (u32 piece = 0; piece < panels; piece++) {
+        constexpr u32 Ahead = Shape::stages_of(1) - 1, Rounds = (StageQuads + 255) / 256;
+        const u32 ahead = least(stages - 1, end - first);
+        StageCursor cursor = begun;
+        Quad held[Ahead][Rounds];
+        u32 quads[Ahead];
+        UNROLL for (u32 s = 0; s < Ahead; s++) {
+            quads[s] = s < ahead ? stage_chunks(cursor) * ChunkQuads : 0;
+            const u8* from = panel_part(cursor, piece);
+            UNROLL for (u32 i = 0; i < Rounds; i++) {
+                held[s][i] = Quad{{0, 0, 0, 0}};
+                if (thread + i * 256 < quads[s]) held[s][i] = load_quad(from + i * 4096);
             }
-            UNROLL for (u32 i = 0; i < Held; i++)
-                if (to[i]) *reinterpret_cast<Quad*>(ring + to[i]) = held[i];
+            if (s + 1 < ahead) advance(cursor);
         }
+        UNROLL for (u32 s = 0; s < Ahead; s++)
+            UNROLL for (u32 i = 0; i < Rounds; i++)
+                if (thread + i * 256 < quads[s]) *reinterpret_cast<Quad*>(ring + s * stage_bytes + Shape::WeightBytes + piece * Shape::PanelBytes + thread * 16 + i * 4096) = held[s][i];
     }
     if (first + stages - 1 >= end) let_next_kernel_start();
+
+    // The stage that follows the ring's last goes into the slot of the one before `at`.
+    auto load_stage = [&](u32 at) {
+        if (at + stages - 1 < end) {
+            load_weights();
+            u8* to = loading_slot + Shape::WeightBytes + thread * 16;
+            const u32 quads = stage_chunks(loading) * ChunkQuads;
+            copy_quads<StageQuads>(to, panel_part(loading, 0), quads);
+            if (panels == 2) copy_quads<StageQuads>(to + Shape::PanelBytes, panel_part(loading, 1), quads);
+            advance(loading);
+            next_slot(loading_slot);
+            if (at + stages == end) let_next_kernel_start();
+        }
+        copy_commit();
+    };
+    // Warps 0 to 3 issue their copies before they compute and warps 4 to 7 after it: of the two on each scheduler one keeps the matrix unit busy meanwhile.
+    const bool late = warp >= 4;
 
     float sums[Tiles][batch_tiles][4] = {};
     ROLLED for (u32 at = first; at < end; at++) {
         if (panels == 1) copy_wait<Shape::stages_of(1) - 2>();
         else copy_wait<Shape::stages_of(2) - 2>();
         sync_block();  // this stage has come for all, and all have done with the one before, whose slot is filled next
-        if (at + stages - 1 < end) {
-            load_weights(loading);
-            load_panel(loading);
-            advance(loading, slab_stages, stages);
-            if (at + stages == end) let_next_kernel_start();
-        }
-        copy_commit();
+        if (!late) load_stage(at);
 
         // This warp's part of the stage.
-        u8* slot = ring + computing.slot * stage_bytes;
-        const u32 tiles = slab_tiles(computing.slab), warp_row = computing.slab * SlabRows + row_warp * Tiles * TileRows;
+        u8* slot = computing_slot;
         const u32 own_chunk = Shape::StageChunks == 2 ? input_warp : 0, first_quad = Shape::StageChunks == 2 ? 0 : input_warp * Shape::WarpQuads;
-        if (Shape::StageChunks == 1 || own_chunk < stage_chunks(computing.stage)) {
-            const u8* unit = slot + own_chunk * Format::unit_bytes(tiles);
-            const u32 piece = panels == 1 ? 0 : least(warp_row / block_rows - computing.slab * SlabRows / block_rows, 1u);
-            const Pair* activations = reinterpret_cast<const Pair*>(slot + Shape::WeightBytes + piece * Shape::PanelBytes + own_chunk * ChunkQuads * 16)
-                                      + first_quad * Format::QuadSteps * batch_tiles * 32 + lane;
+        if (Shape::StageChunks == 1 || own_chunk < stage_chunks(computing)) {
+            const u8* unit = slot + own_chunk * computing.unit;
+            const u8* panel = slot + Shape::WeightBytes + own_chunk * ChunkQuads * 16;
+            if (panels == 2) panel += least((computing.slab * SlabRows + row_warp * Tiles * TileRows) / block_rows - computing.first_panel, 1u) * Shape::PanelBytes;
+            const Pair* activations = reinterpret_cast<const Pair*>(panel) + first_quad * Format::QuadSteps * batch_tiles * 32 + lane;
             const Quad* weights = reinterpret_cast<const Quad*>(unit) + (row_warp * Tiles * Shape::ChunkQuads + first_quad) * 32 + lane;
             RowConstants constants[Tiles];
-            UNROLL for (u32 r = 0; r < Tiles; r++) constants[r] = Format::constants(unit, tiles, row_warp * Tiles + r, g);
+            UNROLL for (u32 r = 0; r < Tiles; r++) constants[r] = Format::constants(unit, computing.tiles, row_warp * Tiles + r, g);
             float group[Tiles][batch_tiles][4] = {};
             multiply<Format, batch_tiles>(*(Format::Scaled ? &group : &sums), weights, activations, constants);
             if (Format::Scaled)
@@ -238,6 +265,8 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
                     UNROLL for (u32 n = 0; n < batch_tiles; n++)
                         UNROLL for (u32 i = 0; i < 4; i++) sums[r][n][i] = fused(group[r][n][i], constants[r].scale[i / 2], sums[r][n][i]);
         }
+
+        if (late) load_stage(at);
 
         if (computing.stage + 1 == slab_stages || at + 1 == end) {
             // Each warp ends with two neighbouring tiles; of those that divide the inputs, each gets half of what the other has.
@@ -276,6 +305,7 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
                 UNROLL for (u32 n = 0; n < batch_tiles; n++)
                     UNROLL for (u32 i = 0; i < 4; i++) sums[r][n][i] = 0;
         }
-        advance(computing, slab_stages, stages);
+        advance(computing);
+        next_slot(computing_slot);
     }
 }
