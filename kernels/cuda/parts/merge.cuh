@@ -1,6 +1,6 @@
 // Partial results of the blocks of one sequence to one: output = Σ 2^(maximum − most)·part / Σ 2^(maximum − most)·sum. In order of the blocks, so that a run gives the same bits again.
 #pragma once
-#include "splits.cuh"
+#include "split.cuh"
 
 struct MergeLatentArguments {
     /// FP32 [blocks + batch][heads][512]: of block b and sequence s in slot b + s.

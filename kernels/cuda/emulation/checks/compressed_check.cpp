@@ -3,13 +3,24 @@
 #include "../../parts/entries.cuh"
 #include "../../parts/latent.cuh"
 #include "../../parts/merge.cuh"
+#include "../../parts/split.cuh"
 #define KERNEL_NAME attention_compressed
 #include "../../kernels/attention_compressed.cu"
 #undef KERNEL_NAME
 #define KERNEL_NAME merge_latent
 #include "../../kernels/merge_latent.cu"
 #undef KERNEL_NAME
+#define KERNEL_NAME new_entries
+#include "../../kernels/new_entries.cu"
+#undef KERNEL_NAME
+#define KERNEL_NAME index_scores
+#include "../../kernels/index_scores.cu"
+#undef KERNEL_NAME
+#define KERNEL_NAME select_top
+#include "../../kernels/select_top.cu"
+#undef KERNEL_NAME
 #include "attention_reference.hpp"
+#include <algorithm>
 
 using namespace checks;
 
@@ -119,8 +130,192 @@ static bool check_attention(u32 batch, u32 heads, u32 entries, u32 selected, u32
     return right;
 }
 
+/// The byte that the reference implementation stores.
+static u8 encoded(double x) {
+    double magnitude = std::fmin(std::fabs(x), 448);
+    int exponent = magnitude < 1.0 / 64 ? -6 : std::ilogb(magnitude), steps = (int)std::nearbyint(std::ldexp(magnitude, 3 - exponent));
+    return (u8)((x < 0 ? 0x80 : 0) | (steps < 8 ? steps : (exponent + 6) * 8 + steps));
+}
+
+/// Columns of Σ softmax(gate)·value, normalised.
+static std::vector<double> compressed(const float* recent, u32 tokens, u32 columns, bool overlapping) {
+    u32 width = overlapping ? 2 * columns : columns;
+    std::vector<double> result(columns);
+    for (u32 j = 0; j < columns; j++) {
+        double weights = 0, sum = 0;
+        for (u32 t = 0; t < tokens; t++) {
+            const float* at = recent + (size_t)t * 2 * width + (overlapping && t >= tokens / 2 ? columns + j : j);
+            double weight = std::exp((double)at[width]);
+            weights += weight;
+            sum += weight * at[0];
+        }
+        result[j] = sum / weights;
+    }
+    normalise(result.data(), columns);
+    return result;
+}
+
+/// Values that round to a neighbour because FP32 is not double; more than a few in a thousand are wrong.
+static void compare(double expected, double stored, double step, u32& near, u32& wrong) {
+    if (stored == expected) return;
+    if (std::fabs(stored - expected) <= step * 1.001) near++; else wrong++;
+}
+
+static void compare_entry(const u8* pages, u32 entry, const std::vector<double>& x, u32& near, u32& wrong) {
+    const u8 *data = pages + entry_data_at(entry), *scales = pages + entry_scales_at(entry);
+    for (u32 g = 0; g < 7; g++) {
+        double most = 0;
+        for (u32 i = 0; i < 64; i++) most = std::fmax(most, std::fabs(x[g * 64 + i]));
+        int scale = 127 + (int)std::ceil(std::log2(most / 448));
+        if (scales[g] != scale) { wrong++; continue; }
+        for (u32 i = 0; i < 64; i++) {
+            double expected = fp8(encoded(std::ldexp(x[g * 64 + i], 127 - scale)));
+            compare(expected, fp8(data[g * 64 + i]), std::fmax(std::ldexp(1, -9), std::fabs(expected) / 8), near, wrong);
+        }
+    }
+    wrong += scales[7] != 0;
+    for (u32 i = 0; i < 64; i++) {
+        u16 brain;
+        std::memcpy(&brain, data + 448 + 2 * i, 2);
+        double expected = from_bfloat(to_bfloat((float)x[448 + i]));
+        compare(expected, from_bfloat(brain), std::fabs(expected) / 128, near, wrong);
+    }
+}
+
+static bool check_new(u32 batch, bool overlapping, u32 entries, u32 slot) {
+    Random random(batch * 77 + overlapping * 5 + entries + slot);
+    u32 tokens = overlapping ? 8 : 128, width = overlapping ? 1024 : 512;
+    // The product that makes all of them leaves them in one row.
+    u32 stride = 512 + 2 * 1024 + 2 * 256;
+    auto outputs = random.floats((size_t)batch * stride, 2);
+    auto recent = random.floats((size_t)batch * tokens * 2 * width, 1), index_recent = random.floats((size_t)batch * 8 * 2 * 256, 1);
+    auto angles = random_angles(random), entry_angles = random_angles(random);
+    size_t stored_bytes = (size_t)ceiling(entries, 64) * EntryPageBytes, index_bytes = (size_t)ceiling(entries, 64) * IndexPageBytes;
+    std::vector<u8> stored(batch * stored_bytes, 0x11), window((size_t)batch * WindowBytes, 0x11), keys(batch * index_bytes, 0x11);
+    std::vector<float> workspace((size_t)batch * 512, NAN);
+    std::vector<u32> arrivals(batch, 0);
+    auto expected_recent = recent, expected_index = index_recent;
+    const float *value = outputs.data() + 512, *gate = value + 1024, *index_value = gate + 1024, *index_gate = index_value + 256;
+    for (u32 b = 0; b < batch; b++) {
+        std::memcpy(&expected_recent[((size_t)b * tokens + tokens - 1) * 2 * width], value + (size_t)b * stride, width * 4);
+        std::memcpy(&expected_recent[((size_t)b * tokens + tokens - 1) * 2 * width + width], gate + (size_t)b * stride, width * 4);
+        std::memcpy(&expected_index[((size_t)b * 8 + 7) * 512], index_value + (size_t)b * stride, 1024);
+        std::memcpy(&expected_index[((size_t)b * 8 + 7) * 512 + 256], index_gate + (size_t)b * stride, 1024);
+    }
+    NewEntriesArguments a{outputs.data(), value, gate, overlapping ? index_value : nullptr, overlapping ? index_gate : nullptr, recent.data(), overlapping ? index_recent.data() : nullptr,
+                          angles.data(), entry_angles.data(), window.data(), stored.data(), overlapping ? keys.data() : nullptr, workspace.data(), arrivals.data(), stored_bytes, index_bytes,
+                          batch, entries, tokens, overlapping, slot, stride, stride, stride};
+    for (u32 run = 0; run < 2; run++) emulation::run({batch * (overlapping ? 10 : 9), 1, NewEntriesThreads, NewEntriesBytes, true, [&] { new_entries(a); }});
+
+    u32 near = 0, wrong = recent != expected_recent;
+    if (overlapping) wrong += index_recent != expected_index;
+    for (u32 b = 0; b < batch; b++) {
+        std::vector<double> entry(outputs.begin() + (size_t)b * stride, outputs.begin() + (size_t)b * stride + 512);
+        normalise(entry.data(), 512);
+        rotate(&entry[448], angles, false);
+        compare_entry(&window[(size_t)b * WindowBytes], slot, entry, near, wrong);
+        auto newest = compressed(&expected_recent[(size_t)b * tokens * 2 * width], tokens, 512, overlapping);
+        rotate(&newest[448], entry_angles, false);
+        compare_entry(&stored[b * stored_bytes], entries - 1, newest, near, wrong);
+        if (overlapping) {
+            auto key = compressed(&expected_index[(size_t)b * 8 * 512], 8, 128, true);
+            rotate(&key[64], entry_angles, false);
+            double most = 0;
+            for (double k : key) most = std::fmax(most, std::fabs(k));
+            const u8* page = &keys[b * index_bytes + (size_t)((entries - 1) / 64) * IndexPageBytes];
+            float scale;
+            std::memcpy(&scale, page + 64 * 128 + (entries - 1) % 64 * 4, 4);
+            wrong += std::fabs(scale / (most / 448) - 1) > 1e-6;
+            for (u32 i = 0; i < 128; i++) {
+                double expected = fp8(encoded(key[i] / scale));
+                compare(expected, fp8(page[(entries - 1) % 64 * 128 + i]), std::fmax(std::ldexp(1, -9), std::fabs(expected) / 8), near, wrong);
+            }
+        }
+        // Neighbours are as they were.
+        if (entries > 1)
+            for (u32 i = 0; i < 576; i++) wrong += stored[b * stored_bytes + entry_data_at(entries - 2) + i] != 0x11;
+        wrong += arrivals[b] != 0;
+    }
+    bool right = wrong == 0 && near <= batch * 3;
+    std::printf("%s new entries batch %u %s entries %u: %u one step beside, %u wrong\n", right ? "ok  " : "FAIL", batch, overlapping ? "CSA" : "HCA", entries, near, wrong);
+    return right;
+}
+
+static bool check_scores(u32 batch, u32 entries, u32 blocks) {
+    Random random(batch * 31 + entries * 7 + blocks);
+    size_t key_bytes = (size_t)ceiling(entries, 64) * IndexPageBytes;
+    u32 stride = 71;
+    auto queries = random.halves((size_t)batch * 64 * 128, 1);
+    auto weights = random.floats(batch * stride, 1);
+    std::vector<u8> keys(batch * key_bytes, 0xff);
+    for (u32 b = 0; b < batch; b++)
+        for (u32 e = 0; e < entries; e++) {
+            u8* page = &keys[b * key_bytes + (size_t)(e / 64) * IndexPageBytes];
+            for (u32 i = 0; i < 128; i++) {
+                u8 byte = (u8)random.bits();
+                page[e % 64 * 128 + i] = (byte & 0x7f) == 0x7f ? (u8)(byte & 0xfe) : byte;
+            }
+            float scale = (float)(0.005 + 0.001 * (random.bits() % 7));
+            std::memcpy(page + 64 * 128 + e % 64 * 4, &scale, 4);
+        }
+    std::vector<float> scores((size_t)batch * entries, NAN);
+    IndexScoresArguments a{queries.data(), weights.data(), keys.data(), scores.data(), key_bytes, batch, entries, stride, 0};
+    emulation::run({blocks, 1, IndexScoresThreads, IndexScoresBytes, true, [&] { index_scores(a); }});
+    Error error;
+    for (u32 b = 0; b < batch; b++)
+        for (u32 e = 0; e < entries; e++) {
+            const u8* page = &keys[b * key_bytes + (size_t)(e / 64) * IndexPageBytes];
+            float scale;
+            std::memcpy(&scale, page + 64 * 128 + e % 64 * 4, 4);
+            double sum = 0;
+            for (u32 h = 0; h < 64; h++) {
+                double product = 0;
+                for (u32 i = 0; i < 128; i++) product += to_double(queries[((size_t)b * 64 + h) * 128 + i]) * fp8(page[e % 64 * 128 + i]) * scale;
+                sum += weights[b * stride + h] * std::fmax(product, 0);
+            }
+            error.add(scores[(size_t)b * entries + e], sum);
+        }
+    bool right = error.relative() < 1e-5;
+    std::printf("%s index scores batch %u entries %u blocks %u: error %.2e\n", right ? "ok  " : "FAIL", batch, entries, blocks, error.relative());
+    return right;
+}
+
+/// `kind`: 0 normal numbers, 1 few distinct ones, 2 all equal.
+static bool check_selection(u32 batch, u32 entries, u32 kind) {
+    Random random(batch * 17 + entries + kind);
+    u32 slices = ceiling(entries, SliceEntries);
+    std::vector<float> scores((size_t)batch * entries);
+    for (auto& s : scores) s = kind == 0 ? (float)random.normal() : kind == 1 ? (float)(random.bits() % 5) - 2 : 0.0f;
+    std::vector<u32> selected(batch * 512, ~0u), candidate_scores((size_t)batch * slices * 512, 0xffffffffu), candidate_entries((size_t)batch * slices * 512, ~0u), arrivals(batch, 0);
+    SelectTopArguments a{scores.data(), selected.data(), candidate_scores.data(), candidate_entries.data(), arrivals.data(), batch, entries, slices, 0};
+    for (u32 run = 0; run < 2; run++) emulation::run({batch * slices, 1, SelectThreads, SelectBytes, true, [&] { select_top(a); }});
+    u32 wrong = 0;
+    for (u32 b = 0; b < batch; b++) {
+        std::vector<u32> order(entries);
+        for (u32 e = 0; e < entries; e++) order[e] = e;
+        const float* of = &scores[(size_t)b * entries];
+        std::stable_sort(order.begin(), order.end(), [&](u32 x, u32 y) { return of[x] > of[y]; });
+        order.resize(512);
+        std::sort(order.begin(), order.end());
+        for (u32 i = 0; i < 512; i++) wrong += selected[b * 512 + i] != order[i];
+        wrong += arrivals[b] != 0;
+    }
+    std::printf("%s selection batch %u entries %u kind %u: %u wrong\n", wrong ? "FAIL" : "ok  ", batch, entries, kind, wrong);
+    return wrong == 0;
+}
+
 int main() {
     bool right = true;
+    u32 scores[][3] = {{1, 64, 1}, {3, 77, 2}, {1, 515, 5}, {3, 1, 1}, {2, 130, 3}};
+    for (auto& c : scores) right &= check_scores(c[0], c[1], c[2]);
+    u32 selections[][3] = {{1, 512, 0}, {3, 1001, 0}, {1, 20000, 0}, {2, 16900, 1}, {1, 40001, 2}, {1, 16385, 0}};
+    for (auto& c : selections) right &= check_selection(c[0], c[1], c[2]);
+    for (u32 batch : {1u, 3u}) {
+        right &= check_new(batch, true, 77, 5);
+        right &= check_new(batch, true, 64, 127);
+        right &= check_new(batch, false, 65, 64);
+        right &= check_new(batch, false, 1, 0);
+    }
     u32 attentions[][5] = {{1, 64, 128, 0, 1}, {3, 8, 77, 0, 2}, {1, 16, 200, 65, 5}, {3, 64, 150, 64, 7}, {1, 4, 1, 0, 2}, {3, 2, 333, 0, 5}, {9, 2, 40, 33, 1}};
     for (auto& c : attentions) right &= check_attention(c[0], c[1], c[2], c[3], c[4]);
     return right ? 0 : 1;
