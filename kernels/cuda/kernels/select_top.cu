@@ -67,6 +67,7 @@ struct Threshold { u32 value, rank; };
 /// The 512th largest of the block's scores; `rank` of those that equal it are among the 512. There are at least 512, counting the zeros.
 FN Threshold find_threshold(const u32* scores, u32* histogram, u32* sums, u32* found) {
     u32 thread = thread_index();
+    const u32* mine = scores + place_of(thread);
     Threshold t = {0, Selected};
     ROLLED for (u32 pass = 0; pass < 3; pass++) {
         // Digits of 12, 10 and 10 bits, largest first; above them a score must agree with what is known.
@@ -74,7 +75,7 @@ FN Threshold find_threshold(const u32* scores, u32* histogram, u32* sums, u32* f
         UNROLL for (u32 i = 0; i < Bins / SelectThreads; i++) histogram[thread + i * SelectThreads] = 0;
         sync_block();
         UNROLL for (u32 i = 0; i < Kept; i++) {
-            u32 score = scores[place_of(thread) + i * PlaceStep], above = score >> shift;
+            u32 score = mine[i * PlaceStep], above = score >> shift;
             if (pass == 0 || above >> 10 == t.value) atomic_add_shared(histogram + (mask - (above & mask)), 1);
         }
         sync_block();
@@ -100,11 +101,10 @@ KERNEL(KERNEL_NAME, SelectThreads, 1)(SelectTopArguments a) {
     let_next_kernel_start();
 
     u32 first = slice * SliceEntries;
-    const float* scores = a.scores + (u64)sequence * a.entries + first;
-    UNROLL for (u32 i = 0; i < Kept; i++) {
-        u32 position = i * SelectThreads + thread;
-        shared[place_of(thread) + i * PlaceStep] = first + position < a.entries ? ordered(scores[position]) : 0;
-    }
+    u32* strided = shared + place_of(thread);
+    const float* scores = a.scores + (u64)sequence * a.entries + first + thread;
+    u32 left = a.entries - least(a.entries, first + thread);
+    UNROLL for (u32 i = 0; i < Kept; i++) strided[i * PlaceStep] = i * SelectThreads < left ? ordered(scores[i * SelectThreads]) : 0;
     u32 *histogram = shared + ScoreWords, *sums = histogram + Bins, *found = sums + 32;
     u32* candidate_scores = a.candidate_scores + (u64)sequence * a.slices * Selected;
     u32* candidate_entries = a.candidate_entries + (u64)sequence * a.slices * Selected;
@@ -137,10 +137,9 @@ KERNEL(KERNEL_NAME, SelectThreads, 1)(SelectTopArguments a) {
         }
         if (final || !last_to_arrive(a.arrivals + sequence, a.slices, found)) return;
         final = candidates = true;
-        UNROLL for (u32 i = 0; i < Kept; i++) {
-            u32 position = i * SelectThreads + thread;
-            shared[place_of(thread) + i * PlaceStep] = position < a.slices * Selected ? float_bits(load_written((const float*)candidate_scores + position)) : 0;
-        }
+        const float* from = (const float*)candidate_scores + thread;
+        left = a.slices * Selected - least(a.slices * Selected, thread);
+        UNROLL for (u32 i = 0; i < Kept; i++) strided[i * PlaceStep] = i * SelectThreads < left ? float_bits(load_written(from + i * SelectThreads)) : 0;
         sync_block();
     }
 }
