@@ -1,5 +1,5 @@
 // Every function of arch/, callable one by one: the check of the seam runs it as PTX and as host code on the same inputs. Not a kernel of the project.
-// Grid (blocks), block 64 threads, shared memory SeamSharedBytes.
+// Grid (blocks), block 64 threads, shared memory 32 bytes a thread.
 #include "../../arch/arch.cuh"
 
 struct SeamArguments {
@@ -11,7 +11,7 @@ struct SeamArguments {
     u32 count;         // threads of the grid
 };
 
-constexpr u32 SeamThreads = 64, SeamSharedBytes = 64 * 64;
+constexpr u32 SeamThreads = 64;
 /// Functions below SeamWords give one word a thread, from there on four.
 constexpr u32 SeamWords = 64;
 
