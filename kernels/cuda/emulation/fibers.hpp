@@ -207,6 +207,21 @@ inline std::function<bool(const Launch&)>& interposer() {
     return function;
 }
 
+/// A kernel that is called while this is asked says its name and argument instead of running.
+struct Call {
+    bool asked = false;
+    std::string kernel;
+    std::vector<unsigned char> argument;
+};
+inline Call& call() { static Call c; return c; }
+/// Whether a kernel was only asked for its call.
+inline bool noted(const char* kernel, const void* argument, size_t bytes) {
+    if (!call().asked) return false;
+    call().kernel = kernel;
+    call().argument.assign(static_cast<const unsigned char*>(argument), static_cast<const unsigned char*>(argument) + bytes);
+    return true;
+}
+
 /// Runs all blocks of a kernel, one after the other. Throws Fault.
 inline void run(const Launch& launch) {
     using namespace detail;

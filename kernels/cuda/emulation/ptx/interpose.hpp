@@ -3,7 +3,7 @@
 //   c++ -std=c++17 -include emulation/ptx/interpose.hpp emulation/checks/NAME_check.cpp emulation/ptx/machine.cpp
 //   EMULATED_PTX=ptx/sm_90 ./a.out
 //
-// A kernel becomes an object that, called, notes its name and argument instead of running. The PTX runs first; what it stored is set aside and undone, the
+// Kernels that a check includes become objects that say their name and argument when asked; registered kernels do so by themselves. The PTX runs first; what it stored is set aside and undone, the
 // host form runs on the same memory, both are compared, and the PTX's results stay: the check's own oracle judges them.
 // Without EMULATED_PTX the program runs on the host as ever.
 #pragma once
@@ -14,21 +14,6 @@
 #include <sstream>
 
 namespace ptx {
-
-/// The launch that is to be run, while its body is asked for it.
-struct Call {
-    bool asked = false;
-    std::string kernel;
-    std::vector<unsigned char> argument;
-};
-inline Call& call() { static Call c; return c; }
-
-template<class Argument, class Host> inline void called(const char* kernel, const Argument& argument, Host on_host) {
-    if (!call().asked) { on_host(); return; }
-    auto first = reinterpret_cast<const unsigned char*>(&argument);
-    call().kernel = kernel;
-    call().argument.assign(first, first + sizeof argument);
-}
 
 /// Every store of a launch with what stood there before.
 class StoreLog : public StoreObserver {
@@ -158,13 +143,12 @@ private:
 
     bool run(const emulation::Launch& launch) {
         if (on_host_) return false;
-        call() = Call();
-        call().asked = true;
+        emulation::call() = {true, "", {}};
         launch.body();
-        call().asked = false;
-        if (call().kernel.empty()) return false;  // not a kernel
-        const std::string kernel = call().kernel;
-        const std::vector<unsigned char> argument = call().argument;
+        emulation::call().asked = false;
+        const std::string kernel = emulation::call().kernel;
+        const std::vector<unsigned char> argument = emulation::call().argument;
+        if (kernel.empty()) throw Fault("a launch of what is no kernel");
         Line& line = lines_[kernel];
         StoreLog log;
         line.instructions += ptx::launch(module(kernel), kernel, launch.grid_x, launch.grid_y, launch.threads, launch.shared_bytes, argument.data(), argument.size(), launch.programmatic, nullptr, &log);
@@ -190,7 +174,7 @@ inline Comparisons comparisons;
 #define KERNEL(name, threads, blocks) KERNEL_INTERPOSED(name)
 #define KERNEL_INTERPOSED(name)                                                                                                        \
     struct name##_interposed {                                                                                                         \
-        template<class Argument> void operator()(const Argument& argument) const { ptx::called(#name, argument, [&] { name##_on_host(argument); }); } \
+        template<class Argument> void operator()(const Argument& argument) const { if (!emulation::noted(#name, &argument, sizeof argument)) name##_on_host(argument); } \
     };                                                                                                                                 \
     [[maybe_unused]] static const name##_interposed name{};                                                                            \
     static void name##_on_host
