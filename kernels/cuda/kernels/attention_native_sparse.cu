@@ -83,29 +83,30 @@ struct SparseBranches {
         return {{pack_half(sum[0] * share, sum[1] * share), pack_half(sum[2] * share, sum[3] * share)}};
     }
     FN void load(const AttentionNativeSparseArguments& a, SparseBranches& source, u32 range, u32 at, u8* place) {
-        u32 unit = range / Ranges;
+        u32 unit = range / Ranges, all = entries(a), valid = AttentionTile, newest = NoRow;
+        const u16 *keys, *values;
+        u64 row;
         if (range % Ranges) {
-            u64 row = (u64)unit * a.context + first_token(a, source, range, at);
-            load_attention_tile(place, a.keys + row * AttentionHead, a.values + row * AttentionHead, AttentionTile);
-            return;
+            row = (u64)unit * a.context + first_token(a, source, range, at);
+            keys = a.keys;
+            values = a.values;
+        } else {
+            u32 tile = at - first_tile(a, range);
+            row = (u64)unit * all + tile * AttentionTile;
+            keys = a.compressed_keys;
+            values = a.compressed_values;
+            if ((tile + 1) * AttentionTile >= all) valid = newest = (all - 1) % AttentionTile;
         }
-        u32 all = entries(a), tile = at - first_tile(a, range);
-        u64 row = (u64)unit * all + tile * AttentionTile;
-        const u16 *keys = a.compressed_keys + row * AttentionHead, *values = a.compressed_values + row * AttentionHead;
-        if ((tile + 1) * AttentionTile < all) {
-            load_attention_tile(place, keys, values, AttentionTile);
-            return;
-        }
-        u32 newest = (all - 1) % AttentionTile, lane = lane_index();
-        load_attention_tile(place, keys, values, newest, newest);
-        u64 tokens = (u64)unit * a.context + (all - 1) * CompressStride;
-        u64 target = ((u64)unit * all + all - 1) * AttentionHead + lane * 4;
+        load_attention_tile(place, keys + row * AttentionHead, values + row * AttentionHead, valid, newest);
+        if (newest == NoRow) return;
+        u32 lane = lane_index();
+        u64 tokens = (u64)unit * a.context + (all - 1) * CompressStride, target = ((u64)unit * all + all - 1) * AttentionHead + lane * 4;
         u8* here = place + newest * 256 + (((lane >> 1) ^ (newest & 7)) << 4) + (lane & 1) * 8;
-        Pair key = mean(a.keys, tokens), value = mean(a.values, tokens);
-        *(Pair*)here = key;
-        *(Pair*)(here + AttentionTileBytes / 2) = value;
-        *(Pair*)(a.compressed_keys + target) = key;
-        *(Pair*)(a.compressed_values + target) = value;
+        ROLLED for (u32 which = 0; which < 2; which++) {
+            Pair entry = mean(which ? a.values : a.keys, tokens);
+            *(Pair*)(here + which * (AttentionTileBytes / 2)) = entry;
+            *(Pair*)((which ? a.compressed_values : a.compressed_keys) + target) = entry;
+        }
     }
 };
 

@@ -36,13 +36,13 @@ static_assert(2 * (LightningShared + 1024) <= 228 << 10, "two blocks on a multip
 /// fp16(a · sigmoid(a))
 FN float rounded_silu(float a) { return from_half(to_half(a * sigmoid(a))); }
 
-struct LightningVector { float first, second; };
+struct LightningVector { float first, second, decay; };
 
-/// This thread's part of an item's vectors: q or k (threads from 128 on); v (below 64) or gate (below 128).
+/// This thread's part of an item's vectors: q or k (threads from 128 on); v (below 64) or gate (below 128). With the decay.
 FN LightningVector load_vector(const LightningStateArguments& a, u32 item) {
     u32 thread = thread_index(), width = a.heads * LightningHead, pair = item >> 1;
     const float* from = a.projections + (u64)(pair / a.heads) * 4 * width + pair % a.heads * LightningHead;
-    LightningVector r = {from[(thread >> 7) * width + (thread & 127)], 0};
+    LightningVector r = {from[(thread >> 7) * width + (thread & 127)], 0, a.decay[pair % a.heads]};
     if (thread < 128) r.second = from[(2 + (thread >> 6)) * width + (item & 1) * LightningColumns + (thread & 63)];
     return r;
 }
@@ -78,31 +78,35 @@ KERNEL(lightning_state, 256, 2)(LightningStateArguments a) {
         let_next_kernel_start();
         return;
     }
-    store_vector(vectors + (begin & 3) * LightningVectorFloats, load_vector(a, begin));
-    LightningVector raw = load_vector(a, least(begin + 1, end - 1));
+    LightningVector raw = load_vector(a, begin);
+    store_vector(vectors + (begin & 3) * LightningVectorFloats, raw);
+    float next_decay = raw.decay;
+    raw = load_vector(a, least(begin + 1, end - 1));
     sync_block();
 
     u32 stage = 0;
     ROLLED for (u32 item = begin; item < end; item++) {
         store_vector(vectors + ((item + 1) & 3) * LightningVectorFloats, raw);
+        float decay = next_decay;
+        next_decay = raw.decay;
         raw = load_vector(a, least(item + 2, end - 1));
         const float* vector = vectors + (item & 3) * LightningVectorFloats;
-        float decay = a.decay[(item >> 1) % a.heads];
         Quad v = *(const Quad*)(vector + 2 * LightningHead + column);
         float* state = element(item);
         u8* here = place + stage * LightningItemBytes;
         float o[4] = {};
         copy_wait<LightningStages - 1>();
+        Quad rows[LightningRows];  // all at once: one latency of shared memory
+        UNROLL for (u32 i = 0; i < LightningRows; i++) rows[i] = *(const Quad*)(here + i * 4096);
         UNROLL for (u32 i = 0; i < LightningRows; i++) {
             Pair kq = *(const Pair*)(vector + (row + 16 * i) * 2);
-            Quad s = *(const Quad*)(here + i * 4096);
             UNROLL for (u32 e = 0; e < 4; e++) {
-                float next = fused(bits_float(kq.v[0]), bits_float(v.v[e]), decay * bits_float(s.v[e]));
+                float next = fused(bits_float(kq.v[0]), bits_float(v.v[e]), decay * bits_float(rows[i].v[e]));
                 o[e] = fused(bits_float(kq.v[1]), next, o[e]);
-                s.v[e] = float_bits(next);
+                rows[i].v[e] = float_bits(next);
             }
-            store_stream(state + i * 16 * LightningHead, s);
         }
+        UNROLL for (u32 i = 0; i < LightningRows; i++) store_stream(state + i * 16 * LightningHead, rows[i]);
         if (item + LightningStages < end) {
             const float* from = element(item + LightningStages);
             UNROLL for (u32 i = 0; i < LightningRows; i++) copy_async(here + i * 4096, from + i * 16 * LightningHead);

@@ -176,6 +176,13 @@ FN void end_piece(const Arguments& a, const Stretches& split, u32 range, u32 gro
     u32* flag = warp_places + AttentionWarps;
     u32 lane = lane_index(), warp = warp_index(), g = lane >> 2, t = lane & 3;
 
+    u32 unit = range / Source::Ranges;
+    u32 expected = 0;  // pieces of the unit
+    ROLLED for (u32 r = 0; r < Source::Ranges; r++) {
+        u32 one = unit * Source::Ranges + r;
+        expected += stretch_of(split, Source::first_tile(a, one + 1) - 1) - stretch_of(split, Source::first_tile(a, one)) + 1;
+    }
+
     // [row][128], 32-byte columns XORed with row mod 8 against bank conflicts.
     float sums[2];
     row_sums(rows, sums);
@@ -193,12 +200,6 @@ FN void end_piece(const Arguments& a, const Stretches& split, u32 range, u32 gro
     }
     sync_block();
 
-    u32 unit = range / Source::Ranges;
-    u32 expected = 0;
-    UNROLL for (u32 r = 0; r < Source::Ranges; r++) {
-        u32 one = unit * Source::Ranges + r;
-        expected += stretch_of(split, Source::first_tile(a, one + 1) - 1) - stretch_of(split, Source::first_tile(a, one)) + 1;
-    }
     u32 slot = block_index() + range, sequence = unit / a.kv_heads, first_head = unit % a.kv_heads * group;
     ROLLED for (u32 row = warp; row < group; row += AttentionWarps) {
         Pair states[AttentionWarps];

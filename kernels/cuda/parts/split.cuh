@@ -22,19 +22,21 @@ FN u32 stretch_begin(const Stretches& s, u32 block) { return block * s.each + le
 
 /// The block that has tile `tile`.
 FN u32 stretch_of(const Stretches& s, u32 tile) {
-    u32 larger = s.more * (s.each + 1);
-    return tile < larger ? tile / (s.each + 1) : s.more + (tile - larger) / (s.each ? s.each : 1);
+    u32 larger = s.more * (s.each + 1);  // tiles of the blocks that take one more
+    bool among = tile < larger;
+    return (among ? 0 : s.more) + (among ? tile : tile - larger) / (s.each + among);
 }
 
 /// Counts this block in at `arrivals`, after all its threads' writes. True on all threads of the block that is the last of `expected`: what the others wrote
 /// before is seen by load_written, and the counter is 0 again for the next launch. All threads call it; `flag` is a word in shared memory. Two block barriers.
+/// One thread fences for all: the barrier before orders the others' writes, and their copies under way need not be waited for.
 FN bool last_to_arrive(u32* arrivals, u32 expected, u32* flag) {
-    fence_device();
     sync_block();
     if (thread_index() == 0) {
-        bool last = atomic_add(arrivals, 1u) + 1 == expected;
-        if (last) *arrivals = 0;
         fence_device();
+        bool last = atomic_add(arrivals, 1u) + 1 == expected;
+        fence_device();
+        if (last) *arrivals = 0;
         *flag = last;
     }
     sync_block();

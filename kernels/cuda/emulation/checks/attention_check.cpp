@@ -219,7 +219,7 @@ int main() {
     grouped(20, 2, 1, 40, 11);
     grouped(1, 1, 5, 4097, 9);
     grouped(2, 1, 12, 200, 5, 8);  // peaked: the maximum moves often
-    for (u32 context : {1024u, 1072u, 1100u}) sparse(1, 1, 16, context, 3);
+    for (u32 context : {1024u, 1056u, 1072u, 1100u}) sparse(1, 1, 16, context, 3);
     sparse(1, 1, 8, 2048, 1);
     sparse(1, 1, 8, 2051, 2);
     sparse(2, 2, 16, 1291, 7);
