@@ -53,7 +53,7 @@ FN void insert_entry(u8* tile, u32 row, const float* fresh, u16* slot) {
     }
 }
 
-KERNEL(attention_latent, LatentThreads, 1)(AttentionLatentArguments a) {
+KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
     u8* tiles = shared_memory();
     u8* scratch = tiles + Stages * Shape::TileBytes;
     u8* weights = scratch + Shape::SumBytes;

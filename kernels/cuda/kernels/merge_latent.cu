@@ -6,7 +6,7 @@
 // Grid: batch · heads. Threads: 128, four channels each. Shared memory: none.
 #include "../parts/merge.cuh"
 
-KERNEL(merge_latent, 128, 8)(MergeLatentArguments a) {
+KERNEL(KERNEL_NAME, 128, 8)(MergeLatentArguments a) {
     wait_for_previous_kernel();
     let_next_kernel_start();
     u32 sequence = block_index() / a.heads, head = block_index() - sequence * a.heads, total = a.batch * a.tiles;

@@ -1,12 +1,30 @@
+// kernels: none
 // attention_latent and merge_latent against doubles, on random caches and queries. One line a case; exit 1 on failure.
-#include "../../kernels/attention_latent.cu"
+#include "../../parts/latent.cuh"
+#include "../../parts/merge.cuh"
+#define KERNEL_NAME merge_latent
 #include "../../kernels/merge_latent.cu"
+#undef KERNEL_NAME
+namespace rows64 {
+#define ROWS 64
+#define KERNEL_NAME attention_latent_64
+#include "../../kernels/attention_latent.cu"
+#undef KERNEL_NAME
+#undef ROWS
+}  // namespace rows64
+namespace rows32 {
+#define ROWS 32
+#define KERNEL_NAME attention_latent_32
+#include "../../kernels/attention_latent.cu"
+#undef KERNEL_NAME
+#undef ROWS
+}  // namespace rows32
 #include "attention_reference.hpp"
 
 using namespace checks;
 
 /// Runs a case; false where it is not right.
-static bool check(u32 batch, u32 heads, u32 context, u32 blocks) {
+static bool check(u32 rows, u32 batch, u32 heads, u32 context, u32 blocks) {
     Random random(batch * 1000003u + heads * 10007u + context * 101u + blocks);
     u32 each = ceiling(context, TileEntries), slots = blocks + batch, columns = columns_of(batch);
     auto queries = random.halves(batch * heads * 576, context % 2 ? 2 : 8);
@@ -23,8 +41,13 @@ static bool check(u32 batch, u32 heads, u32 context, u32 blocks) {
         for (u32 i = 0; i < 576; i++) expected_cache[((size_t)b * context + context - 1) * 576 + i] = emulation::to_half((float)(entry[b * 576 + i] * (i < 512 ? norm : 1)));
     }
 
-    AttentionLatentArguments attend{queries.data(), entry.data(), cache.data(), parts.data(), statistics.data(), batch, heads, context};
-    emulation::run({blocks, 1, LatentThreads, LatentBytes, true, [&] { attention_latent(attend); }});
+    if (rows == 64) {
+        rows64::AttentionLatentArguments attend{queries.data(), entry.data(), cache.data(), parts.data(), statistics.data(), batch, heads, context};
+        emulation::run({blocks, 1, LatentThreads, rows64::LatentBytes, true, [&] { rows64::attention_latent_64(attend); }});
+    } else {
+        rows32::AttentionLatentArguments attend{queries.data(), entry.data(), cache.data(), parts.data(), statistics.data(), batch, heads, context};
+        emulation::run({blocks, 1, LatentThreads, rows32::LatentBytes, true, [&] { rows32::attention_latent_32(attend); }});
+    }
     MergeLatentArguments merge{parts.data(), statistics.data(), nullptr, nullptr, panels.data(), batch, heads, each, blocks, columns, 1};
     emulation::run({batch * heads, 1, 128, 0, true, [&] { merge_latent(merge); }});
 
@@ -42,17 +65,14 @@ static bool check(u32 batch, u32 heads, u32 context, u32 blocks) {
         }
     }
     bool right = error.relative() < 1e-3 && wrong == 0;
-    std::printf("%s latent batch %u heads %u context %u blocks %u: error %.2e, wrong in the cache %u\n", right ? "ok  " : "FAIL", batch, heads, context, blocks, error.relative(), wrong);
+    std::printf("%s latent rows %u batch %u heads %u context %u blocks %u: error %.2e, wrong in the cache %u\n", right ? "ok  " : "FAIL", rows, batch, heads, context, blocks, error.relative(), wrong);
     return right;
 }
 
 int main() {
     bool right = true;
-#if ROWS == 64
-    u32 cases[][4] = {{1, 64, 100, 1}, {3, 64, 77, 2}, {1, 40, 161, 5}, {3, 4, 129, 7}, {1, 2, 1, 3}, {3, 8, 64, 5}, {1, 8, 515, 2}};
-#else
-    u32 cases[][4] = {{1, 32, 100, 1}, {3, 32, 77, 2}, {1, 24, 161, 5}, {3, 4, 129, 7}, {1, 2, 33, 3}, {3, 8, 65, 1}, {9, 2, 40, 5}};
-#endif
-    for (auto& c : cases) right &= check(c[0], c[1], c[2], c[3]);
+    u32 cases[][5] = {{64, 1, 64, 100, 1}, {64, 3, 64, 77, 2}, {64, 1, 40, 161, 5}, {64, 3, 4, 129, 7}, {64, 1, 2, 1, 3}, {64, 3, 8, 64, 5}, {64, 1, 8, 515, 2},
+                      {32, 1, 32, 100, 1}, {32, 3, 32, 77, 2}, {32, 1, 24, 161, 5}, {32, 3, 4, 129, 7}, {32, 1, 2, 33, 3}, {32, 3, 8, 65, 1}, {32, 9, 2, 40, 5}};
+    for (auto& c : cases) right &= check(c[0], c[1], c[2], c[3], c[4]);
     return right ? 0 : 1;
 }
