@@ -172,9 +172,11 @@ inline Comparisons comparisons;
 }  // namespace ptx
 
 #define KERNEL(name, threads, blocks) KERNEL_INTERPOSED(name)
-#define KERNEL_INTERPOSED(name)                                                                                                        \
-    struct name##_interposed {                                                                                                         \
+#define KERNEL_INTERPOSED(name)                                                                                                                       \
+    struct name##_interposed {                                                                                                                        \
         template<class Argument> void operator()(const Argument& argument) const { if (!emulation::noted(#name, &argument, sizeof argument)) name##_on_host(argument); } \
-    };                                                                                                                                 \
-    [[maybe_unused]] static const name##_interposed name{};                                                                            \
-    static void name##_on_host
+        template<class Argument> using Function = void (*)(Argument);                                                                                 \
+        template<class Argument> operator Function<Argument>() const { return [](Argument argument) { name##_interposed()(argument); }; }               \
+    };                                                                                                                                                \
+    [[maybe_unused]] static const name##_interposed name{};                                                                                           \
+    [[maybe_unused]] static void name##_on_host
