@@ -2,13 +2,14 @@
 //
 //   ptx_check DIRECTORY     holds sm_80/seam.ptx and sm_90/seam.ptx
 //
-// One line a comparison; exit 1 on a difference.
+// One line a comparison; exit 1 on a difference. Then mutants of the PTX: each must be told apart by the function that it spoils.
 #include "seam.cu"
 #include "../ptx/machine.hpp"
 #include "../ptx/numbers.hpp"
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 namespace {
@@ -114,6 +115,7 @@ void floats_near_bytes(Randoms& r, Inputs& in, u32 count) {
 void exponents(Randoms& r, Inputs& in, u32 count) {
     for (u32 i = 0; i < count; i++) in.a[i] = float_bits(((float)(r.word() >> 8) * 0x1p-23f - 1.0f) * (i & 1 ? 120.0f : 4.0f));
     in.a[0] = float_bits(-INFINITY); in.a[1] = 0; in.a[2] = 0x80000000u; in.a[3] = float_bits(-1000.0f); in.a[4] = float_bits(1000.0f); in.a[5] = float_bits(NAN);
+    for (u32 i = 6; i < 30; i++) in.a[i] = float_bits(-120.0f - (float)i);  // down to the least subnormal, exact
 }
 void positives(Randoms& r, Inputs& in, u32 count) {
     for (u32 i = 0; i < count; i++) in.a[i] = float_bits(std::fabs(r.number()) + 0.0f);
@@ -168,20 +170,56 @@ const Test Tests[] = {
     {"atomic_add, load_written", 73, Agree::Bits, memory_units, 16}, {"divergent lanes", 74, Agree::Bits, memory_units, 64},
 };
 
-std::unique_ptr<ptx::Module, void (*)(ptx::Module*)> read_module(const std::string& path) {
+std::string read_text(const std::string& path) {
     std::ifstream file(path);
     std::stringstream text;
     text << file.rdbuf();
-    std::string log;
-    auto module = ptx::parse(text.str().c_str(), log);
-    if (!module) std::printf("FAIL  %s: %s\n", path.c_str(), log.empty() ? "cannot be read" : log.c_str());
-    return module;
+    return text.str();
 }
+
+/// A fault that the inline assembly or the compiler could have: a change of the PTX, and the function whose test must see it.
+struct Mutant { const char* name; u32 function; const char* pattern; const char* replacement; bool only_90; };
+
+const Mutant Mutants[] = {
+    {"lop3 with another table", 0, "0xEA", "0xCA", false},
+    {"prmt with its sources exchanged", 1, "prmt\\.b32 (%r\\d+), (%r\\d+), (%r\\d+)", "prmt.b32 $1, $3, $2", false},
+    {"FP8 pair the wrong way round", 2, "cvt\\.rn\\.f16x2\\.e4m3x2 (%r\\d+), (%rs\\d+);", "cvt.rn.f16x2.e4m3x2 $1, $2; shf.l.wrap.b32 $1, $1, $1, 16;", true},
+    {"two FP32 packed the wrong way round", 4, "cvt\\.rn\\.f16x2\\.f32 (%r\\d+), (%f\\d+), (%f\\d+)", "cvt.rn.f16x2.f32 $1, $3, $2", false},
+    {"rounded to zero", 5, "cvt\\.rn\\.f16\\.f32", "cvt.rz.f16.f32", false},
+    {"sub.f16x2 with its sources exchanged", 7, "sub\\.rn\\.f16x2 (%r\\d+), (%r\\d+), (%r\\d+)", "sub.rn.f16x2 $1, $3, $2", false},
+    {"add for mul in FP16", 8, "mul\\.rn\\.f16x2", "add.rn.f16x2", false},
+    {"fma.f16x2 with factor and summand exchanged", 9, "fma\\.rn\\.f16x2 (%r\\d+), (%r\\d+), (%r\\d+), (%r\\d+)", "fma.rn.f16x2 $1, $2, $4, $3", false},
+    {"div with its sources exchanged", 18, "div\\.rn\\.f32 +\t*(%f\\d+), (%f\\d+), (%f\\d+)", "div.rn.f32 $1, $3, $2", false},
+    {"to the nearest integer, truncated", 20, "cvt\\.rni\\.f32\\.f32", "cvt.rzi.f32.f32", false},
+    {"ex2 flushing subnormals", 21, "ex2\\.approx\\.f32", "ex2.approx.ftz.f32", false},
+    {"lg2 for ex2", 28, "ex2\\.approx\\.f32", "lg2.approx.f32", false},
+    {"rsqrt without the r", 23, "rsqrt\\.approx", "sqrt.approx", false},
+    {"shuffle within 16 lanes", 32, "0x1f, 0xffffffff", "0x100f, 0xffffffff", false},
+    {"shuffle down for butterfly", 33, "shfl\\.sync\\.bfly", "shfl.sync.down", false},
+    {"ballot of the opposite", 36, "setp\\.ne\\.u32 p", "setp.eq.u32 p", false},
+    {"ballot of half a warp", 36, "p, 0xffffffff; \\}", "p, 0xffff; }", false},
+    {"a group less waited for", 64, "wait_group 1;", "wait_group 2;", false},
+    {"the last group not waited for", 65, "wait_group 0;", "wait_group 1;", false},
+    {"copies without a size to read", 65, ", 16, %r\\d+;", ", 16;", false},
+    {"no commit", 66, "cp\\.async\\.commit_group;", "", false},
+    {"ldmatrix transposed", 67, "x4\\.shared", "x4.trans.shared", false},
+    {"ldmatrix not transposed", 68, "x4\\.trans", "x4", false},
+    {"ldmatrix into registers in another order", 67, "ldmatrix(\\S*x4\\.shared\\S*) \\{(%r\\d+), (%r\\d+), ", "ldmatrix$1 {$3, $2, ", false},
+    {"mma with two of A exchanged", 69, "mma(\\S*) (\\{.*?\\}), \\{(%r\\d+), (%r\\d+), ", "mma$1 $2, {$4, $3, ", false},
+    {"mma with B exchanged", 69, "mma(\\S*) (\\{.*?\\}), (\\{.*?\\}), \\{(%r\\d+), (%r\\d+)\\}", "mma$1 $2, $3, {$5, $4}", false},
+    {"a streaming store of other words", 70, "st\\.global\\.cs\\.v4\\.u32 (\\[.*?\\]), \\{(%r\\d+), (%r\\d+), ", "st.global.cs.v4.u32 $1, {$3, $2, ", false},
+    {"largest for add in shared memory", 71, "atom\\.shared\\.add", "atom.shared.max", false},
+    {"no barrier", 71, "bar\\.sync 0;", "", false},
+    {"a named barrier of the wrong size", 72, "bar\\.sync (%r\\d+), %r\\d+;", "bar.sync $1, 32;", false},
+    {"no fp32 sum in memory", 73, "red\\.global\\.add\\.f32 .*?;", "", false},
+    {"no wait for the previous kernel", 12, "griddepcontrol\\.wait;", "", true},
+};
 
 u64 executed = 0;
 double seconds = 0;
 
-bool run_test(const Test& test, const ptx::Module& module, const char* architecture, bool programmatic) {
+/// `quiet`: only whether they agree.
+bool run_test(const Test& test, const ptx::Module& module, const char* architecture, bool programmatic, bool quiet = false) {
     const u32 count = test.blocks * SeamThreads, words_out = test.function >= SeamWords ? 4 * count : count;
     Inputs in{std::vector<u32>(count), std::vector<u32>(count), std::vector<u32>(count)};
     Randoms randoms;
@@ -203,7 +241,7 @@ bool run_test(const Test& test, const ptx::Module& module, const char* architect
         arguments.out = on_host.data();
         emulation::run({test.blocks, grid_y, SeamThreads, shared, programmatic, [&] { seam(arguments); }});
     } catch (const emulation::Fault& fault) {
-        std::printf("FAIL  %s %-45s %s\n", architecture, test.name, fault.what());
+        if (!quiet) std::printf("FAIL  %s %-45s %s\n", architecture, test.name, fault.what());
         return false;
     }
     Difference d;
@@ -213,6 +251,7 @@ bool run_test(const Test& test, const ptx::Module& module, const char* architect
         d.worst = std::max(d.worst, apart);
         d.apart += on_ptx[i] != on_host[i];
     }
+    if (quiet) return !d.count;
     if (d.count) {
         size_t at = test.function >= SeamWords ? d.first / 4 : d.first;
         std::printf("FAIL  %s %-45s %zu of %u words; word %zu: PTX %08x (%g), host %08x (%g), from %08x %08x %08x\n", architecture, test.name, d.count, words_out, d.first, on_ptx[d.first], (double)as_float(on_ptx[d.first]),
@@ -230,9 +269,21 @@ int main(int count, char** arguments) {
     if (count != 2) { std::fprintf(stderr, "usage: ptx_check DIRECTORY\n"); return 2; }
     bool good = true;
     for (const char* architecture : {"sm_80", "sm_90"}) {
-        auto module = read_module(std::string(arguments[1]) + "/" + architecture + "/seam.ptx");
-        if (!module) { good = false; continue; }
+        const std::string path = std::string(arguments[1]) + "/" + architecture + "/seam.ptx", text = read_text(path);
+        std::string log;
+        auto module = ptx::parse(text.c_str(), log);
+        if (!module) { std::printf("FAIL  %s: %s\n", path.c_str(), log.c_str()); good = false; continue; }
         for (const Test& test : Tests) good &= run_test(test, *module, architecture, true);
+        for (const Mutant& mutant : Mutants) {
+            if (mutant.only_90 && std::string(architecture) != "sm_90") continue;
+            const std::string changed = std::regex_replace(text, std::regex(mutant.pattern), mutant.replacement);
+            auto spoilt = ptx::parse(changed.c_str(), log);
+            const Test* test = nullptr;
+            for (const Test& t : Tests) if (t.function == mutant.function) test = &t;
+            const bool seen = changed != text && spoilt && !run_test(*test, *spoilt, architecture, true, true);
+            std::printf("%s  %s mutant: %s%s\n", seen ? "ok  " : "FAIL", architecture, mutant.name, changed == text ? " (changes nothing)" : !spoilt ? (" (" + log + ")").c_str() : seen ? "" : " (not seen)");
+            good &= seen;
+        }
     }
     std::printf("%.0f million thread instructions in %.2f s: %.0f million a second\n", (double)executed * 1e-6, seconds, (double)executed * 1e-6 / seconds);
     return good ? 0 : 1;

@@ -137,9 +137,9 @@ FN void of_memory(const SeamArguments& args, u32 i, Quad& out) {
             out.v[0] = counts[0]; out.v[1] = counts[1]; out.v[2] = counts[2]; out.v[3] = counts[3];
             break;
         }
-        case 72: {  // one warp hands over to the other through named barriers
+        case 72: {  // the warps hand over to each other through named barriers
             u32* words = reinterpret_cast<u32*>(shared);
-            if (warp_index() == 0) words[lane_index()] = unit[0];
+            if (warp_index() == (lane_index() & 1)) words[lane_index()] = unit[0];
             sync_some(1, SeamThreads);
             out.v[0] = words[31 - lane_index()];
             sync_some(2 + warp_index(), 32);
