@@ -103,12 +103,13 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
     constexpr float Scale = 0.044194173824159216f * Log2E;  // 1/√512
 
     u32 listed = list_tiles(a.reads), each = listed + WindowTiles;
-    Share share = share_of(block_index(), grid_size(), a.batch * each);
+    Stretches all = latent_stretches(a.batch, each, grid_size());
+    u32 begin = latent_begin(all, each, block_index()), end = latent_begin(all, each, block_index() + 1);
     u32 row = thread_index() / 8, piece = thread_index() % 8;
     // The tile to copy next, its sequence, and its entry for this thread's row, read ahead because the copy needs it.
-    u32 next = share.begin, next_sequence = share.begin / each, next_tile = share.begin - next_sequence * each, entry = 0;
+    u32 next = begin, next_sequence = begin / each, next_tile = begin - next_sequence * each, entry = 0;
     auto look_up = [&]() {
-        if (next >= share.end) return;
+        if (next >= end) return;
         if (next_tile >= listed) entry = (next_tile - listed) * TileEntries + row;
         else {
             entry = next_tile * TileEntries + row;
@@ -116,7 +117,7 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
         }
     };
     auto copy_next = [&](u32 at) {
-        if (next < share.end) {
+        if (next < end) {
             bool in_list = next_tile < listed, valid = !in_list || next_tile * TileEntries + row < a.reads;
             const u8* pages = in_list ? a.stored + next_sequence * a.stored_bytes : a.window + next_sequence * WindowBytes;
             if (!valid) entry = 0;
@@ -143,18 +144,19 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
         ROLLED for (; early < Raw && next_tile + 1 < listed; early++) copy_next(early * RawBytes);
     }
     wait_for_previous_kernel();
+    let_next_kernel_start();
     look_up();
     ROLLED for (; early < Raw; early++) copy_next(early * RawBytes);
 
     // Tile t lies raw in place (t − begin) % Raw, as FP16 in (t − begin) % Converted.
-    u32 at = 0, raw_at = 0, tile = share.begin;
-    if (tile < share.end) {
+    u32 at = 0, raw_at = 0, tile = begin;
+    if (tile < end) {
         copy_wait<Raw - 1>();
         sync_block();
         convert_tile(tiles, raw);
     }
-    ROLLED while (tile < share.end) {
-        u32 sequence = tile / each, from = tile, to = least(share.end, (sequence + 1) * each);
+    ROLLED while (tile < end) {
+        u32 sequence = tile / each, from = tile, to = least(end, (sequence + 1) * each);
         prepare_queries(scratch, a.queries + (u64)sequence * a.heads * 512, a.angles, a.heads);
         sync_block();
         LatentState<Shape> state;
@@ -172,7 +174,7 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
                 if (turn == warp_index() / 4) {
                     u32 local = tile - (to - 1) / each * each;
                     weigh<Shape>(running, scratch, weights + odd * Shape::WeightBytes, factors + odd * FactorWords, Scale, local < listed ? least(TileEntries, a.reads - local * TileEntries) : TileEntries);
-                    if (tile + 1 < share.end) convert_tile(tiles + after, raw + raw_at);
+                    if (tile + 1 < end) convert_tile(tiles + after, raw + raw_at);
                 } else if (tile > from)
                     gather(state, tiles + (at ? at : Converted * Shape::TileBytes) - Shape::TileBytes, weights + (odd ^ 1) * Shape::WeightBytes, factors + (odd ^ 1) * FactorWords);
             }
@@ -186,5 +188,4 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
         sync_block();
     }
     copy_wait<0>();
-    let_next_kernel_start();
 }

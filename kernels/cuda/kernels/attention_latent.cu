@@ -64,9 +64,10 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
     constexpr float Scale = 0.07216878364870322f * Log2E;  // 1/√192
 
     u32 each = ceiling(a.context, TileEntries), short_count = a.context - (each - 1) * TileEntries;
-    Share share = share_of(block_index(), grid_size(), a.batch * each);
+    Stretches all = latent_stretches(a.batch, each, grid_size());
+    u32 begin = latent_begin(all, each, block_index()), end = latent_begin(all, each, block_index() + 1);
     // The tile to copy next: its first row in the cache and how many its sequence has from there. Tile t lies in stage (t − begin) % Stages.
-    u32 sequence = share.begin / each, token = (share.begin - sequence * each) * TileEntries;
+    u32 sequence = begin / each, token = (begin - sequence * each) * TileEntries;
     u32 next_row = sequence * a.context + token, next_left = a.context - token;
     auto copy_next = [&](u32 at, bool valid) {
         if (valid) {
@@ -77,13 +78,14 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
         }
         copy_commit();
     };
-    UNROLL for (u32 i = 0; i < Ahead; i++) copy_next(i * Shape::TileBytes, share.begin + i < share.end);
+    UNROLL for (u32 i = 0; i < Ahead; i++) copy_next(i * Shape::TileBytes, begin + i < end);
     wait_for_previous_kernel();
+    let_next_kernel_start();
 
-    u32 at = 0, tile = share.begin;
-    ROLLED while (tile < share.end) {
+    u32 at = 0, tile = begin;
+    ROLLED while (tile < end) {
         sequence = tile / each;
-        u32 from = tile, to = least(share.end, (sequence + 1) * each);
+        u32 from = tile, to = least(end, (sequence + 1) * each);
         bool closing = to == (sequence + 1) * each;
         UNROLL for (u32 j = 0; j < ROWS / 32; j++) copy_tile<Shape>(scratch + j * 32 * Shape::Pitch, a.queries + ((u64)sequence * a.heads + 32 * j) * 576, a.heads - least(a.heads, 32 * j));
         if (closing && thread_index() < 144) copy_async(fresh + thread_index() * 4, a.entry + (u64)sequence * 576 + thread_index() * 4);
@@ -95,7 +97,7 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
         ROLLED for (; tile < to; tile++) {
             copy_wait<Ahead - 1>();
             sync_block();
-            copy_next(at >= 2 * Shape::TileBytes ? at - 2 * Shape::TileBytes : at + Ahead * Shape::TileBytes, tile + Ahead < share.end);
+            copy_next(at >= 2 * Shape::TileBytes ? at - 2 * Shape::TileBytes : at + Ahead * Shape::TileBytes, tile + Ahead < end);
             bool newest = closing && tile + 1 == to;
             if (newest) {
                 u32 row = tile / each;
@@ -119,5 +121,4 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
         sync_block();
     }
     copy_wait<0>();
-    let_next_kernel_start();
 }

@@ -9,7 +9,7 @@
 //
 // Grid: any number of blocks; as many as multiprocessors (one resides on each). Threads: 256. Shared memory: IndexScoresBytes.
 #include "../parts/entries.cuh"
-#include "../parts/splits.cuh"
+#include "../parts/split.cuh"
 
 struct IndexScoresArguments {
     /// FP16 [batch][64][128], turned.
@@ -37,11 +37,13 @@ KERNEL(KERNEL_NAME, IndexScoresThreads, 1)(IndexScoresArguments a) {
     u32 lane = lane_index(), group = lane / 4, quarter = lane % 4;
     u8* ring = shared_memory() + warp_index() * (IndexStages * IndexStageBytes);
     u32 each = ceiling(a.entries, IndexTile);
-    Share share = share_of(block_index() * (IndexScoresThreads / 32) + warp_index(), grid_size() * (IndexScoresThreads / 32), a.batch * each);
+    // Of the warps, not of the blocks.
+    Stretches all = stretches(a.batch * each, grid_size() * (IndexScoresThreads / 32));
+    u32 warp = block_index() * (IndexScoresThreads / 32) + warp_index(), begin = stretch_begin(all, warp), end = stretch_begin(all, warp + 1);
 
-    u32 next = share.begin, next_sequence = share.begin / each, next_tile = share.begin - next_sequence * each, next_at = 0;
+    u32 next = begin, next_sequence = begin / each, next_tile = begin - next_sequence * each, next_at = 0;
     auto copy_next = [&]() {
-        if (next < share.end) {
+        if (next < end) {
             const u8* page = a.keys + next_sequence * a.key_bytes + (u64)(next_tile / 4) * IndexPageBytes;
             u32 first = next_tile % 4 * IndexTile;
             const u8* from = page + (first + group) * IndexWidth + quarter * 16;
@@ -65,11 +67,12 @@ KERNEL(KERNEL_NAME, IndexScoresThreads, 1)(IndexScoresArguments a) {
     u32 early = 0;
     ROLLED for (; early + 1 < IndexStages && next_tile + 1 < each; early++) copy_next();
     wait_for_previous_kernel();
+    let_next_kernel_start();
     ROLLED for (; early + 1 < IndexStages; early++) copy_next();
 
-    u32 at = 0, tile = share.begin;
-    ROLLED while (tile < share.end) {
-        u32 sequence = tile / each, to = least(share.end, (sequence + 1) * each), first = (tile - sequence * each) * IndexTile;
+    u32 at = 0, tile = begin;
+    ROLLED while (tile < end) {
+        u32 sequence = tile / each, to = least(end, (sequence + 1) * each), first = (tile - sequence * each) * IndexTile;
         // Step 4·half + w multiplies channels 64·half + 16·quarter + 4w and the three after it.
         u32 query[8][8][2];
         float weight[8][2];
@@ -108,5 +111,4 @@ KERNEL(KERNEL_NAME, IndexScoresThreads, 1)(IndexScoresArguments a) {
         }
     }
     copy_wait<0>();
-    let_next_kernel_start();
 }

@@ -12,6 +12,7 @@
 // Grid: batch · (9 + overlapping) blocks: 8 slices of 64 compressed columns, whose last to arrive normalises and stores; the window's entry; the index key.
 // Threads: 256. Shared memory: NewEntriesBytes.
 #include "../parts/entries.cuh"
+#include "../parts/split.cuh"
 
 struct NewEntriesArguments {
     /// FP32 [batch][entry_stride]: kv's product, 512.
@@ -161,17 +162,8 @@ KERNEL(KERNEL_NAME, NewEntriesThreads, 2)(NewEntriesArguments a) {
                                          EntryWidth, a.tokens, a.overlapping != 0, shared);
         float* compressed = a.compressed + (u64)sequence * EntryWidth;
         if (thread < SliceColumns) compressed[job * SliceColumns + thread] = v;
-        fence_device();
-        sync_block();
-        if (thread == 0) {
-            *flag = atomic_add(a.arrivals + sequence, 1u);
-            fence_device();
-        }
-        sync_block();
-        if (*flag == Slices - 1) {
-            if (thread == 0) a.arrivals[sequence] = 0;
+        if (last_to_arrive(a.arrivals + sequence, Slices, flag))
             store_entry(a.stored + sequence * a.stored_bytes, a.entries - 1, load_written(compressed + 2 * thread), load_written(compressed + 2 * thread + 1), a.entry_angles, sums);
-        }
     } else if (job == Slices) {
         wait_for_previous_kernel();
         let_next_kernel_start();

@@ -3,6 +3,7 @@
 #include "../../parts/entries.cuh"
 #include "../../parts/latent.cuh"
 #include "../../parts/merge.cuh"
+#include "../../parts/split.cuh"
 #define KERNEL_NAME attention_compressed
 #include "../../kernels/attention_compressed.cu"
 #undef KERNEL_NAME
@@ -12,7 +13,14 @@
 #define KERNEL_NAME new_entries
 #include "../../kernels/new_entries.cu"
 #undef KERNEL_NAME
+#define KERNEL_NAME index_scores
+#include "../../kernels/index_scores.cu"
+#undef KERNEL_NAME
+#define KERNEL_NAME select_top
+#include "../../kernels/select_top.cu"
+#undef KERNEL_NAME
 #include "attention_reference.hpp"
+#include <algorithm>
 
 using namespace checks;
 
@@ -233,8 +241,75 @@ static bool check_new(u32 batch, bool overlapping, u32 entries, u32 slot) {
     return right;
 }
 
+static bool check_scores(u32 batch, u32 entries, u32 blocks) {
+    Random random(batch * 31 + entries * 7 + blocks);
+    size_t key_bytes = (size_t)ceiling(entries, 64) * IndexPageBytes;
+    u32 stride = 71;
+    auto queries = random.halves((size_t)batch * 64 * 128, 1);
+    auto weights = random.floats(batch * stride, 1);
+    std::vector<u8> keys(batch * key_bytes, 0xff);
+    for (u32 b = 0; b < batch; b++)
+        for (u32 e = 0; e < entries; e++) {
+            u8* page = &keys[b * key_bytes + (size_t)(e / 64) * IndexPageBytes];
+            for (u32 i = 0; i < 128; i++) {
+                u8 byte = (u8)random.bits();
+                page[e % 64 * 128 + i] = (byte & 0x7f) == 0x7f ? (u8)(byte & 0xfe) : byte;
+            }
+            float scale = (float)(0.005 + 0.001 * (random.bits() % 7));
+            std::memcpy(page + 64 * 128 + e % 64 * 4, &scale, 4);
+        }
+    std::vector<float> scores((size_t)batch * entries, NAN);
+    IndexScoresArguments a{queries.data(), weights.data(), keys.data(), scores.data(), key_bytes, batch, entries, stride, 0};
+    emulation::run({blocks, 1, IndexScoresThreads, IndexScoresBytes, true, [&] { index_scores(a); }});
+    Error error;
+    for (u32 b = 0; b < batch; b++)
+        for (u32 e = 0; e < entries; e++) {
+            const u8* page = &keys[b * key_bytes + (size_t)(e / 64) * IndexPageBytes];
+            float scale;
+            std::memcpy(&scale, page + 64 * 128 + e % 64 * 4, 4);
+            double sum = 0;
+            for (u32 h = 0; h < 64; h++) {
+                double product = 0;
+                for (u32 i = 0; i < 128; i++) product += to_double(queries[((size_t)b * 64 + h) * 128 + i]) * fp8(page[e % 64 * 128 + i]) * scale;
+                sum += weights[b * stride + h] * std::fmax(product, 0);
+            }
+            error.add(scores[(size_t)b * entries + e], sum);
+        }
+    bool right = error.relative() < 1e-5;
+    std::printf("%s index scores batch %u entries %u blocks %u: error %.2e\n", right ? "ok  " : "FAIL", batch, entries, blocks, error.relative());
+    return right;
+}
+
+/// `kind`: 0 normal numbers, 1 few distinct ones, 2 all equal.
+static bool check_selection(u32 batch, u32 entries, u32 kind) {
+    Random random(batch * 17 + entries + kind);
+    u32 slices = ceiling(entries, SliceEntries);
+    std::vector<float> scores((size_t)batch * entries);
+    for (auto& s : scores) s = kind == 0 ? (float)random.normal() : kind == 1 ? (float)(random.bits() % 5) - 2 : 0.0f;
+    std::vector<u32> selected(batch * 512, ~0u), candidate_scores((size_t)batch * slices * 512, 0xffffffffu), candidate_entries((size_t)batch * slices * 512, ~0u), arrivals(batch, 0);
+    SelectTopArguments a{scores.data(), selected.data(), candidate_scores.data(), candidate_entries.data(), arrivals.data(), batch, entries, slices, 0};
+    for (u32 run = 0; run < 2; run++) emulation::run({batch * slices, 1, SelectThreads, SelectBytes, true, [&] { select_top(a); }});
+    u32 wrong = 0;
+    for (u32 b = 0; b < batch; b++) {
+        std::vector<u32> order(entries);
+        for (u32 e = 0; e < entries; e++) order[e] = e;
+        const float* of = &scores[(size_t)b * entries];
+        std::stable_sort(order.begin(), order.end(), [&](u32 x, u32 y) { return of[x] > of[y]; });
+        order.resize(512);
+        std::sort(order.begin(), order.end());
+        for (u32 i = 0; i < 512; i++) wrong += selected[b * 512 + i] != order[i];
+        wrong += arrivals[b] != 0;
+    }
+    std::printf("%s selection batch %u entries %u kind %u: %u wrong\n", wrong ? "FAIL" : "ok  ", batch, entries, kind, wrong);
+    return wrong == 0;
+}
+
 int main() {
     bool right = true;
+    u32 scores[][3] = {{1, 64, 1}, {3, 77, 2}, {1, 515, 5}, {3, 1, 1}, {2, 130, 3}};
+    for (auto& c : scores) right &= check_scores(c[0], c[1], c[2]);
+    u32 selections[][3] = {{1, 512, 0}, {3, 1001, 0}, {1, 20000, 0}, {2, 16900, 1}, {1, 40001, 2}, {1, 16385, 0}};
+    for (auto& c : selections) right &= check_selection(c[0], c[1], c[2]);
     for (u32 batch : {1u, 3u}) {
         right &= check_new(batch, true, 77, 5);
         right &= check_new(batch, true, 64, 127);

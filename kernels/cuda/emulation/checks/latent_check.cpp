@@ -2,6 +2,7 @@
 // attention_latent and merge_latent against doubles, on random caches and queries. One line a case; exit 1 on failure.
 #include "../../parts/latent.cuh"
 #include "../../parts/merge.cuh"
+#include "../../parts/split.cuh"
 #define KERNEL_NAME merge_latent
 #include "../../kernels/merge_latent.cu"
 #undef KERNEL_NAME
