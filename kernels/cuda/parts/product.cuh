@@ -31,7 +31,12 @@ template<class Format, u32 batch_tiles> struct ProductShape {
     static constexpr u32 WeightBytes = StageChunks * UnitBytes;
     static constexpr u32 PanelBytes = StageChunks * ChunkPanelQuads * 16;
     static constexpr u32 Reserved = 16;
-    static constexpr u32 SharedLimit = 230000;
+    /// A block's shared memory: 227 KiB from sm_90 on, 163 KiB on sm_80.
+#if SIMT_DEVICE && defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+    static constexpr u32 SharedLimit = 166912;
+#else
+    static constexpr u32 SharedLimit = 232448;
+#endif
     static constexpr u32 MostStages = 6;
     static constexpr u32 stages_of(u32 panels) {
         u32 fit = (SharedLimit - Reserved) / (WeightBytes + panels * PanelBytes);
@@ -176,19 +181,18 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
     StageCursor loading = {first / slab_stages, first % slab_stages, 0, 0, 0};
     enter_slab(loading);
     StageCursor computing = loading, begun = loading;
-    u8* const ring_end = ring + stages * stage_bytes;
-    u8* loading_slot = ring;
-    u8* computing_slot = ring;
+    const u32 ring_bytes = stages * stage_bytes;
+    u32 loading_slot = 0, computing_slot = 0;  // offsets in the ring
     // Units lie behind each other in the flat order.
     const u8* weights_from = arguments.weights + (u64)loading.slab * chunks * Shape::UnitBytes + (u64)(loading.stage * Shape::StageChunks) * loading.unit + thread * 16;
     auto load_weights = [&] {
         const u32 bytes = stage_chunks(loading) * loading.unit;
-        copy_quads<Shape::WeightBytes / 16>(loading_slot + thread * 16, weights_from, bytes / 16);
+        copy_quads<Shape::WeightBytes / 16>(ring + loading_slot + thread * 16, weights_from, bytes / 16);
         weights_from += bytes;
     };
-    auto next_slot = [&](u8*& slot) {
+    auto next_slot = [&](u32& slot) {
         slot += stage_bytes;
-        if (slot == ring_end) slot = ring;
+        if (slot == ring_bytes) slot = 0;
     };
 
     // The ring's first weights depend on no other kernel.
@@ -223,14 +227,11 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
     }
     if (first + stages - 1 >= end) let_next_kernel_start();
 
-    float sums[Tiles][batch_tiles][4] = {};
-    ROLLED for (u32 at = first; at < end; at++) {
-        if (panels == 1) copy_wait<Shape::stages_of(1) - 2>();
-        else copy_wait<Shape::stages_of(2) - 2>();
-        sync_block();  // this stage has come for all, and all have done with the one before, whose slot is filled next
+    // The stage that follows the ring's last goes into the slot of the one before `at`.
+    auto load_stage = [&](u32 at) {
         if (at + stages - 1 < end) {
             load_weights();
-            u8* to = loading_slot + Shape::WeightBytes + thread * 16;
+            u8* to = ring + loading_slot + Shape::WeightBytes + thread * 16;
             const u32 quads = stage_chunks(loading) * ChunkQuads;
             copy_quads<StageQuads>(to, panel_part(loading, 0), quads);
             if (panels == 2) copy_quads<StageQuads>(to + Shape::PanelBytes, panel_part(loading, 1), quads);
@@ -239,9 +240,19 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
             if (at + stages == end) let_next_kernel_start();
         }
         copy_commit();
+    };
+    // Warps 0 to 3 issue their copies before they compute and warps 4 to 7 after it: of the two on each scheduler one keeps the matrix unit busy meanwhile.
+    const bool late = warp >= 4;
+
+    float sums[Tiles][batch_tiles][4] = {};
+    ROLLED for (u32 at = first; at < end; at++) {
+        if (panels == 1) copy_wait<Shape::stages_of(1) - 2>();
+        else copy_wait<Shape::stages_of(2) - 2>();
+        sync_block();  // this stage has come for all, and all have done with the one before, whose slot is filled next
+        if (!late) load_stage(at);
 
         // This warp's part of the stage.
-        u8* slot = computing_slot;
+        u8* slot = ring + computing_slot;
         const u32 own_chunk = Shape::StageChunks == 2 ? input_warp : 0, first_quad = Shape::StageChunks == 2 ? 0 : input_warp * Shape::WarpQuads;
         if (Shape::StageChunks == 1 || own_chunk < stage_chunks(computing)) {
             const u8* unit = slot + own_chunk * computing.unit;
@@ -258,6 +269,8 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
                     UNROLL for (u32 n = 0; n < batch_tiles; n++)
                         UNROLL for (u32 i = 0; i < 4; i++) sums[r][n][i] = fused(group[r][n][i], constants[r].scale[i / 2], sums[r][n][i]);
         }
+
+        if (late) load_stage(at);
 
         if (computing.stage + 1 == slab_stages || at + 1 == end) {
             // Each warp ends with two neighbouring tiles; of those that divide the inputs, each gets half of what the other has.
