@@ -31,7 +31,12 @@ template<class Format, u32 batch_tiles> struct ProductShape {
     static constexpr u32 WeightBytes = StageChunks * UnitBytes;
     static constexpr u32 PanelBytes = StageChunks * ChunkPanelQuads * 16;
     static constexpr u32 Reserved = 16;
-    static constexpr u32 SharedLimit = 230000;
+    /// A block's shared memory: 227 KiB from sm_90 on, 163 KiB on sm_80.
+#if SIMT_DEVICE && defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+    static constexpr u32 SharedLimit = 166912;
+#else
+    static constexpr u32 SharedLimit = 232448;
+#endif
     static constexpr u32 MostStages = 6;
     static constexpr u32 stages_of(u32 panels) {
         u32 fit = (SharedLimit - Reserved) / (WeightBytes + panels * PanelBytes);
