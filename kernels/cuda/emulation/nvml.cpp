@@ -353,6 +353,15 @@ using Lock = std::lock_guard<std::mutex>;
 /// Takes the clock over: for tests, in seconds of the script.
 API emulated_nvml_set_time(double seconds) { Lock lock(library().gate); library().set_time = seconds; return Success; }
 
+/// One more line of the script, for device 0, while it runs: for tests that let work begin and end.
+API emulated_nvml_command(const char* line) {
+    Lock lock(library().gate);
+    std::istringstream in(line);
+    std::string key;
+    in >> key;
+    return !library().gpus.empty() && apply(library().gpus[0], key, in) ? Success : InvalidArgument;
+}
+
 API nvmlInit_v2() {
     Lock lock(library().gate);
     Library& l = library();

@@ -1,0 +1,198 @@
+using EnergyGrid.Devices.Cuda.Nvml;
+
+namespace EnergyGrid.Devices.Cuda.Sensing;
+
+/// <summary>How a device is polled.</summary>
+public sealed record NvmlSensorOptions
+{
+    /// <summary>How often the energy counter is looked at, s: a step of it is seen at most so much later.</summary>
+    public double PollSeconds { get; init; } = 0.01;
+
+    /// <summary>How often the counter steps, s: two and a half of these without a step make a reading that says so.</summary>
+    public double UpdatePeriodSeconds { get; init; } = 0.1;
+
+    /// <summary>How often power is read where energy is integrated from it, s. Every reading counts, also one that repeats the last.</summary>
+    public double PowerPeriodSeconds { get; init; } = 0.02;
+
+    /// <summary>Whether energy is integrated from power: the device has no counter, or one that does not agree with its power.</summary>
+    public bool Integrate { get; init; }
+
+    /// <summary>Readings that are kept until they are drained; beyond, the oldest go.</summary>
+    public int MostPending { get; init; } = 20_000;
+}
+
+/// <summary>
+/// Meters one device on a thread of its own. Where it has an energy counter, one reading per step of the counter; else one per power
+/// period. A counter that goes backwards is passed on as it is: that begins a new epoch for whoever sums it up. A read that fails is a gap.
+/// </summary>
+public sealed class NvmlSensor : IDisposable
+{
+    private const double Nano = 1e-9;
+    private const double SilentPeriods = 2.5;
+
+    // Bits of the throttle reasons, for drivers without the time counters.
+    private const ulong PowerCapBit = 0x4, ThermalBits = 0x8 | 0x20 | 0x40 | 0x80;
+
+    private static readonly FieldQuery[] Queries =
+    [
+        new(NvmlField.InstantPower), new(NvmlField.AveragePower), new(NvmlField.PowerCapTime),
+        new(NvmlField.SoftwareThermalTime), new(NvmlField.HardwareThermalTime), new(NvmlField.PowerBrakeTime),
+    ];
+
+    private readonly NvmlDevice _device;
+    private readonly NodeClock _clock;
+    private readonly NvmlSensorOptions _options;
+    private readonly Lock _gate = new();
+    private readonly Queue<DeviceReading> _pending = new();
+    private readonly ManualResetEventSlim _ending = new();
+    private readonly bool _capIsTold;
+    private readonly bool _thermalIsTold;
+    private Thread? _thread;
+    private long _lastStamp;
+    private long _lastEmitted;
+    private double _lastJoules = double.NaN;
+    private double _sampledCapSeconds;
+    private double _sampledThermalSeconds;
+    private volatile DeviceLostException? _lost;
+
+    /// <param name="device">What is polled.</param>
+    /// <param name="clock">Stamps the readings.</param>
+    /// <param name="options">How.</param>
+    public NvmlSensor(NvmlDevice device, NodeClock clock, NvmlSensorOptions? options = null)
+    {
+        (_device, _clock, _options) = (device, clock, options ?? new());
+        Span<double> fields = stackalloc double[Queries.Length];
+        device.Fields(Queries, fields);
+        HasInstantPower = !double.IsNaN(fields[0]);
+        _capIsTold = !double.IsNaN(fields[2]);
+        _thermalIsTold = !(double.IsNaN(fields[3]) && double.IsNaN(fields[4]) && double.IsNaN(fields[5]));
+        HasCounter = !_options.Integrate && !double.IsNaN(device.EnergyJoules());
+        ThrottleSource = _capIsTold && _thermalIsTold ? "time counters" : device.ThrottleReasons() is not null ? "sampled reasons" : _capIsTold || _thermalIsTold ? "some time counters" : "none";
+    }
+
+    /// <summary>Whether readings are steps of an energy counter.</summary>
+    public bool HasCounter { get; }
+
+    /// <summary>Whether the device tells its power of the moment (field 186); else the mean of a second stands for it where energy is integrated.</summary>
+    public bool HasInstantPower { get; }
+
+    /// <summary>Where the seconds of slowdown come from.</summary>
+    public string ThrottleSource { get; }
+
+    /// <summary>How often the counter began anew.</summary>
+    public int CounterEpoch { get; private set; }
+
+    /// <summary>Reads that failed for another reason than that the device is lost.</summary>
+    public long FailedReads { get; private set; }
+
+    /// <summary>Readings that were dropped because nobody drained them.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>Why the device does not answer any more; null while it does.</summary>
+    public DeviceLostException? Lost => _lost;
+
+    /// <summary>Between the readings that are drained, s.</summary>
+    public double ReadingPeriodSeconds => HasCounter ? _options.UpdatePeriodSeconds : _options.PowerPeriodSeconds;
+
+    private double PollSeconds => HasCounter ? _options.PollSeconds : _options.PowerPeriodSeconds;
+
+    /// <summary>Begins to poll.</summary>
+    public void Start()
+    {
+        if (_thread is not null) return;
+        _thread = new Thread(Sense) { IsBackground = true, Name = $"sensor {_device.Uuid}", Priority = ThreadPriority.AboveNormal };
+        _thread.Start();
+    }
+
+    /// <summary>Moves what was read to <paramref name="readings"/>, in strict time order.</summary>
+    public void Drain(List<DeviceReading> readings)
+    {
+        lock (_gate)
+        {
+            readings.AddRange(_pending);
+            _pending.Clear();
+        }
+    }
+
+    /// <summary>Looks once; false when the device is lost.</summary>
+    internal bool Poll()
+    {
+        try
+        {
+            var before = _clock.NowNanoseconds;
+            var joules = _device.EnergyJoules();
+            // The read saw the counter somewhere between.
+            var now = before + (_clock.NowNanoseconds - before) / 2;
+            if (now <= _lastStamp) return true;
+            if (HasCounter)
+            {
+                if (!double.IsNaN(joules) && joules < _lastJoules) CounterEpoch++;
+                var stepped = !double.IsNaN(joules) && joules != _lastJoules;
+                if (!stepped && (now - _lastEmitted) * Nano < SilentPeriods * _options.UpdatePeriodSeconds) return true;
+            }
+            if (!double.IsNaN(joules)) _lastJoules = joules;
+            Emit(now, joules);
+        }
+        catch (DeviceLostException lost)
+        {
+            _lost = lost;
+            return false;
+        }
+        catch (NvmlException)
+        {
+            FailedReads++;
+        }
+        return true;
+    }
+
+    public void Dispose()
+    {
+        if (_ending.IsSet) return;
+        _ending.Set();
+        _thread?.Join();
+    }
+
+    private void Sense()
+    {
+        var raster = new Raster(_clock.Time, PollSeconds);
+        while (raster.Next(_ending))
+            if (!Poll()) return;
+    }
+
+    private void Emit(long now, double joules)
+    {
+        Span<double> fields = stackalloc double[Queries.Length];
+        _device.Fields(Queries, fields);
+        var average = double.IsNaN(fields[1]) ? _device.PowerUsageWatts() : fields[1] / 1000;
+        var instant = HasInstantPower ? fields[0] / 1000 : HasCounter ? double.NaN : average;
+        if (!_capIsTold || !_thermalIsTold) SampleReasons(now);
+        var cap = _capIsTold ? fields[2] * Nano : _sampledCapSeconds;
+        var thermal = _thermalIsTold ? Sum(fields[3], fields[4], fields[5]) * Nano : _sampledThermalSeconds;
+        var reading = new DeviceReading(now, joules, instant, average, _device.Celsius(), _device.Megahertz(), cap, thermal);
+        lock (_gate)
+        {
+            if (_pending.Count >= _options.MostPending)
+            {
+                _pending.Dequeue();
+                Dropped++;
+            }
+            _pending.Enqueue(reading);
+        }
+        (_lastStamp, _lastEmitted) = (now, now);
+    }
+
+    // Each sample stands for the time since the last.
+    private void SampleReasons(long now)
+    {
+        if (_device.ThrottleReasons() is not { } reasons)
+        {
+            _sampledCapSeconds = _sampledThermalSeconds = double.NaN;
+            return;
+        }
+        var span = _lastEmitted == 0 ? 0 : (now - _lastEmitted) * Nano;
+        if ((reasons & PowerCapBit) != 0) _sampledCapSeconds += span;
+        if ((reasons & ThermalBits) != 0) _sampledThermalSeconds += span;
+    }
+
+    private static double Sum(double a, double b, double c) => (double.IsNaN(a) ? 0 : a) + (double.IsNaN(b) ? 0 : b) + (double.IsNaN(c) ? 0 : c);
+}
