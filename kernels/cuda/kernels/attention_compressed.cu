@@ -103,8 +103,8 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
     constexpr float Scale = 0.044194173824159216f * Log2E;  // 1/√512
 
     u32 listed = list_tiles(a.reads), each = listed + WindowTiles;
-    Stretches all = stretches(a.batch * each, grid_size());
-    u32 begin = stretch_begin(all, block_index()), end = stretch_begin(all, block_index() + 1);
+    Stretches all = latent_stretches(a.batch, each, grid_size());
+    u32 begin = latent_begin(all, each, block_index()), end = latent_begin(all, each, block_index() + 1);
     u32 row = thread_index() / 8, piece = thread_index() % 8;
     // The tile to copy next, its sequence, and its entry for this thread's row, read ahead because the copy needs it.
     u32 next = begin, next_sequence = begin / each, next_tile = begin - next_sequence * each, entry = 0;
@@ -144,6 +144,7 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
         ROLLED for (; early < Raw && next_tile + 1 < listed; early++) copy_next(early * RawBytes);
     }
     wait_for_previous_kernel();
+    let_next_kernel_start();
     look_up();
     ROLLED for (; early < Raw; early++) copy_next(early * RawBytes);
 
@@ -187,5 +188,4 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionCompressedArguments a) {
         sync_block();
     }
     copy_wait<0>();
-    let_next_kernel_start();
 }

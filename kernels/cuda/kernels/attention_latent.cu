@@ -64,8 +64,8 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
     constexpr float Scale = 0.07216878364870322f * Log2E;  // 1/√192
 
     u32 each = ceiling(a.context, TileEntries), short_count = a.context - (each - 1) * TileEntries;
-    Stretches all = stretches(a.batch * each, grid_size());
-    u32 begin = stretch_begin(all, block_index()), end = stretch_begin(all, block_index() + 1);
+    Stretches all = latent_stretches(a.batch, each, grid_size());
+    u32 begin = latent_begin(all, each, block_index()), end = latent_begin(all, each, block_index() + 1);
     // The tile to copy next: its first row in the cache and how many its sequence has from there. Tile t lies in stage (t − begin) % Stages.
     u32 sequence = begin / each, token = (begin - sequence * each) * TileEntries;
     u32 next_row = sequence * a.context + token, next_left = a.context - token;
@@ -80,6 +80,7 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
     };
     UNROLL for (u32 i = 0; i < Ahead; i++) copy_next(i * Shape::TileBytes, begin + i < end);
     wait_for_previous_kernel();
+    let_next_kernel_start();
 
     u32 at = 0, tile = begin;
     ROLLED while (tile < end) {
@@ -120,5 +121,4 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
         sync_block();
     }
     copy_wait<0>();
-    let_next_kernel_start();
 }

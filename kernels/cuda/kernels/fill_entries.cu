@@ -20,7 +20,7 @@ KERNEL(KERNEL_NAME, 256, 2)(FillEntriesArguments a) {
     wait_for_previous_kernel();
     let_next_kernel_start();
     u32 lane = lane_index();
-    u64 pages = ceiling(a.entries, EntryPageEntries);
+    u64 pages = ceiling(a.entries, PageEntries);
     ROLLED for (u32 entry = block_index() * 8 + warp_index(); entry < a.entries; entry += grid_size() * 8) {
         float cosine, sine;
         turn_of(a.turns, entry * a.ratio, lane, 32, cosine, sine);
@@ -34,14 +34,14 @@ KERNEL(KERNEL_NAME, 256, 2)(FillEntriesArguments a) {
             turn_pair(cosine, sine, share.turned[0], share.turned[1]);
             write_entry(a.stored + sequence * pages * EntryPageBytes, entry, share);
             if (a.index_keys == nullptr) continue;
-            const float* index = a.index_pool + drawn * IndexKeyWidth;
+            const float* index = a.index_pool + drawn * IndexWidth;
             float plain[2], turned[2];
             UNROLL for (u32 i = 0; i < 2; i++) {
                 plain[i] = index[2 * lane + i];
                 turned[i] = index[64 + 32 * i + lane];
             }
             turn_pair(cosine, sine, turned[0], turned[1]);
-            write_index_key(a.index_keys + sequence * pages * IndexKeyPageBytes, entry, plain, turned);
+            write_index_key(a.index_keys + sequence * pages * IndexPageBytes, entry, plain, turned);
         }
     }
 }

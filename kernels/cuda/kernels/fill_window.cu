@@ -13,12 +13,11 @@ struct FillWindowArguments {
 };
 
 KERNEL(KERNEL_NAME, 256, 2)(FillWindowArguments a) {
-    constexpr u32 Window = 128;
     wait_for_previous_kernel();
     let_next_kernel_start();
     u32 lane = lane_index();
-    ROLLED for (u32 item = block_index() * 8 + warp_index(); item < a.batch * Window; item += grid_size() * 8) {
-        u32 sequence = item / Window, position = a.context - Window + item % Window;
+    ROLLED for (u32 item = block_index() * 8 + warp_index(); item < a.batch * WindowEntries; item += grid_size() * 8) {
+        u32 sequence = item / WindowEntries, position = a.context - WindowEntries + item % WindowEntries;
         u64 bits = token_bits(a.entries, sequence, position);
         EntryShare share;
         float squares = 0;
@@ -38,6 +37,6 @@ KERNEL(KERNEL_NAME, 256, 2)(FillWindowArguments a) {
         float cosine, sine;
         turn_of(a.turns, position, lane, 32, cosine, sine);
         turn_pair(cosine, sine, share.turned[0], share.turned[1]);
-        write_entry(a.window + (u64)sequence * 2 * EntryPageBytes, position % Window, share);
+        write_entry(a.window + (u64)sequence * WindowBytes, position % WindowEntries, share);
     }
 }

@@ -67,6 +67,7 @@ KERNEL(KERNEL_NAME, IndexScoresThreads, 1)(IndexScoresArguments a) {
     u32 early = 0;
     ROLLED for (; early + 1 < IndexStages && next_tile + 1 < each; early++) copy_next();
     wait_for_previous_kernel();
+    let_next_kernel_start();
     ROLLED for (; early + 1 < IndexStages; early++) copy_next();
 
     u32 at = 0, tile = begin;
@@ -110,5 +111,4 @@ KERNEL(KERNEL_NAME, IndexScoresThreads, 1)(IndexScoresArguments a) {
         }
     }
     copy_wait<0>();
-    let_next_kernel_start();
 }

@@ -10,8 +10,8 @@ KERNEL(KERNEL_NAME, 128, 8)(MergeLatentArguments a) {
     wait_for_previous_kernel();
     let_next_kernel_start();
     u32 sequence = block_index() / a.heads, head = block_index() - sequence * a.heads;
-    Stretches all = stretches(a.batch * a.tiles, a.blocks);
-    u32 first = stretch_of(all, sequence * a.tiles), last = stretch_of(all, (sequence + 1) * a.tiles - 1), count = last - first + 1;
+    Stretches all = latent_stretches(a.batch, a.tiles, a.blocks);
+    u32 first = latent_block_of(all, a.tiles, sequence, 0), last = latent_block_of(all, a.tiles, sequence, a.tiles - 1), count = last - first + 1;
     const float* statistics = a.statistics + ((u64)(first + sequence) * a.heads + head) * 2;
     const float* part = a.parts + ((u64)(first + sequence) * a.heads + head) * 512 + thread_index() * 4;
     u64 step = (u64)a.heads * 512;

@@ -1,3 +1,12 @@
+// Weight product of a decode step, y = W·x, weights INT4, a scale and a zero a row and 128 inputs, batch 1 to 8·BATCH_TILES.
+//
+// Shapes  weights [rows][inputs] in units of 256 rows by 128 inputs (17,024 bytes); panel FP16 [inputs][8·BATCH_TILES columns]; results FP32, to 1–4 row segments (parts/epilogue.cuh)
+// Launch  256 threads; grid = min(multiprocessors, stages), a stage being two units of a slab (at batch tiles 8 one); shared memory ProductShape::shared_bytes, one block a multiprocessor
+//         Few slabs: a grid of 8 blocks a slab is enough and keeps the last block's sum over the others' parts short.
+// Bytes   rows·inputs·4.15625/8 of weights, once. The panel (2·inputs·8·BATCH_TILES) is read again by every block for its stages, from the second-level cache.
+// FLOPs   2·rows·inputs·batch
+// Floor   bytes / bandwidth: q, k, v at width 8192 (24576 × 8192): 105 MB, 22 µs at 4.8 TB/s; 9.7 GFLOP at batch 24
+// Ring    6 stages of two units at batch tiles 1, 5 at 2 and 3, 4 at 4; 6 of one unit at 8 (sm_90; fewer where a slab reads two panels, and on sm_80)
 #include "../parts/product.cuh"
 
 #ifndef BATCH_TILES

@@ -1,13 +1,13 @@
 // CSA's selection: the 512 entries of each sequence with the highest scores, the earlier first among equals, in ascending order.
 //
 // Reads batch·entries·4 B that index_scores has just left in the second cache (8.4 MB at batch 8: 2 µs); writes 512 indices a sequence.
-// Each block keeps 16,384 scores in registers, finds the 512 best of them and leaves them as candidates; the last block of a sequence to arrive finds the 512 best among these.
+// Each block keeps 16,384 scores in shared memory, finds the 512 best of them and leaves them as candidates; the last block of a sequence to arrive finds the 512 best among these.
 //
 // To find the 512th: scores become integers of the same order; three histograms of 12, 10 and 10 bits narrow down to its exact value. Equal ones count in order of position.
-// Threads hold consecutive scores, so positions grow with the thread and what is written is sorted by itself. Skewed exponents cost a histogram little (12 bits are eight bins a
-// binade); a warp of equal scores, as in data of zeros, is counted at once. About 5 µs a stage.
+// For the writing threads take consecutive scores, so positions grow with the thread and what is written is sorted by itself. Lanes that
+// count the same bin are counted at once by the hardware, so equal exponents, or data of zeros, cost nothing. Little code, since all of it is fetched cold: about 2 µs a stage.
 //
-// Grid: batch · slices, slices = ⌈entries / 16,384⌉, at most 32 (entries at least 512, at most 524,288). Threads: 512. Shared memory: SelectBytes.
+// Grid: batch · slices, slices = ⌈entries / 16,384⌉, at most 32 (entries at least 512, at most 524,288). Threads: 1024. Shared memory: SelectBytes.
 #include "../parts/split.cuh"
 
 struct SelectTopArguments {
@@ -26,10 +26,15 @@ struct SelectTopArguments {
     u32 unused;
 };
 
-constexpr u32 SelectThreads = 512, Kept = 32, SliceEntries = SelectThreads * Kept, Selected = 512, Bins = 4096;
-/// Histogram, [16 warps], 4 words.
-constexpr u32 SelectBytes = (Bins + 16 + 4) * 4;
-static_assert(SelectBytes <= 49152, "no opt-in needed");
+constexpr u32 SelectThreads = 1024, Kept = 16, SliceEntries = SelectThreads * Kept, Selected = 512, Bins = 4096;
+/// Scores, histogram, [32 warps], 4 words.
+constexpr u32 ScoreWords = SliceEntries + SliceEntries / Kept, SelectBytes = (ScoreWords + Bins + 32 + 4) * 4;
+static_assert(SelectBytes <= 101376, "two blocks on a multiprocessor");
+
+/// Where score `position` lies: neither neighbours nor every 16th collide in a bank.
+FN u32 place_of(u32 position) { return position + position / Kept; }
+/// From a position to the one SelectThreads further on.
+constexpr u32 PlaceStep = SelectThreads + SelectThreads / Kept;
 
 /// Same order as the scores; 0 stands for none.
 FN u32 ordered(float score) {
@@ -37,7 +42,7 @@ FN u32 ordered(float score) {
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-/// Sum over the threads before this one; `sums` holds 16. Two barriers.
+/// Sum over the threads before this one; `sums` holds 32. Two barriers.
 FN u32 sum_before(u32 v, u32* sums) {
     u32 lane = lane_index(), inclusive = v;
     UNROLL for (u32 d = 1; d < 32; d *= 2) {
@@ -46,7 +51,7 @@ FN u32 sum_before(u32 v, u32* sums) {
     }
     if (lane == 31) sums[warp_index()] = inclusive;
     sync_block();
-    u32 warps = lane < SelectThreads / 32 ? sums[lane] : 0, until = warps;
+    u32 warps = sums[lane], until = warps;
     UNROLL for (u32 d = 1; d < 32; d *= 2) {
         u32 other = shuffle(until, lane - d);
         until += lane >= d ? other : 0;
@@ -56,59 +61,37 @@ FN u32 sum_before(u32 v, u32* sums) {
     return before + inclusive - v;
 }
 
-/// Of the block's scores that agree with `prefix` above bit shift + bits: moves `prefix` on to the digit in which the `rank`-th largest lies, and `rank` to its rank there.
-template<u32 bits, u32 shift> FN void narrow(const u32 (&score)[Kept], u32& prefix, u32& rank, u32* histogram, u32* sums, u32* found) {
-    constexpr u32 Digits = 1 << bits, Each = Digits / SelectThreads;
-    u32 thread = thread_index();
-    UNROLL for (u32 i = 0; i < Each; i++) histogram[thread + i * SelectThreads] = 0;
-    sync_block();
-    UNROLL for (u32 i = 0; i < Kept; i++) {
-        bool counts = bits + shift == 32 || score[i] >> (bits + shift) % 32 == prefix;
-        // Largest first.
-        u32 digit = Digits - 1 - (score[i] >> shift & (Digits - 1));
-        u32 first = shuffle(digit, 0);
-        if (ballot(counts && digit == first) == 0xffffffffu) {
-            if (lane_index() == 0) atomic_add_shared(histogram + digit, 32);
-        } else if (counts) {
-            atomic_add_shared(histogram + digit, 1);
-        }
-    }
-    sync_block();
-    u32 count[Each], own = 0;
-    UNROLL for (u32 i = 0; i < Each; i++) own += count[i] = histogram[thread * Each + i];
-    u32 before = sum_before(own, sums);
-    UNROLL for (u32 i = 0; i < Each; i++) {
-        if (before < rank && rank <= before + count[i]) {
-            found[0] = Digits - 1 - (thread * Each + i);
-            found[1] = rank - before;
-        }
-        before += count[i];
-    }
-    sync_block();
-    prefix = prefix << bits | found[0];
-    rank = found[1];
-}
+/// Value and how many of it count.
+struct Threshold { u32 value, rank; };
 
-/// Calls `take(place, i)` for the 512 largest of the block's scores, places 0 to 511 in order of position. There are at least 512 of them, counting the zeros.
-template<class Take> FN void best(const u32 (&score)[Kept], u32* shared, Take take) {
-    u32 *histogram = shared, *sums = shared + Bins, *found = sums + 16;
-    u32 threshold = 0, rank = Selected;
-    narrow<12, 20>(score, threshold, rank, histogram, sums, found);
-    narrow<10, 10>(score, threshold, rank, histogram, sums, found);
-    narrow<10, 0>(score, threshold, rank, histogram, sums, found);
-    // Now `rank` of those that equal the threshold belong to it.
-    u32 equal = 0, above = 0;
-    UNROLL for (u32 i = 0; i < Kept; i++) {
-        equal += score[i] == threshold;
-        above += score[i] > threshold;
+/// The 512th largest of the block's scores; `rank` of those that equal it are among the 512. There are at least 512, counting the zeros.
+FN Threshold find_threshold(const u32* scores, u32* histogram, u32* sums, u32* found) {
+    u32 thread = thread_index();
+    const u32* mine = scores + place_of(thread);
+    Threshold t = {0, Selected};
+    ROLLED for (u32 pass = 0; pass < 3; pass++) {
+        // Digits of 12, 10 and 10 bits, largest first; above them a score must agree with what is known.
+        u32 shift = 20 - 10 * pass, mask = pass ? 1023 : 4095;
+        UNROLL for (u32 i = 0; i < Bins / SelectThreads; i++) histogram[thread + i * SelectThreads] = 0;
+        sync_block();
+        UNROLL for (u32 i = 0; i < Kept; i++) {
+            u32 score = mine[i * PlaceStep], above = score >> shift;
+            if (pass == 0 || above >> 10 == t.value) atomic_add_shared(histogram + (mask - (above & mask)), 1);
+        }
+        sync_block();
+        Quad count = ((const Quad*)histogram)[thread];
+        u32 before = sum_before(count.v[0] + count.v[1] + count.v[2] + count.v[3], sums);
+        UNROLL for (u32 i = 0; i < 4; i++) {
+            if (before < t.rank && t.rank <= before + count.v[i]) {
+                found[0] = mask - (thread * 4 + i);
+                found[1] = t.rank - before;
+            }
+            before += count.v[i];
+        }
+        sync_block();
+        t = {pass ? t.value << 10 | found[0] : found[0], found[1]};
     }
-    // Both counts in one sum: 16,384 fits in 16 bits.
-    u32 before = sum_before(equal << 16 | above, sums), equal_before = before >> 16, place = (before & 0xffff) + least(equal_before, rank);
-    UNROLL for (u32 i = 0; i < Kept; i++) {
-        bool same = score[i] == threshold;
-        if (score[i] > threshold || (same && equal_before < rank)) take(place++, i);
-        equal_before += same;
-    }
+    return t;
 }
 
 KERNEL(KERNEL_NAME, SelectThreads, 1)(SelectTopArguments a) {
@@ -117,30 +100,46 @@ KERNEL(KERNEL_NAME, SelectThreads, 1)(SelectTopArguments a) {
     wait_for_previous_kernel();
     let_next_kernel_start();
 
-    u32 first = slice * SliceEntries + thread * Kept, score[Kept];
-    const float* scores = a.scores + (u64)sequence * a.entries + first;
-    if (a.entries % 4 == 0 && first + Kept <= a.entries) {
-        UNROLL for (u32 i = 0; i < Kept / 4; i++) {
-            Quad four = ((const Quad*)scores)[i];
-            UNROLL for (u32 j = 0; j < 4; j++) score[4 * i + j] = ordered(bits_float(four.v[j]));
+    u32 first = slice * SliceEntries;
+    u32* strided = shared + place_of(thread);
+    const float* scores = a.scores + (u64)sequence * a.entries + first + thread;
+    u32 left = a.entries - least(a.entries, first + thread);
+    UNROLL for (u32 i = 0; i < Kept; i++) strided[i * PlaceStep] = i * SelectThreads < left ? ordered(scores[i * SelectThreads]) : 0;
+    u32 *histogram = shared + ScoreWords, *sums = histogram + Bins, *found = sums + 32;
+    u32* candidate_scores = a.candidate_scores + (u64)sequence * a.slices * Selected;
+    u32* candidate_entries = a.candidate_entries + (u64)sequence * a.slices * Selected;
+    sync_block();
+    // Of this block's scores; then, in the last block of the sequence, of all blocks' candidates.
+    bool final = a.slices == 1, candidates = false;
+    ROLLED for (;;) {
+        Threshold t = find_threshold(shared, histogram, sums, found);
+        const u32* mine = shared + place_of(thread * Kept);
+        u32 equal = 0, above = 0;
+        UNROLL for (u32 i = 0; i < Kept; i++) {
+            equal += mine[i] == t.value;
+            above += mine[i] > t.value;
         }
-    } else {
-        UNROLL for (u32 i = 0; i < Kept; i++) score[i] = first + i < a.entries ? ordered(scores[i]) : 0;
+        // Both counts in one sum: 16,384 fits in 16 bits.
+        u32 before = sum_before(equal << 16 | above, sums), equal_before = before >> 16, place = (before & 0xffff) + least(equal_before, t.rank);
+        ROLLED for (u32 i = 0; i < Kept; i++) {
+            u32 score = mine[i], position = thread * Kept + i;
+            bool same = score == t.value;
+            if (score > t.value || (same && equal_before < t.rank)) {
+                if (final) {
+                    a.selected[(u64)sequence * Selected + place] = candidates ? float_bits(load_written((const float*)candidate_entries + position)) : first + position;
+                } else {
+                    candidate_scores[slice * Selected + place] = score;
+                    candidate_entries[slice * Selected + place] = first + position;
+                }
+                place++;
+            }
+            equal_before += same;
+        }
+        if (final || !last_to_arrive(a.arrivals + sequence, a.slices, found)) return;
+        final = candidates = true;
+        const float* from = (const float*)candidate_scores + thread;
+        left = a.slices * Selected - least(a.slices * Selected, thread);
+        UNROLL for (u32 i = 0; i < Kept; i++) strided[i * PlaceStep] = i * SelectThreads < left ? float_bits(load_written(from + i * SelectThreads)) : 0;
+        sync_block();
     }
-    u32* selected = a.selected + (u64)sequence * Selected;
-    if (a.slices == 1) {
-        best(score, shared, [&](u32 place, u32 i) { selected[place] = first + i; });
-        return;
-    }
-    u64 candidates = ((u64)sequence * a.slices + slice) * Selected;
-    best(score, shared, [&](u32 place, u32 i) {
-        a.candidate_scores[candidates + place] = score[i];
-        a.candidate_entries[candidates + place] = first + i;
-    });
-    if (!last_to_arrive(a.arrivals + sequence, a.slices, shared + Bins + 16)) return;
-    u32 mine = thread * Kept, all = a.slices * Selected;
-    const u32* from = a.candidate_scores + (u64)sequence * all;
-    const u32* entries = a.candidate_entries + (u64)sequence * all;
-    UNROLL for (u32 i = 0; i < Kept; i++) score[i] = mine + i < all ? float_bits(load_written((const float*)from + mine + i)) : 0;
-    best(score, shared, [&](u32 place, u32 i) { selected[place] = float_bits(load_written((const float*)entries + mine + i)); });
 }

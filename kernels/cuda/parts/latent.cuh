@@ -12,7 +12,7 @@
 //
 // A maximum is replaced only when the new one is 2^8 times larger: weights stay below 2^8 in FP16, the sum knows them exactly, and accumulators are rarely rescaled.
 #pragma once
-#include "split.cuh"
+#include "merge.cuh"
 
 /// Entries of a tile.
 constexpr u32 TileEntries = 32;

@@ -31,7 +31,12 @@ template<class Format, u32 batch_tiles> struct ProductShape {
     static constexpr u32 WeightBytes = StageChunks * UnitBytes;
     static constexpr u32 PanelBytes = StageChunks * ChunkPanelQuads * 16;
     static constexpr u32 Reserved = 16;
-    static constexpr u32 SharedLimit = 230000;
+    /// A block's shared memory: 227 KiB from sm_90 on, 163 KiB on sm_80.
+#if SIMT_DEVICE && defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+    static constexpr u32 SharedLimit = 166912;
+#else
+    static constexpr u32 SharedLimit = 232448;
+#endif
     static constexpr u32 MostStages = 6;
     static constexpr u32 stages_of(u32 panels) {
         u32 fit = (SharedLimit - Reserved) / (WeightBytes + panels * PanelBytes);
@@ -223,11 +228,8 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
     }
     if (first + stages - 1 >= end) let_next_kernel_start();
 
-    float sums[Tiles][batch_tiles][4] = {};
-    ROLLED for (u32 at = first; at < end; at++) {
-        if (panels == 1) copy_wait<Shape::stages_of(1) - 2>();
-        else copy_wait<Shape::stages_of(2) - 2>();
-        sync_block();  // this stage has come for all, and all have done with the one before, whose slot is filled next
+    // The stage that follows the ring's last goes into the slot of the one before `at`.
+    auto load_stage = [&](u32 at) {
         if (at + stages - 1 < end) {
             load_weights();
             u8* to = loading_slot + Shape::WeightBytes + thread * 16;
@@ -239,6 +241,16 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
             if (at + stages == end) let_next_kernel_start();
         }
         copy_commit();
+    };
+    // Warps 0 to 3 issue their copies before they compute and warps 4 to 7 after it: of the two on each scheduler one keeps the matrix unit busy meanwhile.
+    const bool late = warp >= 4;
+
+    float sums[Tiles][batch_tiles][4] = {};
+    ROLLED for (u32 at = first; at < end; at++) {
+        if (panels == 1) copy_wait<Shape::stages_of(1) - 2>();
+        else copy_wait<Shape::stages_of(2) - 2>();
+        sync_block();  // this stage has come for all, and all have done with the one before, whose slot is filled next
+        if (!late) load_stage(at);
 
         // This warp's part of the stage.
         u8* slot = computing_slot;
@@ -258,6 +270,8 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
                     UNROLL for (u32 n = 0; n < batch_tiles; n++)
                         UNROLL for (u32 i = 0; i < 4; i++) sums[r][n][i] = fused(group[r][n][i], constants[r].scale[i / 2], sums[r][n][i]);
         }
+
+        if (late) load_stage(at);
 
         if (computing.stage + 1 == slab_stages || at + 1 == end) {
             // Each warp ends with two neighbouring tiles; of those that divide the inputs, each gets half of what the other has.

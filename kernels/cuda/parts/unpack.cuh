@@ -47,8 +47,7 @@ struct NibbleWeights {
         const u16* scales = reinterpret_cast<const u16*>(unit + tiles * TileWeightBytes) + tile * TileRows + g;
         const u32* zeros = reinterpret_cast<const u32*>(unit + tiles * (TileWeightBytes + 32)) + tile * 2;
         // 1024 + zero, and 64 + zero, whose unit in the last place is 1/16.
-        u32 low = and_or(zeros[0] >> 4 * g, 0xfu, 0x6400u), high = and_or(zeros[1] >> 4 * g << 4, 0xf0u, 0x5400u);
-        return {{from_half(scales[0]), from_half(scales[8])}, {permute_bytes(low, low, 0x1010u), permute_bytes(high, high, 0x1010u)}};
+        return {{from_half(scales[0]), from_half(scales[8])}, {(zeros[0] >> 4 * g & 15) * 0x00010001u + 0x64006400u, (zeros[1] >> 4 * g & 15) * 0x00100010u + 0x54005400u}};
     }
     /// A nibble in the lowest mantissa bits of 0x6400 is 1024 + q; four bits higher under 0x5400 it is 64 + q.
     FN void unpack(u32 (&a)[4], const Quad& q, u32 step, const RowConstants& row) {

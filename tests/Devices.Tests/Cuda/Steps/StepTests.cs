@@ -50,6 +50,7 @@ public sealed class StepTests : IDisposable
     [InlineData("G", 2, 3, 1280)]
     [InlineData("I0", 1, 3, 200)]
     [InlineData("I", 8, 3, 100)]
+    [InlineData("H", 2, 3, 2048)]
     public void A_step_on_the_emulated_driver_is_the_reference_implementations(string code, int layers, int batch, int context)
     {
         var c = Tiny(code, batch, context);
@@ -77,7 +78,7 @@ public sealed class StepTests : IDisposable
     }
 
     internal static Configuration Tiny(string code, int batch, int context, string? data = null) => Catalogue.Resolve(new ConfigurationRequest(
-        code, Batch: batch, Context: context, ModelWidth: 256, Heads: code is "G" or "G0" or "I" or "I0" ? 4 : 2, KeyValueHeads: code is "G" or "G0" or "I" or "I0" ? 2 : null,
+        code, Batch: batch, Context: context, ModelWidth: 256, Heads: code is "H" ? 8 : code is "G" or "G0" or "I" or "I0" ? 4 : 2, KeyValueHeads: code is "G" or "G0" or "I" or "I0" ? 2 : null,
         FeedForwardWidth: 292, ShortLayers: 8, LongLayers: 8, Stack: "cuda", DataSeed: 5, Data: data));
 
     /// <summary>‖actual − expected‖ / ‖expected‖; NaN anywhere gives NaN.</summary>

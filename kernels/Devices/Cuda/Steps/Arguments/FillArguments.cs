@@ -71,3 +71,41 @@ internal struct FillStateArguments
     public ulong Decays, State;
     public uint Heads, Tokens;
 }
+
+/// <summary>FillEntryPoolArguments of kernels/fill_entry_pool.cu.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FillEntryPoolArguments
+{
+    public HistoryPool Values, Gates;
+    public ulong Entries;
+    public uint Columns, Tokens, Overlapping, Unused;
+}
+
+/// <summary>FillEntriesArguments of kernels/fill_entries.cu.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FillEntriesArguments
+{
+    public ulong Pool, IndexPool;
+    public HistoryTurns Turns;
+    public ulong Stored, IndexKeys, Key;
+    public uint Batch, Entries, Ratio, Unused;
+}
+
+/// <summary>FillWindowArguments of kernels/fill_window.cu.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FillWindowArguments
+{
+    public HistoryPool Entries;
+    public HistoryTurns Turns;
+    public ulong Window;
+    public uint Batch, Context;
+}
+
+/// <summary>FillRecentArguments of kernels/fill_recent.cu.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FillRecentArguments
+{
+    public HistoryPool Values, Gates;
+    public ulong Recent;
+    public uint Batch, Tokens, Width, Context;
+}

@@ -17,11 +17,3 @@ internal struct MergeLatentArguments
     public ulong Parts, Statistics, Sinks, Angles, Panels;
     public uint Batch, Heads, Tiles, Blocks, ColumnTiles, HeadsTogether;
 }
-
-/// <summary>AttentionCompressedArguments of kernels/attention_compressed.cu.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal struct AttentionCompressedArguments
-{
-    public ulong Queries, Angles, Stored, Window, Selected, Parts, Statistics, StoredBytes;
-    public uint Batch, Heads, Reads, Unused;
-}

@@ -50,8 +50,11 @@ internal static class DecoderChain
                 case LayerKind.Latent:
                     LatentChain.Add(plan, layer, stream, output);
                     break;
+                case LayerKind.CompressedSparse or LayerKind.HeavilyCompressed:
+                    CompressedChain.Add(plan, layer, kind == LayerKind.CompressedSparse, stream, output);
+                    break;
                 default:
-                    throw new NotSupportedException($"{kind}");
+                    throw new InvalidOperationException($"no chain for {kind}");
             }
 
             // Behind the last layer nobody reads a panel.
