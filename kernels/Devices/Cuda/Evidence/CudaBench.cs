@@ -25,6 +25,7 @@ public sealed partial class CudaBench : IEvidenceBench
     private readonly CudaBoard _board;
     private readonly NvmlSession? _nvml;
     private readonly NvmlDevice? _sensors;
+    private readonly Func<CudaBoard, string, INode>? _node;
     private readonly NodeClock _clock = new(TimeProvider.System);
     private NvmlSensorOptions _metering = new();
     private PrimaryContext? _context;
@@ -32,9 +33,9 @@ public sealed partial class CudaBench : IEvidenceBench
     private KernelLibrary? _library;
     private ResidentStep? _resident;
 
-    private CudaBench(CudaBoard board, NvmlSession? nvml, NvmlDevice? sensors, string energy)
+    private CudaBench(CudaBoard board, NvmlSession? nvml, NvmlDevice? sensors, string energy, Func<CudaBoard, string, INode>? node)
     {
-        (_board, _nvml, _sensors) = (board, nvml, sensors);
+        (_board, _nvml, _sensors, _node) = (board, nvml, sensors, node);
         Identity = new BenchIdentity(
             board.IsEmulated ? BenchKind.Emulated : BenchKind.Gpu, board.Uuid, HardwareClass(board), board.Name, board.Index, nvml?.DriverVersion is { Length: > 0 } driver ? driver : "unknown",
             string.Create(CultureInfo.InvariantCulture, $"{board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"), string.Create(CultureInfo.InvariantCulture, $"{board.ComputeMajor}.{board.ComputeMinor}"),
@@ -50,9 +51,10 @@ public sealed partial class CudaBench : IEvidenceBench
 
     /// <summary>Opens a device.</summary>
     /// <param name="which">Index, UUID or MIG id; the first device if null.</param>
+    /// <param name="node">Makes the device a node of a grid with that host's name; null where the sweep is not wanted.</param>
     /// <exception cref="NoDeviceException">No driver, one that is too old, or no device: what to do about it.</exception>
     /// <exception cref="EvidenceRefusedException">There is no such device: which there are.</exception>
-    public static CudaBench Open(string? which)
+    public static CudaBench Open(string? which, Func<CudaBoard, string, INode>? node = null)
     {
         CudaBoard board;
         try
@@ -73,11 +75,11 @@ public sealed partial class CudaBench : IEvidenceBench
         {
             var nvml = new NvmlSession();
             var sensors = nvml.Of(board);
-            return new CudaBench(board, nvml, sensors, double.IsNaN(sensors.EnergyJoules()) ? "nvml power, integrated" : "nvml energy counter");
+            return new CudaBench(board, nvml, sensors, double.IsNaN(sensors.EnergyJoules()) ? "nvml power, integrated" : "nvml energy counter", node);
         }
         catch (Exception e) when (e is DriverMissingException or NvmlException or ArgumentException)
         {
-            return new CudaBench(board, null, null, $"none: {e.Message}");
+            return new CudaBench(board, null, null, $"none: {e.Message}", node);
         }
     }
 
@@ -97,7 +99,7 @@ public sealed partial class CudaBench : IEvidenceBench
         Abandon();
         var small = Identity.Kind == BenchKind.Emulated;
         var options = small ? new QualificationOptions { WindowSeconds = 1.2, SettleSeconds = 0.05, AliasSeconds = 0.3, AliasPhases = 2 } : new QualificationOptions();
-        var found = SensorQualifier.Run(_sensors, TimeProvider.System, new Exercise(this, stop), options, stop);
+        var found = SensorQualifier.Run(_sensors, TimeProvider.System, small ? new FillExercise(_board, TimeProvider.System, 1 << 20) : new FillExercise(_board, TimeProvider.System), options, stop);
         _metering = found.ToOptions();
         var properties = ImmutableArray.CreateBuilder<SensorProperty>();
         void Add(string name, double value, string unit, string note = "") => properties.Add(new(name, value, unit, note));
@@ -193,7 +195,8 @@ public sealed partial class CudaBench : IEvidenceBench
 
     public void Release() => Abandon();
 
-    public (INode Node, TimeProvider Time) OpenNode(string host) => throw new EvidenceFaultException("This build has no CUDA device for the grid.");
+    public (INode Node, TimeProvider Time) OpenNode(string host) =>
+        _node is { } node ? (node(_board, host), TimeProvider.System) : throw new EvidenceFaultException("This build has no CUDA device for the grid: the sweep cannot run.");
 
     public void Dispose()
     {
@@ -306,55 +309,4 @@ public sealed partial class CudaBench : IEvidenceBench
     }
 
     private static string Milliseconds(double seconds) => double.IsFinite(seconds) ? string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:0.00} ms") : "unknown";
-
-    /// <summary>What the qualification makes happen: a context, and the stream kernel for a share of a period.</summary>
-    private sealed class Exercise(CudaBench bench, CancellationToken stop) : ISensorExercise
-    {
-        public IDisposable OpenContext()
-        {
-            _ = bench.Library;
-            return new Ending(bench.Abandon);
-        }
-
-        public IDisposable Pulse(double periodSeconds, double duty, long startTimestamp)
-        {
-            var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            Exception? fault = null;
-            var worker = new Thread(() =>
-            {
-                try
-                {
-                    bench.Context.SetCurrent();
-                    using var stream = new CudaStream(CUStreamFlags.NonBlocking);
-                    var size = bench.Identity.Kind == BenchKind.Emulated ? LoadSize.Emulation : LoadSize.Device;
-                    using var load = new CeilingLoad(CeilingKernel.Stream, bench.Library, stream, 1, size);
-                    load.Pulse(periodSeconds, duty, startTimestamp, ending.Token);
-                }
-                catch (OperationCanceledException)
-                {
-                    // Its end.
-                }
-                catch (Exception e) when (e is CudaException or PtxRefusedException or KernelRefusedException)
-                {
-                    fault = e;
-                }
-            })
-            { IsBackground = true, Name = "sensor exercise" };
-            worker.Start();
-            return new Ending(() =>
-            {
-                ending.Cancel();
-                worker.Join();
-                ending.Dispose();
-                if (fault is not null) throw new EvidenceFaultException(fault.Message, fault);
-            });
-        }
-
-        private sealed class Ending(Action end) : IDisposable
-        {
-            private Action? _end = end;
-
-            public void Dispose() => Interlocked.Exchange(ref _end, null)?.Invoke();
-        }
-    }
 }
