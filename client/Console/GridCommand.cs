@@ -36,6 +36,7 @@ public static class GridCommand
         root.Add(DemoCommand.Make());
         root.Add(UpCommand.Make());
         root.Add(DoctorCommand.Make());
+        root.Add(Evidence.EvidenceCommand.Make());
         root.Add(DevicesCommand.Make());
         root.Add(PlanCommand.Make());
         root.Add(SubmitCommand.Make());

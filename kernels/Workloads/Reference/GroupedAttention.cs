@@ -29,7 +29,7 @@ internal sealed unsafe class GroupedAttention : Attention
         var rows = (long)Batch * _kvHeads * _context;
         _keys = State<Half>(rows * Head);
         _values = State<Half>(rows * Head);
-        _selected = sparse ? Select() : [];
+        _selected = sparse ? Select(context.Key(layer, "selection"), Batch * _kvHeads, _context) : [];
         if (sparse)
         {
             _compressed = (int)LayerShape.CompressedEntries(_context);
@@ -199,12 +199,11 @@ internal sealed unsafe class GroupedAttention : Attention
     }
 
     /// <summary>16 distinct blocks for each sequence and KV head: the first, the last two, and 13 drawn from the rest.</summary>
-    private int[] Select()
+    public static int[] Select(ulong key, int rows, int context)
     {
-        var blocks = _context / LayerShape.SelectedBlock;
-        var chosen = new int[Batch * _kvHeads * LayerShape.SelectedBlocks];
-        var key = Context.Key(Layer, "selection");
-        for (var i = 0; i < Batch * _kvHeads; i++)
+        var blocks = context / LayerShape.SelectedBlock;
+        var chosen = new int[rows * LayerShape.SelectedBlocks];
+        for (var i = 0; i < rows; i++)
         {
             var distinct = new SortedSet<int> { 0, blocks - 2, blocks - 1 };
             for (var draw = 0L; distinct.Count < LayerShape.SelectedBlocks; draw++)

@@ -45,7 +45,10 @@ internal sealed unsafe class StepContext(Configuration configuration, WorkerPool
     }
 
     /// <summary>The key of what is filled: seed, layer and name.</summary>
-    public ulong Key(int layer, string name)
+    public ulong Key(int layer, string name) => KeyOf(Configuration.DataSeed, layer, name);
+
+    /// <summary>The same without a step: other implementations fill the same numbers.</summary>
+    public static ulong KeyOf(long seed, int layer, string name)
     {
         long hash = 1469598103934665603;
         foreach (var c in name)
@@ -53,7 +56,7 @@ internal sealed unsafe class StepContext(Configuration configuration, WorkerPool
             hash = (hash ^ c) * 1099511628211;
         }
 
-        return Noise.Key(Configuration.DataSeed, layer, hash);
+        return Noise.Key(seed, layer, hash);
     }
 
     /// <summary>Activations as the matrix units take them: FP16, unless the step keeps FP32.</summary>

@@ -10,6 +10,7 @@ constexpr u32 SegmentRotary = 3;    // FP16 target[b·batch_stride + head·head_
 constexpr u32 SegmentHeads = 4;     // the same, not rotated, natural row order
 constexpr u32 SegmentSwiglu = 5;    // FP16 panel of half as many inputs: silu(gate)·up; tile rows 0 to 7 are gates, 8 to 15 their partners
 constexpr u32 SegmentResidual = 6;  // residual[b·batch_stride + row] += y, then as SegmentPanel with the new residual in place of y
+constexpr u32 SegmentRotaryRaw = 7;  // FP32 target[b·batch_stride + head·head_stride + channel], rotated; otherwise as SegmentRotary
 constexpr u32 NoSegment = 0xffffffffu;
 
 /// Rows first_row up to the next segment's. 48 bytes.
@@ -71,7 +72,7 @@ template<u32 batch_tiles> FN void store_tile(const ProductArguments& arguments, 
     const u32 local = row - segment.first_row;
     const u32 kind = segment.kind;
 
-    if (kind == SegmentRotary) {
+    if (kind == SegmentRotary || kind == SegmentRotaryRaw) {
         const u32 head = local / segment.head_rows, channel = (local - head * segment.head_rows) / 2 + g;
         const float cosine = arguments.cosine[channel], sine = arguments.sine[channel];
         UNROLL for (u32 n = 0; n < batch_tiles; n++)
@@ -96,12 +97,18 @@ template<u32 batch_tiles> FN void store_tile(const ProductArguments& arguments, 
         UNROLL for (u32 n = 0; n < batch_tiles; n++)
             UNROLL for (u32 i = 0; i < 2; i++) sums[n][i] += d[n][i] * d[n][i] + d[n][i + 2] * d[n][i + 2];
 
-    if (kind == SegmentRaw) {
-        float* target = static_cast<float*>(segment.target) + local + g;
+    if (kind == SegmentRaw || kind == SegmentRotaryRaw) {
+        u32 offset = local + g, further = 8;
+        if (kind == SegmentRotaryRaw) {
+            const u32 head = local / segment.head_rows, inside = local - head * segment.head_rows;
+            offset = head * segment.head_stride + inside / 2 + g;
+            further = segment.head_rows / 2;
+        }
+        float* target = static_cast<float*>(segment.target) + offset;
         UNROLL for (u32 n = 0; n < batch_tiles; n++)
             UNROLL for (u32 i = 0; i < 4; i++) {
                 u32 b = 8 * n + 2 * t + i % 2;
-                if (b < batch) target[(u64)b * segment.batch_stride + i / 2 * 8] = d[n][i];
+                if (b < batch) target[(u64)b * segment.batch_stride + i / 2 * further] = d[n][i];
             }
         return;
     }

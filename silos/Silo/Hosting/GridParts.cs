@@ -14,7 +14,7 @@ internal static class GridParts
     public static void AddGridParts(this IHostApplicationBuilder builder, SiloOptions options)
     {
         var services = builder.Services;
-        var scale = options.Simulated?.TimeScale ?? 1;
+        var scale = options.Simulated?.TimeScale ?? (options.Node is { } given ? ScaledTimeProvider.ScaleOf(given.Time) : 1);
         services.AddSingleton(new GridIdentity(GridApi.ProductVersion, GridApi.EngineName, GridApi.RuntimeName));
         services.AddSingleton(new SweepPace());
         services.AddSingleton(WindowPace.Scaled(scale));
@@ -25,6 +25,7 @@ internal static class GridParts
         services.AddNodeAgents(nodes =>
         {
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
+            if (options.Node is { } opened) nodes.AddNode(opened.Node, opened.Time);
             if (options.LocalCpu) nodes.AddNode(new LocalNode(options.Name, TimeProvider.System), TimeProvider.System);
         });
     }

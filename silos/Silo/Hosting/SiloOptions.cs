@@ -1,5 +1,6 @@
 using System.Net;
 using System.Reflection;
+using EnergyGrid.Devices;
 using EnergyGrid.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -52,6 +53,9 @@ public sealed record SiloOptions
 
     /// <summary>Whether this machine's processor is a device of the grid.</summary>
     public bool LocalCpu { get; init; } = true;
+
+    /// <summary>A further node of this machine under its own time, opened by the caller: one GPU while evidence is collected; null for none. The silo does not dispose of it.</summary>
+    public (INode Node, TimeProvider Time)? Node { get; init; }
 
     /// <summary>Least level that is logged, to standard error.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Warning;

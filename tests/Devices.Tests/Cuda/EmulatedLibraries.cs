@@ -6,7 +6,7 @@ using EnergyGrid.Devices.Cuda;
 
 namespace EnergyGrid.Devices.Tests.Cuda;
 
-/// <summary>The emulated driver with the probe kernels, and the scripted NVML, built here. Native state is one per process: tests that use them run one after the other.</summary>
+/// <summary>The emulated driver with the probe kernels and all of kernels/cuda/variants.txt, and the scripted NVML, built here. Native state is one per process: tests that use them run one after the other.</summary>
 [CollectionDefinition("cuda", DisableParallelization = true)]
 public sealed class CudaCollection : ICollectionFixture<EmulatedLibraries>;
 
@@ -15,7 +15,7 @@ public sealed partial class EmulatedLibraries : IDisposable
 {
     public EmulatedLibraries()
     {
-        CudaLibrary = Build("libcuda.so.1", ["kernels/cuda/emulation/driver.cpp", "tests/Devices.Tests/Cuda/Emulated/probe_kernels.cpp"]);
+        CudaLibrary = BuildDriver();
         NvmlLibrary = Build("libnvidia-ml.so.1", ["kernels/cuda/emulation/nvml.cpp"]);
         Environment.SetEnvironmentVariable(NativeLibraries.CudaVariable, CudaLibrary);
         Environment.SetEnvironmentVariable(NativeLibraries.NvmlVariable, NvmlLibrary);
@@ -38,6 +38,18 @@ public sealed partial class EmulatedLibraries : IDisposable
 
     public void Dispose()
     {
+    }
+
+    /// <summary>By kernels/cuda/emulation/build, which compiles what has changed.</summary>
+    private static string BuildDriver()
+    {
+        var folder = Path.Combine(Root, "artifacts/emulation/driver");
+        var start = new ProcessStartInfo("bash") { WorkingDirectory = Root, RedirectStandardError = true, ArgumentList = { "kernels/cuda/emulation/build", folder } };
+        start.Environment["EXTRA_KERNELS"] = Path.Combine(Root, "tests/Devices.Tests/Cuda/Emulated/probe_kernels.cpp");
+        using var build = Process.Start(start)!;
+        var said = build.StandardError.ReadToEnd();
+        build.WaitForExit();
+        return build.ExitCode == 0 ? Path.Combine(folder, "libcuda.so.1") : throw new InvalidOperationException($"kernels/cuda/emulation/build failed:{Environment.NewLine}{said}");
     }
 
     private static string Build(string name, string[] sources)

@@ -1,0 +1,193 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Evidence;
+using EnergyGrid.Sdk;
+using EnergyGrid.Silo;
+using Microsoft.Extensions.Logging;
+
+namespace EnergyGrid.Console.Evidence;
+
+/// <summary>How the sweep ended; its documents lie in <c>sweep/</c>.</summary>
+/// <param name="Plan">The plan's name.</param>
+/// <param name="PlanSha256">Its identity.</param>
+/// <param name="Phase">How it ended.</param>
+/// <param name="Reason">Why, where that is known.</param>
+/// <param name="Provenance">The worst of any row's energy.</param>
+/// <param name="Groups">What the matrix says, shortened.</param>
+internal sealed record SweepEnding(string Plan, string PlanSha256, SweepPhase Phase, string Reason, Provenance Provenance, ImmutableArray<SweepGroup> Groups);
+
+/// <summary>One match group.</summary>
+internal sealed record SweepGroup(string Name, string? Baseline, ImmutableArray<SweepRow> Rows, RepeatabilityTest? Repeatability);
+
+/// <summary>One cell.</summary>
+internal sealed record SweepRow(string Label, Estimate JoulesPerTokenLayer, Estimate? Ratio, double? HolmLow, double? HolmHigh, bool? Resolved, int Passes, int Invalid, double MeanWatts, ImmutableArray<string> Flags);
+
+/// <summary>
+/// The catalogue's match groups as a real sweep on the device: a grid in this process, passes, an A/A pair, intervals of scope "this device". The grid keeps
+/// its state in the directory until the sweep has ended, so a further call goes on where the last one stopped, as after any crash.
+/// </summary>
+internal sealed partial class SweepSection(string? planText = null) : IEvidenceSection
+{
+    private const string Unit = "sweep";
+    private const string StateDirectory = ".grid";
+    private const string ResultsDirectory = "sweep";
+
+    /// <summary>Least time worth starting a grid for, s of the device's time: a few trials.</summary>
+    private const double LeastSeconds = 150;
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long a running trial may take to end once the time is up.</summary>
+    private static readonly TimeSpan LastTrial = TimeSpan.FromSeconds(75);
+
+    public string Name => "sweep";
+
+    public string Title => "The match groups as a sweep, scope \"this device\"";
+
+    /// <summary>The plan that is run where none is given, for a device.</summary>
+    public static string PlanText(BenchIdentity device)
+    {
+        using var stream = typeof(SweepSection).Assembly.GetManifestResourceStream("plans/one-device.yaml") ?? throw new InvalidOperationException("The plan one-device.yaml is not embedded.");
+        using var reader = new StreamReader(stream);
+        var text = ModelKey().Replace(reader.ReadToEnd(), $"model: {device.Model},");
+        return StackKey().Replace(text, $"stack: {(device.Kind == BenchKind.Simulated ? "simulated" : "cuda")}");
+    }
+
+    public IReadOnlyList<EvidenceUnit> Units(EvidenceContext context) => [new(Unit, LeastSeconds, stop => Run(context, stop), () => Clear(context))];
+
+    public SectionReport Report(EvidenceContext context, UnitDocuments documents)
+    {
+        if (documents.Of<SweepEnding>(Unit) is not { } ending) return SectionReport.Plain(SectionVerdict.Wrong, "The sweep did not end.");
+        var judged = SummaryPage.Banner(context.Bench.Identity.Kind) is null;
+        var tables = ending.Groups.Select(g => new EvidenceTable(
+            $"{g.Name}{(g.Baseline is { } b ? $", ratio to {b}" : ", no baseline")}",
+            ["cell", "mJ/token·layer", "95 % interval", "ratio", "95 % interval", "Holm", "power (W)", "passes", "invalid", "flags"],
+            [.. g.Rows.Select(r => ImmutableArray.Create(
+                r.Label, Number(r.JoulesPerTokenLayer.Value * 1e3), Between(r.JoulesPerTokenLayer.Low * 1e3, r.JoulesPerTokenLayer.High * 1e3),
+                r.Ratio is { } ratio ? Number(ratio.Value) + (r.Resolved == false ? " ~" : "") : "—", Between(r.Ratio?.Low, r.Ratio?.High), Between(r.HolmLow, r.HolmHigh),
+                Number(r.MeanWatts), r.Passes.ToString(CultureInfo.InvariantCulture), r.Invalid.ToString(CultureInfo.InvariantCulture), string.Join("; ", r.Flags)))])).ToImmutableArray();
+        var pairs = ending.Groups.Select(g => g.Repeatability).OfType<RepeatabilityTest>().ToArray();
+        var notes = pairs.Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"A/A {p.Twin} / {p.Label}: {(p.Passed switch { true => "passes", false => "does NOT pass", _ => "has no interval for" })} its two one-sided tests at ±{100 * p.Delta:0.#} %; ratio {Number(p.Ratio.Value)}, 90 % interval {Between(p.Ratio.Low, p.Ratio.High)}.")).ToList();
+        notes.Add("~: within the resolution, or the adjusted interval includes 1. Absolute values also carry the sensor's gain (±5 %), which replication does not reduce. The sweep's own documents are in sweep/; 'energygrid verify DIR/sweep' checks them.");
+        if (ending.Provenance != Provenance.Measured) notes.Add($"Energies are {ending.Provenance.ToString().ToLowerInvariant()}.");
+        var verdict = ending.Phase != SweepPhase.Finished ? SectionVerdict.Wrong : judged && pairs.Any(p => p.Passed != true) ? SectionVerdict.BarMissed : SectionVerdict.Shown;
+        var ratios = ending.Groups.Sum(g => g.Rows.Count(r => r.HolmLow is not null));
+        var headline = ending.Phase != SweepPhase.Finished ? $"The sweep ended as {ending.Phase}: {ending.Reason}"
+            : !judged ? $"The sweep finished; {SummaryPage.Banner(context.Bench.Identity.Kind)}."
+            : $"{ending.Groups.Sum(g => g.Rows.Length)} cells, {ending.Groups.Sum(g => g.Rows.Count(r => r.HolmLow is not null && r.Resolved == true))} of {ratios} ratios resolved; A/A {(pairs.All(p => p.Passed == true) ? "passes" : "does not pass")}.";
+        var figures = ending.Groups.SelectMany(g => g.Rows.Select(r => KeyValuePair.Create($"{g.Name}/{r.Label}_millijoules_per_token_layer", r.JoulesPerTokenLayer.Value * 1e3)));
+        return new(verdict, headline, tables, [.. notes], figures.ToImmutableSortedDictionary(StringComparer.Ordinal));
+    }
+
+    /// <summary>The grid's own state, once the sweep's documents have been copied and kept.</summary>
+    private static void Clear(EvidenceContext context)
+    {
+        var state = Path.Combine(context.Directory, StateDirectory);
+        if (Directory.Exists(state)) Directory.Delete(state, recursive: true);
+    }
+
+    private async Task<object?> Run(EvidenceContext context, CancellationToken stop)
+    {
+        var state = Path.Combine(context.Directory, StateDirectory);
+        // The grid's device is the same one: this process may hold it once.
+        context.Bench.Release();
+        var opened = context.Bench.OpenNode("evidence");
+        try
+        {
+            return await Run(context, opened, state, stop);
+        }
+        catch (GridProblemException e)
+        {
+            throw new EvidenceFaultException(e.Faults.IsEmpty ? e.Message : string.Join("; ", e.Faults), e);
+        }
+        finally
+        {
+            (opened.Node as IDisposable)?.Dispose();
+        }
+    }
+
+    private async Task<SweepEnding?> Run(EvidenceContext context, (Devices.INode Node, TimeProvider Time) opened, string state, CancellationToken stop)
+    {
+        await using var app = SiloHost.Build(new SiloOptions { Name = "evidence", DataDirectory = state, Url = "http://127.0.0.1:0", LocalCpu = false, Node = opened, LogLevel = LogLevel.Error });
+        await SiloHost.StartAsync(app, stop);
+        try
+        {
+            using var client = new GridClient(SiloHost.AddressOf(app));
+            await Ready(client, stop);
+            // The same text under the same id again changes nothing: a further call finds the sweep where it was.
+            var status = await client.Submit(planText ?? PlanText(context.Bench.Identity), Unit, stop);
+            if (status.Phase == SweepPhase.Paused) status = await client.Resume(Unit, stop);
+            while (!status.HasEnded && !context.Deadline.IsCancellationRequested)
+            {
+                if (status.Phase == SweepPhase.Paused) throw new EvidenceFaultException($"The sweep paused: {status.Reason}");
+                await Task.Delay(Poll, stop);
+                status = await client.Sweep(Unit, stop);
+            }
+            if (!status.HasEnded)
+            {
+                status = await client.Pause(Unit, "the time of this call is up", stop);
+                var patience = TimeProvider.System.GetTimestamp();
+                while (!status.Running.IsDefaultOrEmpty && TimeProvider.System.GetElapsedTime(patience) < LastTrial)
+                {
+                    await Task.Delay(Poll, stop);
+                    status = await client.Sweep(Unit, stop);
+                }
+                if (!status.HasEnded) return null;
+            }
+            var matrix = await WatchCommand.MatrixOf(client, Unit, stop);
+            await Copy(client, context.Directory, stop);
+            return Ending(status, matrix);
+        }
+        finally
+        {
+            await app.StopAsync(CancellationToken.None);
+        }
+    }
+
+    private static SweepEnding Ending(SweepStatus status, Matrix? matrix) => new(
+        matrix?.Plan ?? status.Name, matrix?.PlanSha256 ?? "", status.Phase, status.Reason, matrix?.Provenance ?? Provenance.Modelled,
+        [.. (matrix?.Groups ?? []).Select(g => new SweepGroup(g.Name, g.Baseline,
+            [.. g.Rows.Select(r => new SweepRow(r.Label, r.JoulesPerTokenLayer, r.Ratio?.Ratio, r.Ratio?.HolmLow, r.Ratio?.HolmHigh, r.Ratio?.Resolved, r.Passes, r.Invalidations.Values.Sum(), r.MeanWatts, r.Flags))], g.Repeatability))]);
+
+    private static async Task Copy(GridClient client, string directory, CancellationToken stop)
+    {
+        foreach (var file in await client.Files(Unit, stop))
+        {
+            var path = Path.Combine(directory, ResultsDirectory, file.Name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await using var into = File.Create(path);
+            await client.Download(Unit, file.Name, into, stop);
+        }
+    }
+
+    private static async Task Ready(GridClient client, CancellationToken stop)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                if ((await client.Devices(stop)).Length > 0) return;
+            }
+            catch (GridProblemException e) when ((int)e.Status == 503)
+            {
+                // It has just started.
+            }
+            if (TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromSeconds(30)) throw new EvidenceFaultException("The device did not announce itself to the grid within 30 s.");
+            await Task.Delay(Poll, stop);
+        }
+    }
+
+    private static string Number(double value) => Say.Number(value);
+
+    private static string Between(double? low, double? high) => low is { } l && high is { } h ? $"{Number(l)} – {Number(h)}" : "—";
+
+    [GeneratedRegex("model: [^,}]+,", RegexOptions.CultureInvariant)]
+    private static partial Regex ModelKey();
+
+    [GeneratedRegex("^stack: \\w+", RegexOptions.CultureInvariant | RegexOptions.Multiline)]
+    private static partial Regex StackKey();
+}

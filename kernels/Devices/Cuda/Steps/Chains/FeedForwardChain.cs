@@ -1,0 +1,16 @@
+namespace EnergyGrid.Devices.Cuda.Steps;
+
+/// <summary>SwiGLU: gate and up in one product whose epilogue multiplies them, then down onto the residual stream.</summary>
+internal static class FeedForwardChain
+{
+    public static void Add(PlanBuilder plan, int layer, Stream stream, Segment output)
+    {
+        var (width, hidden) = (plan.Configuration.ModelWidth, plan.Configuration.FeedForwardWidth);
+        var gates = StoredMatrix.Add(plan, layer, "gate and up", width, [new("gate", hidden), new("up", hidden)], RowOrder.Interleaved(0, 1, hidden));
+        var down = StoredMatrix.Add(plan, layer, "down", hidden, [new("down", width)], RowOrder.Plain(0, width));
+        var panel = new Panel(hidden, plan.Batch);
+        var hiddenPanel = plan.Shared("panel before down", panel);
+        Product.Add(plan, $"layer {layer}: gate and up", gates, new Panel(width, plan.Batch), stream.Panel, stream.Squares, [new Segment(SegmentKind.SwiGlu, 0, hiddenPanel)]);
+        Product.Add(plan, $"layer {layer}: down", down, panel, hiddenPanel, Place.Nowhere, [output], stream.Residual);
+    }
+}

@@ -1,0 +1,137 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Workloads;
+
+namespace EnergyGrid.Devices.Cuda.Steps;
+
+/// <summary>
+/// What L' layers of a configuration are on a device: buffers, what fills them, and the chain of kernels of one step. Pure data: nothing is allocated or launched by it.
+/// </summary>
+public sealed class StepPlan
+{
+    internal StepPlan(
+        Configuration configuration, int layers, PlanDevice device, IReadOnlyList<StepBuffer> buffers, IReadOnlyList<StepUpload> uploads, IReadOnlyList<StepLaunch> fills,
+        IReadOnlyList<StepLaunch> launches, Place output, IReadOnlyDictionary<int, Panel> panels, IReadOnlyList<StoredMatrix> matrices)
+    {
+        (Configuration, Layers, Device, Buffers, Uploads, Fills, Launches, Output, PanelShapes, Matrices) = (configuration, layers, device, buffers, uploads, fills, launches, output, panels, matrices);
+    }
+
+    /// <summary>What it executes.</summary>
+    public Configuration Configuration { get; }
+
+    /// <summary>L'.</summary>
+    public int Layers { get; }
+
+    /// <summary>For which splits and grids were chosen.</summary>
+    public PlanDevice Device { get; }
+
+    /// <summary>By <see cref="StepBuffer.Index"/>. All begin as zeros.</summary>
+    public IReadOnlyList<StepBuffer> Buffers { get; }
+
+    /// <summary>Kernels that fill the data, in order, once.</summary>
+    public IReadOnlyList<StepLaunch> Fills { get; }
+
+    /// <summary>Kernels of one step, in order.</summary>
+    public IReadOnlyList<StepLaunch> Launches { get; }
+
+    /// <summary>FP32 [batch][d_model]: the residual stream, behind the last layer when a step has ended.</summary>
+    public Place Output { get; }
+
+    /// <summary>Bytes of <see cref="Output"/>.</summary>
+    public long OutputBytes => 4L * Configuration.Batch * Configuration.ModelWidth;
+
+    /// <summary>All that it allocates, as allocations are rounded up, B.</summary>
+    public long ResidentBytes => Buffers.Sum(b => Allocated(b.Bytes));
+
+    /// <summary>Made by the host before <see cref="Fills"/> run.</summary>
+    internal IReadOnlyList<StepUpload> Uploads { get; }
+
+    /// <summary>All stored weight matrices, layer by layer.</summary>
+    internal IReadOnlyList<StoredMatrix> Matrices { get; }
+
+    /// <summary>Shapes of the panels by buffer index.</summary>
+    internal IReadOnlyDictionary<int, Panel> PanelShapes { get; }
+
+    /// <summary>Plans <paramref name="layers"/> layers.</summary>
+    /// <param name="c">Resolved: see <see cref="Catalogue.Resolve"/>.</param>
+    /// <param name="layers">L', at least 1. Kinds repeat the unit in order.</param>
+    /// <param name="device">On which it will run.</param>
+    /// <exception cref="ConfigurationRefusedException">The kernels do not cover the shape; key and limit are named.</exception>
+    public static StepPlan Create(Configuration c, int layers, PlanDevice device)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
+        if (Refusal(c) is var (key, message))
+        {
+            throw new ConfigurationRefusedException(key, message);
+        }
+
+        return DecoderChain.Plan(c, layers, device);
+    }
+
+    /// <summary>Why these kernels cannot run that on the device, or null: a shape that they do not cover, or by how much it does not fit and the L' that fits.</summary>
+    public static string? Refusal(Configuration c, int layers, PlanDevice device)
+    {
+        if (Refusal(c) is var (_, message))
+        {
+            return message;
+        }
+
+        var plan = Create(c, layers, device);
+        if (plan.Launches.Concat(plan.Fills).MaxBy(l => l.SharedBytes) is { } largest && largest.SharedBytes > device.SharedBytesPerBlock)
+        {
+            return $"kernel {largest.Kernel} of {c.Workload} needs {largest.SharedBytes} bytes of shared memory a block; {device.Name} has {device.SharedBytesPerBlock}";
+        }
+
+        var needed = plan.ResidentBytes;
+        if (needed <= device.FreeBytes)
+        {
+            return null;
+        }
+
+        // Every unit of layers takes as much as the one before: two plans give the rest.
+        var unit = Catalogue.UnitSize(c);
+        var one = Create(c, unit, device).ResidentBytes;
+        var more = Create(c, 2 * unit, device).ResidentBytes - one;
+        var fits = device.FreeBytes < one ? 0 : (int)((device.FreeBytes - one) / more + 1) * unit;
+        return string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"{layers} layers of {c.Workload} at batch {c.Batch} and context {c.Context} need {needed / 1e9:F2} GB; {device.Name} has {device.FreeBytes / 1e9:F2} GB free, {(needed - device.FreeBytes) / 1e9:F2} GB too little: ")
+            + (fits == 0 ? "not one unit of layers fits, take a smaller batch or context" : $"the L' that fits is {fits}");
+    }
+
+    /// <summary>What an allocation takes: the driver gives small ones from pages of 512 B, large ones in pages of 2 MiB.</summary>
+    internal static long Allocated(long bytes)
+    {
+        var page = bytes < 1 << 20 ? 512L : 2L << 20;
+        return (Math.Max(1, bytes) + page - 1) / page * page;
+    }
+
+    private static (string Key, string Message)? Refusal(Configuration c)
+    {
+        if (c.Batch > Panel.MostColumns)
+        {
+            return ("batch", $"batch {c.Batch}: the CUDA kernels decode up to {Panel.MostColumns} sequences at once");
+        }
+
+        foreach (var kind in Catalogue.Unit(c).Distinct())
+        {
+            var most = kind switch
+            {
+                LayerKind.MultiHead or LayerKind.Grouped or LayerKind.NativeSparse => 16 * c.KeyValueHeads,
+                LayerKind.Latent or LayerKind.CompressedSparse or LayerKind.HeavilyCompressed => 64,
+                _ => 1024,
+            };
+            if (c.Heads > most)
+            {
+                return ("heads", kind is LayerKind.Latent or LayerKind.CompressedSparse or LayerKind.HeavilyCompressed
+                    ? $"heads {c.Heads}: the CUDA kernel of {c.Workload} takes up to {most}"
+                    : $"heads {c.Heads}: the CUDA kernels take up to 16 query heads for each of the {c.KeyValueHeads} KV heads");
+            }
+
+            if (kind is LayerKind.MultiHead or LayerKind.Grouped or LayerKind.NativeSparse && 128.0 * c.KeyValueHeads * c.Context >= uint.MaxValue)
+            {
+                return ("context", $"context {c.Context}: one layer's keys of a sequence with {c.KeyValueHeads} KV heads exceed the 2^32 elements that the CUDA kernels address");
+            }
+        }
+
+        return null;
+    }
+}
