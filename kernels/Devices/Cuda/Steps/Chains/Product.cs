@@ -15,6 +15,9 @@ internal static class Product
     /// <summary>The variant for a weight format and NT.</summary>
     public static string Kernel(string format, int batchTiles) => $"product_{(format == WeightFormat.Fp16 ? "f16" : format.ToLowerInvariant())}_b{8 * batchTiles}";
 
+    /// <summary>The variant of a step's own products.</summary>
+    public static string Kernel(PlanBuilder plan) => Kernel(plan.Configuration.Weights, plan.BatchTiles);
+
     /// <summary>Dynamic shared memory of a block, B.</summary>
     /// <param name="format">Of the weights.</param>
     /// <param name="batchTiles">NT.</param>
