@@ -40,7 +40,9 @@ FN u8* shared_memory() { return reinterpret_cast<u8*>(simt_shared_memory); }
 #else
 #include "../emulation/fibers.hpp"
 #define FN static inline
+#if !defined(KERNEL)  // emulation/ptx/interpose.hpp has its own
 #define KERNEL(name, threads, blocks) extern "C" void name
+#endif
 #define UNROLL
 #define ROLLED
 FN u8* shared_memory() { return emulation::shared_memory(); }

@@ -9,7 +9,9 @@
 //   EMULATED_CUDA_MEMORY=bytes[K|M|G]  memory of each; 4G
 //   EMULATED_CUDA_DRIVER=12040         what the driver supports; 12.4
 //   EMULATED_CUDA_STICKY=process       a fault survives the reset of the context, as some do: only a new process helps
+//   EMULATED_CUDA_EXECUTE=ptx          kernels are not taken from this library: the PTX that was loaded is executed (ptx/machine.hpp)
 //   EMULATED_CUDA_FAIL=n:code          the n-th launch (kernel or graph, from 1) returns this error, and so does every later call
+#include "ptx/machine.hpp"
 #include "registry.hpp"
 #include <algorithm>
 #include <chrono>
@@ -42,11 +44,13 @@ struct Entry {
 
 struct Function {
     Entry entry;
-    const emulation::Kernel* kernel;
+    const emulation::Kernel* kernel;              // nullptr where the PTX is executed
+    std::shared_ptr<const ptx::Module> code;      // nullptr where the host-compiled kernel is
+    size_t parameter_bytes;
     int dynamic_shared = 48 << 10;
 };
 
-struct Module { std::vector<std::unique_ptr<Function>> functions; std::vector<Entry> entries; };
+struct Module { std::vector<std::unique_ptr<Function>> functions; std::vector<Entry> entries; std::shared_ptr<const ptx::Module> code; };
 
 /// What is put into a stream: done at once, or recorded.
 struct Work {
@@ -176,7 +180,11 @@ int execute(Function* function, unsigned grid_x, unsigned grid_y, unsigned threa
     void* parameter = arguments.data();
     const emulation::Kernel* kernel = function->kernel;
     try {
-        emulation::run({grid_x, grid_y, threads, shared, programmatic, [&] { kernel->thunk(&parameter); }});
+        if (function->code) {
+            ptx::MemoryMap map;
+            for (auto& [start, allocation] : device().allocations) map.add(start, allocation.bytes);
+            ptx::launch(*function->code, function->entry.name, grid_x, grid_y, threads, shared, parameter, arguments.size(), programmatic, &map);
+        } else emulation::run({grid_x, grid_y, threads, shared, programmatic, [&] { kernel->thunk(&parameter); }});
         std::string beside = overrun();
         if (beside.empty()) return Success;
         state().fault = function->entry.name + ": " + beside;
@@ -318,7 +326,7 @@ int launch(Function* function, unsigned grid_x, unsigned grid_y, unsigned grid_z
     if (!blocks_per_multiprocessor(*function, static_cast<int>(block_x), shared)) return LaunchOutOfResources;
     // The struct is the caller's only until this returns.
     auto* bytes = static_cast<unsigned char*>(parameters[0]);
-    std::vector<unsigned char> arguments(bytes, bytes + function->kernel->parameter_bytes);
+    std::vector<unsigned char> arguments(bytes, bytes + function->parameter_bytes);
     return put(stream, {[=]() mutable { return execute(function, grid_x, grid_y, block_x, shared, programmatic, arguments); }, true});
 }
 
@@ -582,9 +590,16 @@ API cuModuleLoadDataEx(void** module, const void* image, unsigned options, const
         if (option[i] == ErrorLog) log = static_cast<char*>(values[i]);
         if (option[i] == ErrorLogBytes) bytes = reinterpret_cast<size_t>(values[i]);
     }
+    std::shared_ptr<const ptx::Module> code;
+    const char* how = setting("EMULATED_CUDA_EXECUTE");
+    if (!reader.error && how && std::string(how) == "ptx") {
+        code = ptx::parse(static_cast<const char*>(image), reader.log);
+        if (!code) reader.error = InvalidPtx;
+    }
     if (log && bytes) std::snprintf(log, bytes, "%s", reader.log.c_str());
     if (reader.error) return reader.error;
     auto made = std::make_unique<Module>();
+    made->code = code;
     made->entries = reader.entries;
     *module = made.get();
     device().modules.insert(std::move(made));
@@ -605,12 +620,12 @@ API cuModuleGetFunction(void** function, void* handle, const char* name) {
     auto* module = static_cast<Module*>(handle);
     for (const Entry& entry : module->entries) {
         if (entry.name != name) continue;
-        const emulation::Kernel* kernel = emulation::find_kernel(name);
-        if (!kernel) {
+        const emulation::Kernel* kernel = module->code ? nullptr : emulation::find_kernel(name);
+        if (!kernel && !module->code) {
             std::fprintf(stderr, "emulated CUDA: the PTX has the kernel %s, this library was built without it\n", name);
             return NotFound;
         }
-        module->functions.push_back(std::make_unique<Function>(Function{entry, kernel}));
+        module->functions.push_back(std::make_unique<Function>(Function{entry, kernel, module->code, module->code ? ptx::parameter_bytes(*module->code, name) : kernel->parameter_bytes}));
         *function = module->functions.back().get();
         return Success;
     }

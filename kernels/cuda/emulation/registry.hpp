@@ -41,8 +41,10 @@ template<auto kernel> struct Registration;
 template<class Arguments, void (*kernel)(Arguments)> struct Registration<kernel> {
     static_assert(std::is_trivially_copyable<Arguments>::value, "the driver copies the struct byte by byte");
     explicit Registration(const char* name) {
-        kernels().push_back({name, [](void** parameters) { kernel(*static_cast<const Arguments*>(parameters[0])); }, sizeof(Arguments)});
+        kernel_name = name;
+        kernels().push_back({name, [](void** parameters) { if (!noted(kernel_name, parameters[0], sizeof(Arguments))) kernel(*static_cast<const Arguments*>(parameters[0])); }, sizeof(Arguments)});
     }
+    inline static const char* kernel_name = nullptr;
 };
 
 }  // namespace emulation

@@ -120,5 +120,4 @@ KERNEL(KERNEL_NAME, LatentThreads, 1)(AttentionLatentArguments a) {
         // The next segment's queries overwrite the weights.
         sync_block();
     }
-    copy_wait<0>();
 }

@@ -110,5 +110,4 @@ KERNEL(KERNEL_NAME, IndexScoresThreads, 1)(IndexScoresArguments a) {
             if (quarter < 2 && entry < a.entries) scores[entry] = (quarter ? sum[1] : sum[0]) * scale;
         }
     }
-    copy_wait<0>();
 }

@@ -16,23 +16,28 @@ KERNEL(KERNEL_NAME, 128, 8)(MergeLatentArguments a) {
     const float* part = a.parts + ((u64)(first + sequence) * a.heads + head) * 512 + thread_index() * 4;
     u64 step = (u64)a.heads * 512;
 
-    float sink = a.sinks ? a.sinks[head] * Log2E : -infinity(), most = sink;
-    for (u32 i = 0; i < count; i++) most = largest(most, statistics[(u64)i * a.heads * 2]);
-    float sum = a.sinks ? exp2_fast(sink - most) : 0;
-    float output[4] = {0, 0, 0, 0};
-    auto add = [&](Quad values, float factor) { UNROLL for (u32 i = 0; i < 4; i++) output[i] = fused(bits_float(values.v[i]), factor, output[i]); };
-    for (u32 i = 0; i < count; i += 4) {
-        // Four parts in flight; beyond the last one it is read again and counts nothing.
+    // A lane fetches one block's statistics; parts come four at a time, the first of them while the statistics are on their way.
+    float most = a.sinks ? a.sinks[head] * Log2E : -infinity(), sum = a.sinks ? 1 : 0, output[4] = {0, 0, 0, 0};
+    ROLLED for (u32 base = 0; base < count; base += 32) {
+        u32 here = least(count - base, 32), lane = lane_index();
         Quad values[4];
-        float factor[4];
-        UNROLL for (u32 j = 0; j < 4; j++) {
-            u32 at = least(i + j, count - 1);
-            values[j] = *(const Quad*)(part + at * step);
-            const float* s = statistics + (u64)at * a.heads * 2;
-            factor[j] = i + j < count ? exp2_fast(s[0] - most) : 0;
-            sum = fused(s[1], factor[j], sum);
+        // Beyond the last one it is read again and counts nothing.
+        auto fetch = [&](u32 from) { UNROLL for (u32 j = 0; j < 4; j++) values[j] = *(const Quad*)(part + (base + least(from + j, here - 1)) * step); };
+        fetch(0);
+        Pair of = lane < here ? *(const Pair*)(statistics + (u64)(base + lane) * a.heads * 2) : Pair{{float_bits(-infinity()), 0}};
+        float maximum = bits_float(of.v[0]), larger = largest(most, warp_max(maximum)), keep = exp2_fast(most - larger), factor = exp2_fast(maximum - larger);
+        sum = sum * keep + warp_sum(factor * bits_float(of.v[1]));
+        UNROLL for (u32 i = 0; i < 4; i++) output[i] *= keep;
+        most = larger;
+        ROLLED for (u32 i = 0;;) {
+            UNROLL for (u32 j = 0; j < 4; j++) {
+                float weight = shuffle(factor, least(i + j, 31));
+                if (i + j < here) UNROLL for (u32 c = 0; c < 4; c++) output[c] = fused(bits_float(values[j].v[c]), weight, output[c]);
+            }
+            i += 4;
+            if (i >= here) break;
+            fetch(i);
         }
-        UNROLL for (u32 j = 0; j < 4; j++) add(values[j], factor[j]);
     }
     float inverse_sum = exact_div(1, sum);
     UNROLL for (u32 i = 0; i < 4; i++) output[i] *= inverse_sum;

@@ -181,19 +181,18 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
     StageCursor loading = {first / slab_stages, first % slab_stages, 0, 0, 0};
     enter_slab(loading);
     StageCursor computing = loading, begun = loading;
-    u8* const ring_end = ring + stages * stage_bytes;
-    u8* loading_slot = ring;
-    u8* computing_slot = ring;
+    const u32 ring_bytes = stages * stage_bytes;
+    u32 loading_slot = 0, computing_slot = 0;  // offsets in the ring
     // Units lie behind each other in the flat order.
     const u8* weights_from = arguments.weights + (u64)loading.slab * chunks * Shape::UnitBytes + (u64)(loading.stage * Shape::StageChunks) * loading.unit + thread * 16;
     auto load_weights = [&] {
         const u32 bytes = stage_chunks(loading) * loading.unit;
-        copy_quads<Shape::WeightBytes / 16>(loading_slot + thread * 16, weights_from, bytes / 16);
+        copy_quads<Shape::WeightBytes / 16>(ring + loading_slot + thread * 16, weights_from, bytes / 16);
         weights_from += bytes;
     };
-    auto next_slot = [&](u8*& slot) {
+    auto next_slot = [&](u32& slot) {
         slot += stage_bytes;
-        if (slot == ring_end) slot = ring;
+        if (slot == ring_bytes) slot = 0;
     };
 
     // The ring's first weights depend on no other kernel.
@@ -232,7 +231,7 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
     auto load_stage = [&](u32 at) {
         if (at + stages - 1 < end) {
             load_weights();
-            u8* to = loading_slot + Shape::WeightBytes + thread * 16;
+            u8* to = ring + loading_slot + Shape::WeightBytes + thread * 16;
             const u32 quads = stage_chunks(loading) * ChunkQuads;
             copy_quads<StageQuads>(to, panel_part(loading, 0), quads);
             if (panels == 2) copy_quads<StageQuads>(to + Shape::PanelBytes, panel_part(loading, 1), quads);
@@ -253,7 +252,7 @@ template<class Format, u32 batch_tiles> FN void run_product(const ProductArgumen
         if (!late) load_stage(at);
 
         // This warp's part of the stage.
-        u8* slot = computing_slot;
+        u8* slot = ring + computing_slot;
         const u32 own_chunk = Shape::StageChunks == 2 ? input_warp : 0, first_quad = Shape::StageChunks == 2 ? 0 : input_warp * Shape::WarpQuads;
         if (Shape::StageChunks == 1 || own_chunk < stage_chunks(computing)) {
             const u8* unit = slot + own_chunk * computing.unit;

@@ -103,7 +103,10 @@ struct Case {
 
 using Kernel = void (*)(ProductArguments);
 struct Variant { Kernel kernel; size_t shared_bytes; };
-template<class F, u32 n> void run_variant(ProductArguments arguments) { run_product<F, n>(arguments); }
+template<class F, u32 n> void run_variant(ProductArguments arguments) {
+    static const std::string name = std::string(F::QuadSteps == 1 ? "product_f16_b" : F::QuadSteps == 2 ? "product_int8_b" : "product_int4_b") + std::to_string(8 * n);
+    if (!emulation::noted(name.c_str(), &arguments, sizeof arguments)) run_product<F, n>(arguments);
+}
 template<class F> Variant variant(u32 tiles, u32 panels) {
     switch (tiles) {
         case 1: return {run_variant<F, 1>, ProductShape<F, 1>::shared_bytes(panels)};

@@ -1,0 +1,122 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Nvml;
+
+namespace EnergyGrid.Devices.Cuda.Sensing;
+
+/// <summary>What is stated about a board and its node.</summary>
+public sealed record BoardSensorOptions
+{
+    /// <summary>Bound of the clock's error against UTC, s.</summary>
+    public double ClockErrorSeconds { get; init; } = 0.005;
+
+    /// <summary>Lowest power of the board, W: the lower bound of a gap.</summary>
+    public double MinWatts { get; init; }
+
+    /// <summary>Power rating where the board does not tell its highest limit, W.</summary>
+    public double RatedWatts { get; init; } = 700;
+}
+
+/// <summary>What meters one GPU through NVML, as it was qualified: the sensor's thread and the board's state.</summary>
+public sealed class BoardSensor : IDisposable
+{
+    private readonly NvmlDevice _device;
+    private readonly NodeClock _clock;
+    private readonly NvmlSensor _sensor;
+    private readonly BoardSensorOptions _options;
+    private readonly ulong _uncorrectedBefore;
+
+    /// <summary>Begins to meter.</summary>
+    /// <param name="device">Which.</param>
+    /// <param name="clock">The node's: the marks of steps must bear the same.</param>
+    /// <param name="qualification">Says what energy is taken from.</param>
+    /// <param name="options">What is stated.</param>
+    /// <exception cref="InvalidOperationException">The device tells neither energy nor power.</exception>
+    public BoardSensor(NvmlDevice device, NodeClock clock, SensorQualification qualification, BoardSensorOptions? options = null)
+        : this(device, clock, qualification, options, polls: true)
+    {
+    }
+
+    /// <summary>The same; without <paramref name="polls"/> no thread reads the sensors.</summary>
+    internal BoardSensor(NvmlDevice device, NodeClock clock, SensorQualification qualification, BoardSensorOptions? options, bool polls)
+    {
+        if (qualification.Metering == Metering.None) throw new InvalidOperationException($"{device.Uuid} cannot be metered: {qualification.Verdict}.");
+        (_device, _clock, _options, Qualification) = (device, clock, options ?? new(), qualification);
+        var highest = device.Field(NvmlField.MostPowerLimit) / 1000;
+        RatedWatts = double.IsNaN(highest) ? _options.RatedWatts : highest;
+        var limit = device.PowerLimitWatts();
+        PowerLimitWatts = double.IsNaN(limit) ? RatedWatts : limit;
+        EnergyProvenance = IsEmulated(device) ? Provenance.Modelled : Provenance.Measured;
+        Sensor = qualification.ToSensor(_options.MinWatts, RatedWatts, EnergyProvenance);
+        _uncorrectedBefore = device.EccErrors()?.Uncorrected ?? 0;
+        _sensor = new NvmlSensor(device, clock, qualification.ToOptions());
+        if (polls) _sensor.Start();
+    }
+
+    /// <summary>What was found about its sensors on start.</summary>
+    public SensorQualification Qualification { get; }
+
+    /// <summary>What the rest of the project is told of them.</summary>
+    public DeviceSensor Sensor { get; }
+
+    /// <summary>Highest power limit of the board, W; as stated where it does not tell.</summary>
+    public double RatedWatts { get; }
+
+    /// <summary>Enforced power limit on start, W; the rating where it is not told.</summary>
+    public double PowerLimitWatts { get; }
+
+    /// <summary>Measured; modelled where the board is emulated.</summary>
+    public Provenance EnergyProvenance { get; }
+
+    /// <summary>What energy is taken from, in words.</summary>
+    public string EnergySource => Qualification.EnergySource;
+
+    /// <summary>The board's state now.</summary>
+    /// <exception cref="DeviceLostException">It does not answer any more.</exception>
+    public DeviceCondition Condition()
+    {
+        if (_sensor.Lost is { } lost) throw new DeviceLostException(lost.Message, lost);
+        var limit = _device.PowerLimitWatts();
+        return new DeviceCondition(
+            _device.Celsius(), _device.Megahertz(), double.IsNaN(limit) ? PowerLimitWatts : limit, OtherProcesses(), _options.ClockErrorSeconds + _clock.DriftSeconds, Hindrance());
+    }
+
+    /// <summary>Appends what was read since the last drain, in time order.</summary>
+    public void Drain(List<DeviceReading> readings) => _sensor.Drain(readings);
+
+    public void Dispose() => _sensor.Dispose();
+
+    private string? Hindrance()
+    {
+        if (_device.MigEnabled() == true) return "MIG is on: the parts of the GPU share one power sensor (nvidia-smi -mig 0)";
+        if (_device.EccEnabled() == false) return "ECC is off (nvidia-smi -e 1, then a reboot)";
+        return _device.EccErrors() is { } errors && errors.Uncorrected > _uncorrectedBefore
+            ? $"{errors.Uncorrected - _uncorrectedBefore} uncorrected ECC error(s) since the start"
+            : null;
+    }
+
+    // In a container NVML may tell the host's numbers: then ours is among those that cannot be seen here.
+    private int OtherProcesses()
+    {
+        if (_device.ComputeProcesses() is not { } all) return 0;
+        var others = all.Where(pid => pid != Environment.ProcessId).ToArray();
+        if (others.Length < all.Length) return others.Length;
+        var unseen = others.Count(static pid => !Directory.Exists($"/proc/{pid}"));
+        return OperatingSystem.IsLinux() && InContainer() && unseen > 0 ? others.Length - 1 : others.Length;
+    }
+
+    // A number of one's own that the machine's first process does not share a namespace with.
+    private static bool InContainer()
+    {
+        try
+        {
+            return File.ReadLines("/proc/self/cgroup").Any(static l => l.Contains("docker", StringComparison.Ordinal) || l.Contains("kubepods", StringComparison.Ordinal) || l.Contains("containerd", StringComparison.Ordinal))
+                || File.Exists("/.dockerenv") || File.Exists("/run/.containerenv");
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsEmulated(NvmlDevice device) => device.Name.Contains("emulated", StringComparison.OrdinalIgnoreCase);
+}
