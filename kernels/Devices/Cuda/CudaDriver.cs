@@ -96,7 +96,7 @@ public static unsafe class CudaDriver
     /// <summary>A kernel of a module, with as much dynamic shared memory as its launches will ask for.</summary>
     public static CudaKernel Kernel(this CudaContext context, CUmodule module, string name, int sharedBytes)
     {
-        var kernel = new CudaKernel(name, module, context);
+        var kernel = new CudaKernel(name, module);
         if (sharedBytes > 0) kernel.MaxDynamicSharedSizeBytes = sharedBytes;
         return kernel;
     }

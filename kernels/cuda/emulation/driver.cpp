@@ -10,7 +10,7 @@
 //   EMULATED_CUDA_DRIVER=12040         what the driver supports; 12.4
 //   EMULATED_CUDA_STICKY=process       a fault survives the reset of the context, as some do: only a new process helps
 //   EMULATED_CUDA_EXECUTE=ptx          kernels are not taken from this library: the PTX that was loaded is executed (ptx/machine.hpp)
-//   EMULATED_CUDA_FAIL=n:code          the n-th launch (kernel or graph, from 1) returns this error, and so does every later call
+//   EMULATED_CUDA_FAIL=n:code          the n-th launch (kernel or graph, from 1) since this was set returns this error, and so does every later call
 #include "ptx/machine.hpp"
 #include "registry.hpp"
 #include <algorithm>
@@ -84,7 +84,8 @@ struct State {
     std::map<void*, std::unique_ptr<Stream>> streams;
     std::set<void*> events, graphs, hosts;
     std::string fault;                         // what the emulation saw
-    long launches = 0;
+    std::string failure;                       // EMULATED_CUDA_FAIL as it was last seen
+    long launches = 0;                         // since then
 };
 
 State& state() { static State s; return s; }
@@ -164,16 +165,17 @@ std::string overrun() {
 
 /// Counts a launch; the error that EMULATED_CUDA_FAIL asks for.
 int count_launch() {
-    long n = ++state().launches;
     const char* text = setting("EMULATED_CUDA_FAIL");
+    if (state().failure != (text ? text : "")) {
+        state().failure = text ? text : "";
+        state().launches = 0;
+    }
     if (!text) return Success;
     long at = 0;
     int code = 999;
-    if (std::sscanf(text, "%ld:%d", &at, &code) >= 1 && n == at) {
-        state().fault = "as EMULATED_CUDA_FAIL asks";
-        return device().sticky = code;
-    }
-    return Success;
+    if (std::sscanf(text, "%ld:%d", &at, &code) < 1 || ++state().launches != at) return Success;
+    state().fault = "as EMULATED_CUDA_FAIL asks";
+    return device().sticky = code;
 }
 
 int execute(Function* function, unsigned grid_x, unsigned grid_y, unsigned threads, unsigned shared, bool programmatic, std::vector<unsigned char>& arguments) {

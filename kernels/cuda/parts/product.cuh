@@ -32,7 +32,7 @@ template<class Format, u32 batch_tiles> struct ProductShape {
     static constexpr u32 PanelBytes = StageChunks * ChunkPanelQuads * 16;
     static constexpr u32 Reserved = 16;
     /// A block's shared memory: 227 KiB from sm_90 on, 163 KiB on sm_80.
-#if SIMT_DEVICE && defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900  // the host form too, where it stands in for sm_80
     static constexpr u32 SharedLimit = 166912;
 #else
     static constexpr u32 SharedLimit = 232448;

@@ -58,7 +58,15 @@ public sealed class BoardSensorTests(EmulatedLibraries libraries)
         Assert.Equal(0, sensor.Condition().OtherProcesses);
         board.Time.To(60);
         Assert.Equal(1, sensor.Condition().OtherProcesses);
-        board.Command($"deny nvmlDeviceGetComputeRunningProcesses_v3");
+        Assert.True(sensor.TellsProcesses);
+    }
+
+    [Fact]
+    public void A_board_that_does_not_tell_its_processes_says_that_it_does_not()
+    {
+        using var board = new ScriptedBoard(libraries, "power 0 100\nprocess 1\ndeny nvmlDeviceGetComputeRunningProcesses_v3");
+        using var sensor = Open(board);
+        Assert.False(sensor.TellsProcesses);
         Assert.Equal(0, sensor.Condition().OtherProcesses);
     }
 

@@ -272,4 +272,31 @@ public sealed class DriverTests : IDisposable
         fine.Memset(3u);
         Assert.All(fine.Read(), word => Assert.Equal(3u, word));
     }
+    [Fact]
+    public void A_fault_that_outlives_its_context_refuses_the_next_one_with_the_same_error()
+    {
+        using var sticky = EmulatedLibraries.Set("EMULATED_CUDA_STICKY", "process");
+        var kernel = _context.Kernel(_context.LoadPtx(EmulatedLibraries.ProbePtx, "probe.ptx"), "probe_diverge", 0);
+        var memory = new CudaDeviceVariable<uint>(100);
+        kernel.Launch(_stream, 1, 64, 0, new ProbeArguments { Out = memory.Address(), Count = 100, Value = 5 });
+        PrimaryContext.Reset(0);
+        Assert.Equal(CUResult.ErrorLaunchFailed, Assert.Throws<CudaException>(() => CudaDriver.Open(0)).CudaError);
+        // For the tests to come.
+        sticky.Dispose();
+        PrimaryContext.Reset(0);
+    }
+
+    [Fact]
+    public void A_launch_can_be_made_to_fail_and_everything_after_it_does()
+    {
+        var kernel = _context.Kernel(_context.LoadPtx(EmulatedLibraries.ProbePtx, "probe.ptx"), "probe_add", 0);
+        using var memory = new CudaDeviceVariable<uint>(100);
+        var arguments = new ProbeArguments { Out = memory.Address(), Count = 100, Value = 5 };
+        using var fail = EmulatedLibraries.Set("EMULATED_CUDA_FAIL", "3:719");
+        kernel.Launch(_stream, 1, 128, 0, arguments);
+        kernel.Launch(_stream, 1, 128, 0, arguments);
+        Assert.Equal(719, (int)Assert.Throws<CudaException>(() => kernel.Launch(_stream, 1, 128, 0, arguments)).CudaError);
+        Assert.Contains("as EMULATED_CUDA_FAIL asks", Assert.Throws<CudaException>(_stream.Synchronize).Message);
+        PrimaryContext.Reset(0);
+    }
 }

@@ -197,10 +197,11 @@ public sealed unsafe class NvmlDevice
         if (queries.Length > MostFields || values.Length < queries.Length) throw new ArgumentException($"At most {MostFields} fields, with room for as many values.", nameof(queries));
         var asked = stackalloc FieldValue[MostFields];
         for (var i = 0; i < queries.Length; i++) asked[i] = new FieldValue { Field = (uint)queries[i].Field, Scope = (uint)queries[i].Scope };
-        var whole = Answered(nvmlDeviceGetFieldValues(_handle, queries.Length, asked), "nvmlDeviceGetFieldValues");
+        var result = nvmlDeviceGetFieldValues(_handle, queries.Length, asked);
+        // An older driver calls a field that it does not know an invalid argument.
+        var whole = result != NvmlReturn.InvalidArgument && Answered(result, "nvmlDeviceGetFieldValues");
         for (var i = 0; i < queries.Length; i++)
         {
-            // An older driver calls a field that it does not know an invalid argument.
             var there = whole && asked[i].Result != NvmlReturn.InvalidArgument && Answered(asked[i].Result, $"field {(uint)queries[i].Field}");
             values[i] = there ? asked[i].Value : double.NaN;
         }

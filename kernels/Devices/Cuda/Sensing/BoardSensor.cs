@@ -47,6 +47,7 @@ public sealed class BoardSensor : IDisposable
         PowerLimitWatts = double.IsNaN(limit) ? RatedWatts : limit;
         EnergyProvenance = IsEmulated(device) ? Provenance.Modelled : Provenance.Measured;
         Sensor = qualification.ToSensor(_options.MinWatts, RatedWatts, EnergyProvenance);
+        TellsProcesses = device.ComputeProcesses() is not null;
         _uncorrectedBefore = device.EccErrors()?.Uncorrected ?? 0;
         _sensor = new NvmlSensor(device, clock, qualification.ToOptions());
         if (polls) _sensor.Start();
@@ -66,6 +67,9 @@ public sealed class BoardSensor : IDisposable
 
     /// <summary>Measured; modelled where the board is emulated.</summary>
     public Provenance EnergyProvenance { get; }
+
+    /// <summary>Whether NVML tells who uses the board. Where it does not, nobody else is seen, which is not the same as nobody being there.</summary>
+    public bool TellsProcesses { get; }
 
     /// <summary>What energy is taken from, in words.</summary>
     public string EnergySource => Qualification.EnergySource;

@@ -8,7 +8,7 @@ public sealed class CudaKernel
     private readonly CUfunction _function;
 
     /// <exception cref="CudaException">The module has no such kernel.</exception>
-    public CudaKernel(string kernelName, CUmodule module, CudaContext cuda)
+    public CudaKernel(string kernelName, CUmodule module)
     {
         (KernelName, CUModule) = (kernelName, module);
         var result = cuModuleGetFunction(out _function, module, kernelName);
