@@ -69,7 +69,7 @@ public sealed class StepTests : IDisposable
             step.Poison();
             step.Run();
             reference.Run();
-            var error = RelativeError(step.ReadOutput(), reference.Output);
+            var error = StepComparison.RelativeError(step.ReadOutput(), reference.Output);
             _output.WriteLine($"{code} {layers} layers, run {run}: {error:E2}");
             Assert.True(error <= Tolerance, $"run {run}: relative error {error:E2}");
         }
@@ -80,6 +80,41 @@ public sealed class StepTests : IDisposable
             Assert.True(buffer.Use != BufferUse.Counters || words.All(w => w == 0), $"{buffer.Name} is not zero again");
             // Sums of squares are apart: columns that the batch lacks stay as they are.
             Assert.True(buffer.Name == "squares" || !words.Contains(uint.MaxValue), $"{buffer.Name} is not written whole");
+        }
+    }
+
+    [Theory]
+    [InlineData("A", 1, 150)]
+    [InlineData("B", 1, 100)]
+    [InlineData("F", 1, 130)]
+    [InlineData("G", 1, 1088)]
+    [InlineData("I", 1, 100)]
+    [InlineData("H", 1, 4096)]
+    [InlineData("H", 2, 2048)]
+    public void What_every_kernel_leaves_is_the_reference_implementations(string code, int layers, int context)
+    {
+        var c = Tiny(code, 3, context);
+        using var step = ResidentStep.Create(StepPlan.Create(c, layers, _library.Device()), _library, _stream);
+        using var reference = DecodeStep.Create(c, layers, 2);
+        step.Poison();
+        var errors = StepComparison.Run(step, reference);
+        foreach (var error in errors)
+        {
+            _output.WriteLine($"{code} {error.Kernel}, {error.What}: {error.RelativeError:E2}");
+        }
+
+        Assert.Equal("residual stream", errors[^1].What);
+        Assert.Contains(errors, e => e.What is "attention");
+        Assert.All(errors, e => Assert.True(e.RelativeError <= Tolerance, $"{e.Kernel}, {e.What}: {e.RelativeError:E2}"));
+        if (reference.LayerList[^1].Attention is CompressedAttention { } compressed && layers == 1)
+        {
+            // Scores that all but agree may change places at the bar.
+            for (var b = 0; b < c.Batch; b++)
+            {
+                var selected = step.Read<int>("selected entries").AsSpan(b * LayerShape.TopK, LayerShape.TopK).ToArray();
+                Assert.Equal(selected.Order(), selected);
+                Assert.InRange(selected.Except(compressed.Selected(b).ToArray()).Count(), 0, 2);
+            }
         }
     }
 
@@ -128,12 +163,12 @@ public sealed class StepTests : IDisposable
                     break;
                 case LightningAttention lightning:
                     float[] states = [.. Enumerable.Range(0, c.Batch * c.Heads).SelectMany(n => lightning.StateOf(n / c.Heads, n % c.Heads).ToArray())];
-                    Assert.True(RelativeError(step.Read<float>($"layer {i}: state"), states) < 1e-6);
+                    Assert.True(StepComparison.RelativeError(step.Read<float>($"layer {i}: state"), states) < 1e-6);
                     break;
                 case CompressedAttention compressed:
                     Assert.Equal(compressed.Sinks.ToArray(), step.Read<float>($"layer {i}: sinks"));
                     float[] recent = [.. compressed.Recent(0), .. compressed.Recent(1), .. compressed.Recent(2)];
-                    Assert.True(RelativeError(step.Read<float>($"layer {i}: recent projections"), recent) < 1e-6);
+                    Assert.True(StepComparison.RelativeError(step.Read<float>($"layer {i}: recent projections"), recent) < 1e-6);
                     Mostly(step.Read<byte>($"layer {i}: entries"), [.. compressed.Stored(0), .. compressed.Stored(1), .. compressed.Stored(2)]);
                     Mostly(step.Read<byte>($"layer {i}: window"), [.. compressed.WindowOf(0), .. compressed.WindowOf(1), .. compressed.WindowOf(2)]);
                     break;
@@ -144,7 +179,7 @@ public sealed class StepTests : IDisposable
         }
 
         // Projections are summed in another order: a few numbers fall on the other side of a rounding.
-        static void Close(ReadOnlySpan<Half> actual, ReadOnlySpan<Half> expected) => Assert.True(RelativeError(Single(actual), Single(expected)) < 1e-4);
+        static void Close(ReadOnlySpan<Half> actual, ReadOnlySpan<Half> expected) => Assert.True(StepComparison.RelativeError(Single(actual), Single(expected)) < 1e-4);
         static float[] Single(ReadOnlySpan<Half> halves) => [.. halves.ToArray().Select(h => (float)h)];
         static void Mostly(ReadOnlySpan<byte> actual, byte[] expected)
         {
@@ -184,7 +219,7 @@ public sealed class StepTests : IDisposable
             step.Poison();
             step.Run();
             // Sums of squares are added up in the order of arrival.
-            Assert.True(RelativeError(step.ReadOutput(), forward) < 1e-4, order);
+            Assert.True(StepComparison.RelativeError(step.ReadOutput(), forward) < 1e-4, order);
         }
     }
 
@@ -204,18 +239,4 @@ public sealed class StepTests : IDisposable
         },
         "gate", "up", "down",
     ];
-
-    /// <summary>‖actual − expected‖ / ‖expected‖; NaN anywhere gives NaN.</summary>
-    internal static double RelativeError(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        var (difference, size) = (0.0, 0.0);
-        for (var i = 0; i < actual.Length; i++)
-        {
-            difference += Math.Pow((double)actual[i] - expected[i], 2);
-            size += Math.Pow(expected[i], 2);
-        }
-
-        return Math.Sqrt(difference / size);
-    }
 }

@@ -10,9 +10,9 @@ public sealed class StepPlan
 {
     internal StepPlan(
         Configuration configuration, int layers, PlanDevice device, IReadOnlyList<StepBuffer> buffers, IReadOnlyList<StepUpload> uploads, IReadOnlyList<StepLaunch> fills,
-        IReadOnlyList<StepLaunch> launches, Place output, IReadOnlyDictionary<int, Panel> panels, IReadOnlyList<StoredMatrix> matrices)
+        IReadOnlyList<StepLaunch> launches, Place output, IReadOnlyDictionary<int, Panel> panels, IReadOnlyList<StoredMatrix> matrices, IReadOnlyList<StepStage> stages)
     {
-        (Configuration, Layers, Device, Buffers, Uploads, Fills, Launches, Output, PanelShapes, Matrices) = (configuration, layers, device, buffers, uploads, fills, launches, output, panels, matrices);
+        (Configuration, Layers, Device, Buffers, Uploads, Fills, Launches, Output, PanelShapes, Matrices, Stages) = (configuration, layers, device, buffers, uploads, fills, launches, output, panels, matrices, stages);
     }
 
     /// <summary>What it executes.</summary>
@@ -47,6 +47,9 @@ public sealed class StepPlan
 
     /// <summary>All stored weight matrices, layer by layer.</summary>
     internal IReadOnlyList<StoredMatrix> Matrices { get; }
+
+    /// <summary>What the reference implementation has too, layer by layer.</summary>
+    internal IReadOnlyList<StepStage> Stages { get; }
 
     /// <summary>Shapes of the panels by buffer index.</summary>
     internal IReadOnlyDictionary<int, Panel> PanelShapes { get; }
