@@ -21,9 +21,10 @@ internal static class EvidenceCommand
         var only = new Option<string?>("--only") { Description = $"Sections, separated by commas: {string.Join(", ", Sections(null).Select(s => s.Name))}.", HelpName = "SECTION,…" };
         var device = new Option<string?>("--device") { Description = "Index, GPU-… UUID or MIG-… id; the first device if not said.", HelpName = "DEVICE" };
         var plan = new Option<string?>("--sweep-plan") { Description = "Plan of the section 'sweep' instead of the built-in one (client/plans/one-device.yaml).", HelpName = "FILE" };
+        var retry = new Option<bool>("--retry") { Description = "Run units again that failed in an earlier call." };
         var simulate = new Option<bool>("--simulate") { Description = "A modelled H100 instead of a GPU: shows the command, measures nothing." };
         var command = new Command("gpu-evidence", "Collects evidence from a GPU: ceilings, sensors, every kernel against the oracle, bandwidth, PyTorch, a sweep, the cost of metering.")
-            { into, minutes, only, device, plan, simulate };
+            { into, minutes, only, device, plan, retry, simulate };
         command.SetAction((parsed, stop) =>
         {
             var budget = parsed.GetValue(minutes);
@@ -31,7 +32,7 @@ internal static class EvidenceCommand
             var screen = GridCommand.Screen(parsed);
             var sections = Sections(parsed.GetValue(plan) is { } file ? LocalPlan.Read(file, screen).Text : null);
             var names = parsed.GetValue(only)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
-            var order = new EvidenceOrder([.. names], TimeSpan.FromMinutes(budget), Software, "energygrid " + string.Join(' ', parsed.Tokens.Select(t => t.Value)));
+            var order = new EvidenceOrder([.. names], TimeSpan.FromMinutes(budget), Software, "energygrid " + string.Join(' ', parsed.Tokens.Select(t => t.Value)), parsed.GetValue(retry));
             return Run(screen, parsed.GetValue(into)!, sections, order, () => Open(parsed.GetValue(device), parsed.GetValue(simulate)), stop);
         });
         return command;

@@ -77,7 +77,8 @@ public sealed class CeilingSection : IEvidenceSection
         }
         tables.Add(new("Windows", ["kernel", "duty", "window (s)", "TB/s, mean", "TFLOP/s, mean", "energy (J)", "model (J)", "difference", "°C", "MHz"],
             [.. windows.OrderBy(w => w.Kernel).ThenBy(w => w.Duty).Select(w => Row(w, fit))]));
-        var headline = fit is null || !figures.ContainsKey("stream_bytes_per_second") ? "Ceilings were measured; no energy model could be fitted."
+        var headline = SummaryPage.Banner(context.Bench.Identity.Kind) is { } banner ? $"{windows.Length} windows ran; {banner}."
+            : fit is null || !figures.ContainsKey("stream_bytes_per_second") ? "Ceilings were measured; no energy model could be fitted."
             : $"Stream {Text.Number(figures["stream_bytes_per_second"] / 1e12)} TB/s, copy {Text.Number(figures.GetValueOrDefault("copy_bytes_per_second", double.NaN) / 1e12)} TB/s, "
               + $"matrix {Text.Number(figures.GetValueOrDefault("matrix_flops_per_second", double.NaN) / 1e12)} TFLOP/s; P_static {Text.Number(fit.StaticWatts.Value)} W, "
               + $"e_b {Text.Number(fit.JoulesPerBit.Value * 1e12)} pJ/bit, e_f {Text.Number(fit.JoulesPerFlop.Value * 1e12)} pJ/FLOP.";

@@ -78,10 +78,10 @@ public sealed class EvidenceDirectory : IDisposable
     }
 
     /// <summary>Replaces a section's file; returns its SHA-256.</summary>
-    public string Keep(SectionFile file)
+    public string Keep(SectionFile file, BenchKind kind)
     {
         Replace(file.Section + ".json", JsonSerializer.Serialize(file, DocumentJson.Indented) + "\n");
-        if (file.Report is { } report) Replace(file.Section + ".md", SummaryPage.OfSection(file.Title, report));
+        if (file.Report is { } report) Replace(file.Section + ".md", SummaryPage.OfSection(file.Title, report, kind));
         return Sha256(File_(file.Section + ".json"));
     }
 

@@ -12,7 +12,8 @@ namespace EnergyGrid.Devices.Evidence;
 /// <param name="Budget">How long, by the wall. A unit that would not end in time is left to the next call.</param>
 /// <param name="Software">Version and build of this program.</param>
 /// <param name="Command">As it was given, for the record.</param>
-public sealed record EvidenceOrder(ImmutableArray<string> Only, TimeSpan Budget, string Software, string Command);
+/// <param name="Retry">Whether units that failed in an earlier call run again.</param>
+public sealed record EvidenceOrder(ImmutableArray<string> Only, TimeSpan Budget, string Software, string Command, bool Retry = false);
 
 /// <summary>How the evidence stands after a call.</summary>
 /// <param name="State">As it is kept.</param>
@@ -48,7 +49,8 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
         var state = Begin(directory, bench, order);
         using var deadline = new CancellationTokenSource(order.Budget, time);
         var files = sections.ToDictionary(s => s.Name, s => directory.Section(s, state.Sections.GetValueOrDefault(s.Name)));
-        var context = new EvidenceContext(bench, EvidenceSettings.For(bench.Identity.Kind, state.Seed), directory.Path, deadline.Token, name => new UnitDocuments(files[name].Units));
+        if (order.Retry) state = Forget(directory, state, files);
+        var context = new EvidenceContext(bench, EvidenceSettings.For(bench.Identity.Kind, state.Seed), directory.Path, deadline.Token, name => new UnitDocuments(files.TryGetValue(name, out var file) ? file.Units : ImmutableSortedDictionary<string, JsonElement>.Empty));
         var ran = false;
         foreach (var section in sections.Where(s => order.Only.IsEmpty || order.Only.Contains(s.Name)))
         {
@@ -74,7 +76,7 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
                     break;
                 }
                 var file = files[section.Name] = files[section.Name] with { Units = files[section.Name].Units.SetItem(unit.Id, document) };
-                directory.Keep(file);
+                directory.Keep(file, state.Device.Kind);
                 state = Done(state, section.Name, unit.Id, file.Units.Count);
                 directory.Keep(state);
                 unit.Afterwards?.Invoke();
@@ -105,15 +107,35 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
         return state;
     }
 
+    private static EvidenceState Forget(EvidenceDirectory directory, EvidenceState state, Dictionary<string, SectionFile> files)
+    {
+        foreach (var (name, file) in files.ToArray())
+        {
+            var failed = new UnitDocuments(file.Units).Faults.Select(f => f.Id).ToArray();
+            if (failed.Length == 0) continue;
+            var left = files[name] = file with { Finished = false, Report = null, Units = file.Units.RemoveRange(failed) };
+            // The state first: a finished section's checksum must never belong to a file that is gone.
+            if (state.Sections.TryGetValue(name, out var kept))
+            {
+                state = state with { Sections = state.Sections.SetItem(name, kept with { FinishedUtc = null, Verdict = null, Sha256 = null, Units = left.Units.Count }) };
+                directory.Keep(state);
+            }
+            directory.Keep(left, state.Device.Kind);
+        }
+        return state;
+    }
+
     private static async Task<JsonElement?> Document(EvidenceUnit unit, CancellationToken stop)
     {
         try
         {
             return await unit.Run(stop) is { } result ? JsonSerializer.SerializeToElement(result, result.GetType(), DocumentJson.Compact) : null;
         }
-        catch (Exception e) when (e is EvidenceFaultException or ConfigurationRefusedException)
+        catch (Exception e) when (e is not (OperationCanceledException or DeviceLostException or EvidenceRefusedException))
         {
-            return JsonSerializer.SerializeToElement(new { fault = e.Message }, DocumentJson.Compact);
+            // One unit must not keep all others from being shown, whatever went wrong with it; what was foreseen explains itself.
+            var reason = e is EvidenceFaultException or ConfigurationRefusedException ? e.Message : $"{e.GetType().Name}: {e.Message}";
+            return JsonSerializer.SerializeToElement(new { fault = reason }, DocumentJson.Compact);
         }
     }
 
@@ -143,7 +165,7 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
             };
         }
         file = files[section.Name] = file with { Finished = true, Report = report };
-        var sha256 = directory.Keep(file);
+        var sha256 = directory.Keep(file, state.Device.Kind);
         var now = time.GetUtcNow();
         var kept = state.Sections.GetValueOrDefault(section.Name) ?? new SectionState(now, null, 0, null, null);
         state = state with { Sections = state.Sections.SetItem(section.Name, kept with { FinishedUtc = now, Units = file.Units.Count, Verdict = report.Verdict, Sha256 = sha256 }) };
@@ -155,7 +177,7 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
     {
         // A kill between a section's file and state.json leaves a finished file that the state does not know: the file is the truth.
         foreach (var (name, file) in files.Where(f => f.Value.Finished && state.Sections.GetValueOrDefault(f.Key)?.FinishedUtc is null))
-            state = state with { Sections = state.Sections.SetItem(name, new SectionState(time.GetUtcNow(), time.GetUtcNow(), file.Units.Count, file.Report!.Verdict, directory.Keep(file))) };
+            state = state with { Sections = state.Sections.SetItem(name, new SectionState(time.GetUtcNow(), time.GetUtcNow(), file.Units.Count, file.Report!.Verdict, directory.Keep(file, state.Device.Kind))) };
         state = state with { Calls = state.Calls.SetItem(state.Calls.Length - 1, state.Calls[^1] with { EndedUtc = time.GetUtcNow() }) };
         directory.Keep(state);
         var outcome = new EvidenceOutcome(

@@ -58,15 +58,16 @@ public static class SummaryPage
                 : $"| {section.Name} | {(state.Sections.TryGetValue(section.Name, out var begun) ? $"unfinished, {Int(begun.Units)} units done" : "has not run")} | — | {command} |");
         }
         Line();
-        foreach (var (section, report) in outcome.Reports) page.Append(OfSection(section.Title, report, "##")).Append('\n');
+        foreach (var (section, report) in outcome.Reports) page.Append(OfSection(section.Title, report, d.Kind, "##")).Append('\n');
         return page.ToString().TrimEnd('\n') + "\n";
     }
 
     /// <summary>The page of one section.</summary>
-    public static string OfSection(string title, SectionReport report, string heading = "#")
+    public static string OfSection(string title, SectionReport report, BenchKind kind, string heading = "#")
     {
         var page = new StringBuilder();
         page.Append(CultureInfo.InvariantCulture, $"{heading} {title}\n\n**{Word(report.Verdict)}.** {report.Headline}\n");
+        if (Banner(kind) is { } banner && !report.Tables.IsEmpty) page.Append(CultureInfo.InvariantCulture, $"\n*{banner}*\n");
         foreach (var table in report.Tables)
         {
             page.Append(CultureInfo.InvariantCulture, $"\n{table.Title}\n\n| {string.Join(" | ", table.Columns.Select(Cell))} |\n|{string.Concat(table.Columns.Select(_ => "---|"))}\n");

@@ -65,6 +65,9 @@ public sealed unsafe class DecodeStep : IDisposable
     /// <summary>Weights of all layers, elements, for comparison with <see cref="StepCost.Parameters"/>.</summary>
     public double Parameters => _layers.Sum(l => l.Matrices.Sum(m => (double)m.Outputs * m.Inputs));
 
+    /// <summary>Activations as the last run left them.</summary>
+    internal StepContext Context => _context;
+
     internal IReadOnlyList<DecoderLayer> LayerList => _layers;
 
     /// <summary>Allocates and fills the data of <paramref name="layers"/> layers.</summary>

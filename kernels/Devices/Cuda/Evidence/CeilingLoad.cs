@@ -145,27 +145,6 @@ internal sealed class CeilingLoad : IDisposable
         return bursts;
     }
 
-    /// <summary>Runs for a share of each period, the first of which begins at a timestamp of the system's clock or whole periods later, until stopped.</summary>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public void Pulse(double periodSeconds, double duty, long startTimestamp, CancellationToken stop)
-    {
-        var time = TimeProvider.System;
-        var launches = Math.Max(1, (int)Math.Round(duty * periodSeconds / _launchSeconds));
-        while (true)
-        {
-            stop.ThrowIfCancellationRequested();
-            if (duty < 1)
-            {
-                var since = time.GetElapsedTime(startTimestamp).TotalSeconds;
-                var wait = Math.Ceiling(Math.Max(0, since) / periodSeconds) * periodSeconds - since;
-                // Waits are good to a millisecond; the rest is spun away, as the phase is the point.
-                if (wait > 0.002) stop.WaitHandle.WaitOne(TimeSpan.FromSeconds(wait - 0.0015));
-                while (time.GetElapsedTime(startTimestamp).TotalSeconds < since + wait) Thread.SpinWait(20);
-            }
-            Timed(launches);
-        }
-    }
-
     /// <summary>
     /// What the kernel left against what it must leave. Stream: the exclusive or of all words. Copy: the copy. Matrix: the sums after one round have the size of
     /// their distribution, and those after three are the same, as the second round takes the first one away.

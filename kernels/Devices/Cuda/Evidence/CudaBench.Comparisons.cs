@@ -16,12 +16,14 @@ public sealed partial class CudaBench
     /// <summary>Tokens of context at full width: more would cost the oracle minutes and exercise no other code.</summary>
     private const int MostOracleContext = 8192;
 
-    private const string Small = " small", Full = " full width";
+    private const string Small = " small", Full = " full width", Batch = ", batch ";
 
     public ImmutableArray<string> Comparisons =>
     [
         .. Enum.GetValues<CeilingKernel>().Select(k => k.ToString().ToLowerInvariant()),
         .. Catalogue.Codes.Select(code => code + Small),
+        // The product has a variant for each range of batches; the catalogue's own batches leave some of them out.
+        .. from code in new[] { "A", "B", "C" } from batch in new[] { 16, 24, 32 } select string.Create(CultureInfo.InvariantCulture, $"{code}{Small}{Batch}{batch}"),
         // An oracle on a processor takes seconds for a layer that an emulation would take hours for.
         .. Identity.Kind == BenchKind.Gpu ? Catalogue.Codes.Select(code => code + Full) : [],
     ];
@@ -30,9 +32,11 @@ public sealed partial class CudaBench
     {
         Unload();
         if (Enum.TryParse<CeilingKernel>(name, ignoreCase: true, out var kernel)) return CompareCeiling(kernel, seed);
-        var full = name.EndsWith(Full, StringComparison.Ordinal);
-        var code = name[..^(full ? Full : Small).Length];
-        return CompareStep(name, full ? FullWidth(code, seed) : new EvidenceSettings { Seed = seed, Small = true }.Step(code, Identity), seed, stop);
+        var code = name[..name.IndexOf(' ', StringComparison.Ordinal)];
+        if (name.EndsWith(Full, StringComparison.Ordinal)) return CompareStep(name, FullWidth(code, seed), seed, stop);
+        var small = new EvidenceSettings { Seed = seed, Small = true }.Step(code, Identity);
+        var batch = name.IndexOf(Batch, StringComparison.Ordinal);
+        return CompareStep(name, batch < 0 ? small : small with { Batch = int.Parse(name.AsSpan(batch + Batch.Length), CultureInfo.InvariantCulture) }, seed, stop);
     });
 
     private KernelComparison CompareCeiling(CeilingKernel kernel, ulong seed)

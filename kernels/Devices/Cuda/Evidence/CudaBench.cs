@@ -97,7 +97,7 @@ public sealed partial class CudaBench : IEvidenceBench
         Abandon();
         var small = Identity.Kind == BenchKind.Emulated;
         var options = small ? new QualificationOptions { WindowSeconds = 1.2, SettleSeconds = 0.05, AliasSeconds = 0.3, AliasPhases = 2 } : new QualificationOptions();
-        var found = SensorQualifier.Run(_sensors, TimeProvider.System, new Exercise(this, stop), options, stop);
+        var found = SensorQualifier.Run(_sensors, TimeProvider.System, small ? new FillExercise(_board, TimeProvider.System, 1 << 20) : new FillExercise(_board, TimeProvider.System), options, stop);
         _metering = found.ToOptions();
         var properties = ImmutableArray.CreateBuilder<SensorProperty>();
         void Add(string name, double value, string unit, string note = "") => properties.Add(new(name, value, unit, note));
@@ -299,55 +299,4 @@ public sealed partial class CudaBench : IEvidenceBench
     }
 
     private static string Milliseconds(double seconds) => double.IsFinite(seconds) ? string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:0.00} ms") : "unknown";
-
-    /// <summary>What the qualification makes happen: a context, and the stream kernel for a share of a period.</summary>
-    private sealed class Exercise(CudaBench bench, CancellationToken stop) : ISensorExercise
-    {
-        public IDisposable OpenContext()
-        {
-            _ = bench.Library;
-            return new Ending(bench.Abandon);
-        }
-
-        public IDisposable Pulse(double periodSeconds, double duty, long startTimestamp)
-        {
-            var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            Exception? fault = null;
-            var worker = new Thread(() =>
-            {
-                try
-                {
-                    bench.Context.SetCurrent();
-                    using var stream = new CudaStream(CUStreamFlags.NonBlocking);
-                    var size = bench.Identity.Kind == BenchKind.Emulated ? LoadSize.Emulation : LoadSize.Device;
-                    using var load = new CeilingLoad(CeilingKernel.Stream, bench.Library, stream, 1, size);
-                    load.Pulse(periodSeconds, duty, startTimestamp, ending.Token);
-                }
-                catch (OperationCanceledException)
-                {
-                    // Its end.
-                }
-                catch (Exception e) when (e is CudaException or PtxRefusedException or KernelRefusedException)
-                {
-                    fault = e;
-                }
-            })
-            { IsBackground = true, Name = "sensor exercise" };
-            worker.Start();
-            return new Ending(() =>
-            {
-                ending.Cancel();
-                worker.Join();
-                ending.Dispose();
-                if (fault is not null) throw new EvidenceFaultException(fault.Message, fault);
-            });
-        }
-
-        private sealed class Ending(Action end) : IDisposable
-        {
-            private Action? _end = end;
-
-            public void Dispose() => Interlocked.Exchange(ref _end, null)?.Invoke();
-        }
-    }
 }

@@ -84,6 +84,9 @@ public sealed class KernelLibrary : IDisposable
         Board.Name, Board.Architecture, Board.Multiprocessors, Board.SharedBytesPerBlock, (long)_context.GetFreeDeviceMemorySize(),
         (kernel, threads, shared) => Kernel(kernel, shared).GetOccupancyMaxActiveBlocksPerMultiprocessor(threads, shared));
 
+    /// <summary>Waits until everything in the context has ended.</summary>
+    internal void Synchronize() => _context.Synchronize();
+
     /// <inheritdoc/>
     public void Dispose()
     {

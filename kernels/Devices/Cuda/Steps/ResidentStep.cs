@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace EnergyGrid.Devices.Cuda.Steps;
 
 /// <summary>
@@ -9,6 +11,7 @@ public sealed class ResidentStep : IDisposable
     /// <summary>1000 · major + 10 · minor of the first driver that captures programmatic launches: CUDA 12.3.</summary>
     public const int ProgrammaticDriver = 12030;
 
+    private readonly KernelLibrary _library;
     private readonly CudaStream _stream;
     private readonly CudaDeviceVariable<byte>?[] _memory;
     private readonly BufferAddresses _addresses;
@@ -16,18 +19,21 @@ public sealed class ResidentStep : IDisposable
 
     private ResidentStep(StepPlan plan, KernelLibrary library, CudaStream stream, CudaDeviceVariable<byte>?[] memory, bool programmatic)
     {
-        (Plan, _stream, _memory, IsProgrammatic) = (plan, stream, memory, programmatic);
+        (Plan, _library, _stream, _memory, IsProgrammatic) = (plan, library, stream, memory, programmatic);
         _addresses = new BufferAddresses([.. memory.Select(m => m!.Address())]);
+        foreach (var buffer in memory)
+        {
+            stream.Clear(buffer!);
+        }
+
+        stream.Synchronize();
         foreach (var upload in plan.Uploads)
         {
             memory[upload.Target.Buffer!.Index]!.Write<byte>(upload.Make(), upload.Target.Offset);
         }
 
-        foreach (var buffer in memory.Zip(plan.Buffers).Where(p => p.Second.Use != BufferUse.Table))
-        {
-            stream.Clear(buffer.First!);
-        }
-
+        // Copies from the host are not ordered with a stream of our own.
+        library.Synchronize();
         foreach (var launch in plan.Fills)
         {
             launch.Enqueue(library.Kernel(launch.Kernel, launch.SharedBytes), stream, _addresses, false);
@@ -114,7 +120,7 @@ public sealed class ResidentStep : IDisposable
     {
         var bytes = new byte[count * sizeof(T)];
         _memory[place.Buffer!.Index]!.Read<byte>(bytes, place.Offset);
-        return System.Runtime.InteropServices.MemoryMarshal.Cast<byte, T>(bytes).ToArray();
+        return MemoryMarshal.Cast<byte, T>(bytes).ToArray();
     }
 
     /// <summary>All of a buffer, by its name.</summary>
@@ -137,9 +143,11 @@ public sealed class ResidentStep : IDisposable
             {
                 var nan = new float[panel.Batch * panel.Blocks * panel.Inputs];
                 nan.AsSpan().Fill(float.NaN);
-                memory.Write<byte>(System.Runtime.InteropServices.MemoryMarshal.AsBytes<Half>(panel.Pack(nan)));
+                memory.Write<byte>(MemoryMarshal.AsBytes<Half>(panel.Pack(nan)));
             }
         }
+
+        _library.Synchronize();
     }
 
     private static void Free(CudaDeviceVariable<byte>?[] memory)

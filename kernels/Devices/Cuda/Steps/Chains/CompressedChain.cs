@@ -152,6 +152,11 @@ internal sealed class CompressedChain
         });
         LatentParts.Merge(_plan, Name("merge"), workspace, grid, tiles, grouped, _heads / LayerShape.OutputGroups, _sinks, _angles.Cosine);
         Product.Add(_plan, Name("o_a"), _oa, groupPanel, grouped, Place.Nowhere, [new Segment(SegmentKind.Panel, 0, wide, HeadRows: _oa.Layout.Rows)]);
+        _plan.Stages.AddRange([
+            new StepStage(_layer, Product.Kernel(_plan), "low-rank queries", low, StageFormat.Panel, "q_low", Rank, lowSquares),
+            new StepStage(_layer, kernel, "attention", grouped, StageFormat.Panel, "mixed", _heads * Entry),
+            new StepStage(_layer, Product.Kernel(_plan), "grouped outputs", wide, StageFormat.Panel, "grouped", LayerShape.OutputGroups * LayerShape.OutputRank),
+        ]);
         Product.Add(_plan, Name("o_b"), _ob, outPanel, wide, Place.Nowhere, [output], stream.Residual);
     }
 
@@ -175,6 +180,7 @@ internal sealed class CompressedChain
             Scores = at[scores], Selected = at[selected], CandidateScores = at[candidates], CandidateEntries = at[candidateEntries], Arrivals = at[arrivals],
             Batch = (uint)_batch, Entries = (uint)_entries, Slices = (uint)slices,
         });
+        _plan.Stages.Add(new StepStage(_layer, "index_scores", "index scores", scores, StageFormat.Single, "index_scores", _entries));
         return selected;
     }
 

@@ -63,6 +63,8 @@ internal static class GroupedChain
             });
         }
 
+        plan.Stages.Add(new StepStage(layer, Product.Kernel(plan), "queries", queries, StageFormat.Half, "q", qRows));
+        plan.Stages.Add(new StepStage(layer, isSparse ? "attention_native_sparse" : "attention_grouped", "attention", mixed, StageFormat.Panel, "mixed", qRows));
         Product.Add(plan, $"layer {layer}: o", o, mixedPanel, mixed, Place.Nowhere, [output], stream.Residual);
     }
 

@@ -55,6 +55,12 @@ internal static class LatentChain
         });
         LatentParts.Merge(plan, $"layer {layer}: merge", workspace, grid, tiles, mixed, 1);
         Product.Add(plan, $"layer {layer}: uv", valueUp, mixedPanel, mixed, Place.Nowhere, [new Segment(SegmentKind.Panel, 0, values, HeadRows: heads * Nope)]);
+        plan.Stages.AddRange([
+            new StepStage(layer, Product.Kernel(plan), "low-rank queries", low, StageFormat.Panel, "q_low", Rank, lowSquares),
+            new StepStage(layer, Product.Kernel(plan), "absorbed queries", queries, StageFormat.Half, "q_latent", heads * Entry),
+            new StepStage(layer, kernel, "attention", mixed, StageFormat.Panel, "mixed_latent", heads * Latent),
+            new StepStage(layer, Product.Kernel(plan), "values", values, StageFormat.Panel, "mixed", heads * Nope),
+        ]);
         Product.Add(plan, $"layer {layer}: o", o, valuePanel, values, Place.Nowhere, [output], stream.Residual);
     }
 

@@ -40,6 +40,7 @@ internal static class LightningChain
             Projections = at[projected], State = at[state], Decay = at[decays], Output = at[mixed], Squares = at[squares], Batch = (uint)batch, Heads = (uint)heads,
             BatchTiles = (uint)plan.BatchTiles,
         });
+        plan.Stages.Add(new StepStage(layer, "lightning_state", "attention", mixed, StageFormat.Panel, "mixed", rows, squares));
         Product.Add(plan, $"layer {layer}: o", o, mixedPanel, mixed, squares, [output], stream.Residual);
     }
 }

@@ -10,23 +10,27 @@ internal static class Product
 {
     public const int Threads = 256;
 
-    private const int SharedLimit = 230000, Reserved = 16, MostStages = 6;
+    private const int Reserved = 16, MostStages = 6;
 
     /// <summary>The variant for a weight format and NT.</summary>
     public static string Kernel(string format, int batchTiles) => $"product_{(format == WeightFormat.Fp16 ? "f16" : format.ToLowerInvariant())}_b{8 * batchTiles}";
 
+    /// <summary>The variant of a step's own products.</summary>
+    public static string Kernel(PlanBuilder plan) => Kernel(plan.Configuration.Weights, plan.BatchTiles);
+
     /// <summary>Dynamic shared memory of a block, B.</summary>
+    /// <param name="architecture">Its PTX was built for that much: 227 KiB from sm_90 on, 163 KiB on sm_80.</param>
     /// <param name="format">Of the weights.</param>
     /// <param name="batchTiles">NT.</param>
     /// <param name="rows">Of the stored matrix.</param>
     /// <param name="blockRows">Rows that share a panel; 0: all.</param>
-    public static int SharedBytes(string format, int batchTiles, int rows, int blockRows)
+    public static int SharedBytes(string architecture, string format, int batchTiles, int rows, int blockRows)
     {
         var chunks = StageChunks(format, batchTiles);
         var panels = blockRows == 0 || blockRows >= rows || blockRows % WeightLayout.SlabRows == 0 ? 1 : 2;
         var layout = new WeightLayout(format, WeightLayout.SlabRows, 128);
         var stage = chunks * (layout.UnitBytes(16) + panels * layout.ChunkInputs / 16 * batchTiles * 256);
-        return Reserved + Math.Min(MostStages, (SharedLimit - Reserved) / stage) * stage;
+        return Reserved + Math.Min(MostStages, ((architecture == "sm_80" ? 166912 : 232448) - Reserved) / stage) * stage;
     }
 
     /// <summary>Adds a product to the step, or to what fills it.</summary>
@@ -47,7 +51,7 @@ internal static class Product
         var layout = matrix.Layout;
         var kernel = Kernel(layout.Format, panel.ColumnTiles);
         var blockRows = panel.Blocks == 1 ? 0 : layout.Rows / panel.Blocks;
-        var shared = SharedBytes(layout.Format, panel.ColumnTiles, layout.Rows, blockRows);
+        var shared = SharedBytes(plan.Device.Architecture, layout.Format, panel.ColumnTiles, layout.Rows, blockRows);
         var stages = (long)layout.Slabs * ((layout.Chunks + StageChunks(layout.Format, panel.ColumnTiles) - 1) / StageChunks(layout.Format, panel.ColumnTiles));
         var grid = plan.Blocks(kernel, Threads, shared, stages);
         var workspace = plan.Shared("product workspace", 2L * grid * 16 * panel.ColumnTiles * 32 * 4 * 4, BufferUse.Workspace);

@@ -25,6 +25,7 @@ internal sealed record StoredMatrix(int Layer, string Name, IReadOnlyList<Source
         var format = plan.Configuration.Weights;
         var layout = new WeightLayout(format, order.Length, inputs);
         var stored = new StoredMatrix(layer, name, sources, order, layout, plan.Own(layer, name, layout.Bytes, BufferUse.Weights));
+        plan.Matrices.Add(stored);
         if (!plan.IsZero)
         {
             // −1 is the kernel's mark of a row of zeros.

@@ -38,6 +38,12 @@ internal sealed class PlanBuilder
 
     public bool IsZero => Configuration.Data == "zeros";
 
+    /// <summary>The stored matrices so far.</summary>
+    public List<StoredMatrix> Matrices { get; } = [];
+
+    /// <summary>What the reference implementation has too, by layer.</summary>
+    public List<StepStage> Stages { get; } = [];
+
     /// <summary>NT of the batch's panels.</summary>
     public int BatchTiles => Panel.TilesFor(Batch);
 
@@ -123,7 +129,7 @@ internal sealed class PlanBuilder
         _buffers[_squaresBuffer.Index] = _squaresBuffer with { Bytes = SquaresBytes };
         var keys = MemoryMarshal.AsBytes<ulong>(_keys.ToArray()).ToArray();
         _uploads.Add(new StepUpload(new Place(_keyBuffer), () => keys));
-        return new StepPlan(Configuration, Layers, Device, _buffers, _uploads, _fills, _launches, output, _panels);
+        return new StepPlan(Configuration, Layers, Device, _buffers, _uploads, _fills, _launches, output, _panels, Matrices, Stages);
     }
 
     private StepBuffer Add(string name, long bytes, BufferUse use)

@@ -14,5 +14,6 @@ public sealed record PlanDevice(string Name, string Architecture, int Multiproce
         Math.Max(1, Math.Min(2048 / threads, 233472 / (shared + 1024))));
 
     /// <summary>Blocks that fill the device once.</summary>
-    public int ResidentBlocks(string kernel, int threads, int sharedBytes) => Multiprocessors * Math.Max(1, BlocksPerMultiprocessor(kernel, threads, sharedBytes));
+    public int ResidentBlocks(string kernel, int threads, int sharedBytes) =>
+        Multiprocessors * (sharedBytes > SharedBytesPerBlock ? 1 : Math.Max(1, BlocksPerMultiprocessor(kernel, threads, sharedBytes)));
 }

@@ -8,9 +8,11 @@ namespace EnergyGrid.Devices.Cuda.Steps;
 /// </summary>
 public sealed class StepPlan
 {
-    internal StepPlan(Configuration configuration, int layers, PlanDevice device, IReadOnlyList<StepBuffer> buffers, IReadOnlyList<StepUpload> uploads, IReadOnlyList<StepLaunch> fills, IReadOnlyList<StepLaunch> launches, Place output, IReadOnlyDictionary<int, Panel> panels)
+    internal StepPlan(
+        Configuration configuration, int layers, PlanDevice device, IReadOnlyList<StepBuffer> buffers, IReadOnlyList<StepUpload> uploads, IReadOnlyList<StepLaunch> fills,
+        IReadOnlyList<StepLaunch> launches, Place output, IReadOnlyDictionary<int, Panel> panels, IReadOnlyList<StoredMatrix> matrices, IReadOnlyList<StepStage> stages)
     {
-        (Configuration, Layers, Device, Buffers, Uploads, Fills, Launches, Output, PanelShapes) = (configuration, layers, device, buffers, uploads, fills, launches, output, panels);
+        (Configuration, Layers, Device, Buffers, Uploads, Fills, Launches, Output, PanelShapes, Matrices, Stages) = (configuration, layers, device, buffers, uploads, fills, launches, output, panels, matrices, stages);
     }
 
     /// <summary>What it executes.</summary>
@@ -43,6 +45,12 @@ public sealed class StepPlan
     /// <summary>Made by the host before <see cref="Fills"/> run.</summary>
     internal IReadOnlyList<StepUpload> Uploads { get; }
 
+    /// <summary>All stored weight matrices, layer by layer.</summary>
+    internal IReadOnlyList<StoredMatrix> Matrices { get; }
+
+    /// <summary>What the reference implementation has too, layer by layer.</summary>
+    internal IReadOnlyList<StepStage> Stages { get; }
+
     /// <summary>Shapes of the panels by buffer index.</summary>
     internal IReadOnlyDictionary<int, Panel> PanelShapes { get; }
 
@@ -70,7 +78,13 @@ public sealed class StepPlan
             return message;
         }
 
-        var needed = Create(c, layers, device).ResidentBytes;
+        var plan = Create(c, layers, device);
+        if (plan.Launches.Concat(plan.Fills).MaxBy(l => l.SharedBytes) is { } largest && largest.SharedBytes > device.SharedBytesPerBlock)
+        {
+            return $"kernel {largest.Kernel} of {c.Workload} needs {largest.SharedBytes} bytes of shared memory a block; {device.Name} has {device.SharedBytesPerBlock}";
+        }
+
+        var needed = plan.ResidentBytes;
         if (needed <= device.FreeBytes)
         {
             return null;

@@ -1,0 +1,93 @@
+using System.Text.RegularExpressions;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Steps;
+using EnergyGrid.Workloads;
+
+namespace EnergyGrid.Devices.Tests.Cuda.Steps;
+
+/// <summary>Plans are data: no driver is needed.</summary>
+public sealed partial class StepPlanTests
+{
+    public static TheoryData<string> Codes => [.. Catalogue.Codes];
+
+    private static Configuration Full(string code) => Catalogue.Resolve(new ConfigurationRequest(code, Stack: "cuda"), DeviceProfile.H200Sxm);
+
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void A_step_of_the_catalogue_takes_the_memory_that_the_catalogue_says_and_little_more(string code)
+    {
+        var c = Full(code);
+        var layers = 2 * Catalogue.UnitSize(c);
+        var plan = StepPlan.Create(c, layers, PlanDevice.H200);
+        var caches = plan.Buffers.Where(b => b.Use is BufferUse.Weights or BufferUse.State).Sum(b => b.Bytes);
+        var expected = Catalogue.ResidentBytes(c, layers);
+        Assert.InRange(caches / expected, 0.999, 1.01);
+        Assert.True(plan.ResidentBytes - caches < 1.2e9, $"{(plan.ResidentBytes - caches) / 1e6:F0} MB beside weights and caches");
+        Assert.All(plan.Launches.Concat(plan.Fills), l => Assert.True(l.SharedBytes <= PlanDevice.H200.SharedBytesPerBlock && l.GridX > 0 && l.Threads % 32 == 0, l.Name));
+    }
+
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void Argument_structs_have_the_bytes_of_the_kernels_parameters(string code)
+    {
+        var plan = StepPlan.Create(Full(code), Catalogue.UnitSize(Full(code)), PlanDevice.H200);
+        foreach (var launch in plan.Launches.Concat(plan.Fills).DistinctBy(l => l.Kernel))
+        {
+            foreach (var architecture in (string[])["sm_80", "sm_90"])
+            {
+                var text = System.Text.Encoding.ASCII.GetString(KernelLibrary.Ptx(architecture, launch.Kernel));
+                Assert.Equal($"{launch.Kernel} {launch.ArgumentBytes}", $"{launch.Kernel} {Parameter().Match(text).Groups[1].Value}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("A", 49)]
+    [InlineData("H", 40)]
+    public void What_does_not_fit_is_refused_by_how_much_and_with_the_layers_that_fit(string code, int layers)
+    {
+        var c = Full(code);
+        var unit = Catalogue.UnitSize(c);
+        var device = PlanDevice.H200 with { FreeBytes = 20_000_000_000 };
+        var reason = StepPlan.Refusal(c, layers, device);
+        Assert.NotNull(reason);
+        var fits = int.Parse(FittingLayers().Match(reason).Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Equal(0, fits % unit);
+        Assert.InRange(fits, unit, layers - unit);
+        Assert.Null(StepPlan.Refusal(c, fits, device));
+        Assert.NotNull(StepPlan.Refusal(c, fits + unit, device));
+        var tooLittle = (StepPlan.Create(c, layers, device).ResidentBytes - device.FreeBytes) / 1e9;
+        Assert.Contains(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{tooLittle:F2} GB too little"), reason);
+        Assert.Contains("not one unit of layers fits", StepPlan.Refusal(c, layers, device with { FreeBytes = 1_000_000 }));
+    }
+
+    [Fact]
+    public void Shapes_that_the_kernels_do_not_cover_are_refused_by_their_key()
+    {
+        var batch = Full("A") with { Batch = 65 };
+        Assert.Equal("batch", Assert.Throws<ConfigurationRefusedException>(() => StepPlan.Create(batch, 1, PlanDevice.H200)).Key);
+        Assert.Contains("up to 64 sequences", StepPlan.Refusal(batch, 1, PlanDevice.H200));
+        Assert.Equal("heads", Assert.Throws<ConfigurationRefusedException>(() => StepPlan.Create(Full("D") with { Heads = 65 }, 1, PlanDevice.H200)).Key);
+        Assert.Equal("heads", Assert.Throws<ConfigurationRefusedException>(() => StepPlan.Create(Full("G0") with { KeyValueHeads = 2 }, 1, PlanDevice.H200)).Key);
+        Assert.Contains("bytes of shared memory", StepPlan.Refusal(Full("D"), 1, PlanDevice.H200 with { Name = "A100", SharedBytesPerBlock = 166912 }));
+    }
+
+    [Fact]
+    public void Splits_follow_the_device_and_never_exceed_the_work()
+    {
+        var c = Full("A");
+        var whole = StepPlan.Create(c, 1, PlanDevice.H200).Launches.Single(l => l.Name == "layer 0: attention");
+        var half = StepPlan.Create(c, 1, PlanDevice.H200 with { Multiprocessors = 66 }).Launches.Single(l => l.Name == "layer 0: attention");
+        Assert.Equal(whole.GridX, 2 * half.GridX);
+        Assert.Equal(0, whole.GridX % 132);
+        // One sequence, one KV head, one tile: one block.
+        var small = StepPlan.Create(StepTests.Tiny("A", 1, 16, 1), 1, PlanDevice.H200);
+        Assert.Equal(1, small.Launches.Single(l => l.Name == "layer 0: attention").GridX);
+    }
+
+    [GeneratedRegex(@"_param_0\[(\d+)\]")]
+    private static partial Regex Parameter();
+
+    [GeneratedRegex(@"the L' that fits is (\d+)")]
+    private static partial Regex FittingLayers();
+}
