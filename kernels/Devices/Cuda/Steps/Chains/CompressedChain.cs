@@ -10,7 +10,7 @@ internal sealed class CompressedChain
 {
     private const int Rank = LayerShape.QueryRank, Entry = LayerShape.SharedHead, Rope = LayerShape.RopeWidth, Window = LayerShape.Window, TopK = LayerShape.TopK;
     private const int Index = LayerShape.IndexHead, IndexHeads = LayerShape.IndexHeads, PageEntries = EntryPages.PageEntries;
-    private const int Threads = 256, NewEntriesShared = (3 * 256 + 8 + 4) * 4, IndexScoresShared = 8 * 8 * (4 * 512 + 64), SelectThreads = 1024, SelectShared = (4096 + 32 + 4) * 4;
+    private const int Threads = 256, NewEntriesShared = (3 * 256 + 8 + 4) * 4, IndexScoresShared = 8 * 8 * (4 * 512 + 64), SelectThreads = 1024, SelectShared = 86160;
     private const int SliceEntries = 16384, PoolEntries = 64;
 
     private readonly PlanBuilder _plan;
