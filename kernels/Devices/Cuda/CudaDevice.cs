@@ -203,7 +203,8 @@ public sealed class CudaDevice : IDevice
         }
         catch (CudaException error)
         {
-            Recover(error);
+            // Nobody waits for a running step: the trial finds the fault when it looks at the device's condition.
+            _fault = Recover(error);
         }
         finally
         {
@@ -223,8 +224,8 @@ public sealed class CudaDevice : IDevice
         }
     }
 
-    // After a fault nothing in the context works any more: everything in it goes, and it is set up anew.
-    private void Recover(CudaException error)
+    // After a fault nothing in the context works any more: everything in it goes, and it is set up anew. What happened, in words; null if that failed.
+    private string? Recover(CudaException error)
     {
         _running = false;
         var doing = _step is { } step ? $" while it ran {step.Plan.Configuration.Workload} at {step.Plan.Layers} layers" : "";
@@ -235,19 +236,20 @@ public sealed class CudaDevice : IDevice
         catch (DeviceLostException lost)
         {
             Lose($"{lost.Message} ({error.Message})");
-            return;
+            return null;
         }
 
-        _fault = $"{error.Message}{doing}; the context was set up anew";
         try
         {
             Close();
             PrimaryContext.Reset(_board.Index);
             Open();
+            return $"{error.Message}{doing}; the context was set up anew";
         }
         catch (Exception again) when (again is CudaException or PtxRefusedException)
         {
             Lose($"{error.Message}{doing}, and its context cannot be set up anew: {again.Message}");
+            return null;
         }
     }
 

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <set>
 #include <sstream>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -63,6 +64,8 @@ struct Graph { std::vector<Work> work; };
 struct Stream {
     int device;
     bool capturing = false, invalidated = false;
+    bool all_threads = false;     // CU_STREAM_CAPTURE_MODE_GLOBAL: other threads may not call what a capture forbids either
+    std::thread::id capturer;
     std::unique_ptr<Graph> captured;
 };
 
@@ -126,7 +129,7 @@ int entry_error() {
 
 bool any_capture() {
     for (auto& [handle, stream] : state().streams)
-        if (stream->capturing) return true;
+        if (stream->capturing && (stream->all_threads || stream->capturer == std::this_thread::get_id())) return true;
     return false;
 }
 
@@ -135,7 +138,7 @@ int outside_capture(int error) {
     int before = entry_error();
     if (before) return before;
     if (!any_capture()) return Success;
-    for (auto& [handle, stream] : state().streams) stream->invalidated |= stream->capturing;
+    for (auto& [handle, stream] : state().streams) stream->invalidated |= stream->capturing && (stream->all_threads || stream->capturer == std::this_thread::get_id());
     return error;
 }
 
@@ -678,7 +681,7 @@ API cuLaunchKernelEx(const LaunchConfiguration* c, void* function, void** parame
     return launch(static_cast<Function*>(function), c->gx, c->gy, c->gz, c->bx, c->by, c->bz, c->shared, c->stream, programmatic, parameters);
 }
 
-API cuStreamBeginCapture_v2(void* handle, int) {
+API cuStreamBeginCapture_v2(void* handle, int mode) {
     Lock lock(state().gate);
     if (int error = entry_error()) return error;
     Stream* stream = find_stream(handle);
@@ -686,6 +689,8 @@ API cuStreamBeginCapture_v2(void* handle, int) {
     if (!handle) return CaptureUnsupported;  // the default stream cannot be captured
     if (stream->capturing) return InvalidValue;
     stream->capturing = true;
+    stream->all_threads = mode == 0;
+    stream->capturer = std::this_thread::get_id();
     stream->invalidated = false;
     stream->captured = std::make_unique<Graph>();
     return Success;

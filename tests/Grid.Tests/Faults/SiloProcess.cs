@@ -37,17 +37,26 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <param name="data">Its data directory.</param>
     /// <param name="scale">Simulated seconds in a second.</param>
     /// <param name="before">A command that ends in <c>exec "$@"</c>: what is done in the process before it becomes the silo.</param>
-    public static async Task<SiloProcess> Start(string data, int scale = 400, string before = "exec \"$@\"")
+    public static Task<SiloProcess> Start(string data, int scale = 400, string before = "exec \"$@\"") =>
+        Start(data, ["--simulate", "1x1x2", "--time-scale", $"{scale}", "--gpus", "none"], before, new Dictionary<string, string>());
+
+    /// <param name="data">Its data directory.</param>
+    /// <param name="arguments">What it serves.</param>
+    /// <param name="before">As above.</param>
+    /// <param name="environment">Variables of its own.</param>
+    public static async Task<SiloProcess> Start(string data, IEnumerable<string> arguments, string before, IReadOnlyDictionary<string, string> environment)
     {
-        string[] up = ["dotnet", "exec", Assembly, "up", "--bind", "http://127.0.0.1:0", "--data", data, "--name", "silo", "--simulate", "1x1x2", "--time-scale", $"{scale}", "--no-local", "--json"];
-        var process = Process.Start(new ProcessStartInfo("bash", ["-c", before, "bash", .. up]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        string[] up = ["dotnet", "exec", Assembly, "up", "--bind", "http://127.0.0.1:0", "--data", data, "--name", "silo", "--no-local", "--json", .. arguments];
+        var start = new ProcessStartInfo("bash", ["-c", before, "bash", .. up]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        var process = Process.Start(start)!;
         var error = new StringBuilder();
         process.ErrorDataReceived += (_, line) =>
         {
             lock (error) error.AppendLine(line.Data);
         };
         process.BeginErrorReadLine();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         try
         {
             var line = await process.StandardOutput.ReadLineAsync(patience.Token) ?? throw new InvalidOperationException("It ended.");

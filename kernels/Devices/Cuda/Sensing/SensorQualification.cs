@@ -125,7 +125,8 @@ public sealed record SensorQualification
     {
         var counter = Metering == Metering.Counter;
         // Between two updates of the power sensor there is nothing to miss: only a longer silence can be a gap.
-        var period = counter ? UpdatePeriodSeconds : Math.Max(PollSeconds, double.IsNaN(PowerPeriodSeconds) ? 0.1 : PowerPeriodSeconds);
+        // Too short a look finds no period of the counter: what is usual then.
+        var period = counter ? (double.IsNaN(UpdatePeriodSeconds) ? 0.1 : UpdatePeriodSeconds) : Math.Max(PollSeconds, double.IsNaN(PowerPeriodSeconds) ? 0.1 : PowerPeriodSeconds);
         var profile = new SensorProfile(
             counter ? SensorQuantity.Counter : SensorQuantity.Power, period, minWatts, ratedWatts, provenance,
             ReadLatencySeconds: double.IsNaN(ReadP99Seconds) ? 0 : ReadP99Seconds,

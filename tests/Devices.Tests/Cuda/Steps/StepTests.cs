@@ -7,9 +7,15 @@ using Xunit.Abstractions;
 
 namespace EnergyGrid.Devices.Tests.Cuda.Steps;
 
+/// <summary>The kernels' host form: what a thread may not do alone (barriers, copies that are not waited for) is a fault.</summary>
+public sealed class HostStepTests(EmulatedLibraries libraries, ITestOutputHelper output) : StepTests(libraries, output, "host");
+
+/// <summary>The committed PTX itself, as a GPU's driver would get it: memory outside what was asked for, shared or global, is a fault.</summary>
+public sealed class PtxStepTests(EmulatedLibraries libraries, ITestOutputHelper output) : StepTests(libraries, output, "ptx");
+
 /// <summary>Whole steps of every configuration at tiny shapes on the emulated driver, against the reference implementation with the same seed.</summary>
 [Collection("cuda")]
-public sealed class StepTests : IDisposable
+public abstract class StepTests : IDisposable
 {
     /// <summary>The device rounds activations to FP16 before the norm's factor is applied, the reference implementation after.</summary>
     private const double Tolerance = 2e-3;
@@ -19,9 +25,12 @@ public sealed class StepTests : IDisposable
     private readonly KernelLibrary _library;
     private readonly ITestOutputHelper _output;
 
-    public StepTests(EmulatedLibraries libraries, ITestOutputHelper output)
+    private readonly IDisposable _execution;
+
+    protected StepTests(EmulatedLibraries libraries, ITestOutputHelper output, string execution)
     {
         _ = libraries;
+        _execution = EmulatedLibraries.Set("EMULATED_CUDA_EXECUTE", execution);
         _output = output;
         _context = CudaDriver.Open(0);
         _stream = new CudaStream(CUStreamFlags.NonBlocking);
@@ -33,6 +42,7 @@ public sealed class StepTests : IDisposable
         _library.Dispose();
         _stream.Dispose();
         _context.Dispose();
+        _execution.Dispose();
     }
 
     [Theory]
