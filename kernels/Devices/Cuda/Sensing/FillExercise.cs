@@ -35,7 +35,8 @@ public sealed class FillExercise(CudaBoard board, TimeProvider time, long bytes 
                 {
                     _failure = error;
                 }
-            }) { IsBackground = true, Name = $"exercise of gpu {of.Board.Index}" };
+            })
+            { IsBackground = true, Name = $"exercise of gpu {of.Board.Index}" };
             _thread.Start();
         }
 

@@ -69,7 +69,8 @@ internal static unsafe partial class DriverApi
     [LibraryImport(Library)] public static partial CUResult cuFuncGetAttribute(out int value, CUFunctionAttribute attribute, CUfunction function);
     [LibraryImport(Library)] public static partial CUResult cuFuncSetAttribute(CUfunction function, CUFunctionAttribute attribute, int value);
     [LibraryImport(Library)] public static partial CUResult cuOccupancyMaxActiveBlocksPerMultiprocessor(out int blocks, CUfunction function, int threads, nuint sharedBytes);
-    [LibraryImport(Library)] public static partial CUResult cuLaunchKernel(
+    [LibraryImport(Library)]
+    public static partial CUResult cuLaunchKernel(
         CUfunction function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, CUstream stream, void** parameters, void** extra);
     [LibraryImport(Library)] public static partial CUResult cuLaunchKernelEx(LaunchConfiguration* configuration, CUfunction function, void** parameters, void** extra);
 

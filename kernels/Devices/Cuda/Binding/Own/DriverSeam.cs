@@ -89,8 +89,16 @@ internal static unsafe partial class DriverSeam
             var attribute = new LaunchAttribute { Id = LaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
             var configuration = new LaunchConfiguration
             {
-                GridX = grid.x, GridY = grid.y, GridZ = grid.z, BlockX = threads, BlockY = 1, BlockZ = 1,
-                SharedBytes = sharedBytes, Stream = stream.Stream, Attributes = &attribute, AttributeCount = 1,
+                GridX = grid.x,
+                GridY = grid.y,
+                GridZ = grid.z,
+                BlockX = threads,
+                BlockY = 1,
+                BlockZ = 1,
+                SharedBytes = sharedBytes,
+                Stream = stream.Stream,
+                Attributes = &attribute,
+                AttributeCount = 1,
             };
             Check(cuLaunchKernelEx(&configuration, kernel.CUFunction, &parameter, null));
         }

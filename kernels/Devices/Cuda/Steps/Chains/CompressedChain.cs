@@ -147,8 +147,17 @@ internal sealed class CompressedChain
         var workspace = LatentParts.Workspace(_plan, grid);
         _plan.Launch(Name("attention"), kernel, grid, 1, LatentParts.Threads, shared, at => new AttentionCompressedArguments
         {
-            Queries = at[queries], Angles = at[_angles.Cosine], Stored = at[_stored], Window = at[_window], Selected = at[selected], Parts = at[workspace.Parts],
-            Statistics = at[workspace.Statistics], StoredBytes = (ulong)_storedBytes, Batch = (uint)_batch, Heads = (uint)_heads, Reads = (uint)reads,
+            Queries = at[queries],
+            Angles = at[_angles.Cosine],
+            Stored = at[_stored],
+            Window = at[_window],
+            Selected = at[selected],
+            Parts = at[workspace.Parts],
+            Statistics = at[workspace.Statistics],
+            StoredBytes = (ulong)_storedBytes,
+            Batch = (uint)_batch,
+            Heads = (uint)_heads,
+            Reads = (uint)reads,
         });
         LatentParts.Merge(_plan, Name("merge"), workspace, grid, tiles, grouped, _heads / LayerShape.OutputGroups, _sinks, _angles.Cosine);
         Product.Add(_plan, Name("o_a"), _oa, groupPanel, grouped, Place.Nowhere, [new Segment(SegmentKind.Panel, 0, wide, HeadRows: _oa.Layout.Rows)]);
@@ -172,13 +181,25 @@ internal sealed class CompressedChain
         var grid = _plan.Blocks("index_scores", Threads, IndexScoresShared, ((long)_batch * ((_entries + 15) / 16) + 7) / 8);
         _plan.Launch(Name("index scores"), "index_scores", grid, 1, Threads, IndexScoresShared, at => new IndexScoresArguments
         {
-            Queries = at[queries], Weights = at[weights], Keys = at[_keys], Scores = at[scores], KeyBytes = (ulong)_keyBytes, Batch = (uint)_batch, Entries = (uint)_entries,
+            Queries = at[queries],
+            Weights = at[weights],
+            Keys = at[_keys],
+            Scores = at[scores],
+            KeyBytes = (ulong)_keyBytes,
+            Batch = (uint)_batch,
+            Entries = (uint)_entries,
             WeightStride = (uint)_stride,
         });
         _plan.Launch(Name("best entries"), "select_top", _batch * slices, 1, SelectThreads, SelectShared, at => new SelectTopArguments
         {
-            Scores = at[scores], Selected = at[selected], CandidateScores = at[candidates], CandidateEntries = at[candidateEntries], Arrivals = at[arrivals],
-            Batch = (uint)_batch, Entries = (uint)_entries, Slices = (uint)slices,
+            Scores = at[scores],
+            Selected = at[selected],
+            CandidateScores = at[candidates],
+            CandidateEntries = at[candidateEntries],
+            Arrivals = at[arrivals],
+            Batch = (uint)_batch,
+            Entries = (uint)_entries,
+            Slices = (uint)slices,
         });
         _plan.Stages.Add(new StepStage(_layer, "index_scores", "index scores", scores, StageFormat.Single, "index_scores", _entries));
         return selected;
@@ -202,20 +223,36 @@ internal sealed class CompressedChain
         var key = _plan.Key(_layer, "entries");
         _plan.Fill(Name("fill entries"), "fill_entries", _plan.Blocks("fill_entries", Threads, 0, (_entries + 7) / 8), 1, Threads, 0, at => new FillEntriesArguments
         {
-            Pool = at[pool], IndexPool = at[indexPool], Turns = turns(at), Stored = at[_stored], IndexKeys = at[_keys], Key = key, Batch = (uint)_batch, Entries = (uint)_entries,
+            Pool = at[pool],
+            IndexPool = at[indexPool],
+            Turns = turns(at),
+            Stored = at[_stored],
+            IndexKeys = at[_keys],
+            Key = key,
+            Batch = (uint)_batch,
+            Entries = (uint)_entries,
             Ratio = (uint)_ratio,
         });
         var window = history.Of(1);
         _plan.Fill(Name("fill window"), "fill_window", _plan.Blocks("fill_window", Threads, 0, (_batch * Window + 7) / 8), 1, Threads, 0, at => new FillWindowArguments
         {
-            Entries = window(at), Turns = turns(at), Window = at[_window], Batch = (uint)_batch, Context = (uint)_context,
+            Entries = window(at),
+            Turns = turns(at),
+            Window = at[_window],
+            Batch = (uint)_batch,
+            Context = (uint)_context,
         });
     }
 
     private void Pool(string name, Func<BufferAddresses, HistoryPool> values, Func<BufferAddresses, HistoryPool> gates, Place target, int columns, bool overlapping) =>
         _plan.Fill(Name($"fill {name}"), "fill_entry_pool", PoolEntries, 1, Threads, 32, at => new FillEntryPoolArguments
         {
-            Values = values(at), Gates = gates(at), Entries = at[target], Columns = (uint)columns, Tokens = (uint)_recentTokens, Overlapping = overlapping ? 1u : 0,
+            Values = values(at),
+            Gates = gates(at),
+            Entries = at[target],
+            Columns = (uint)columns,
+            Tokens = (uint)_recentTokens,
+            Overlapping = overlapping ? 1u : 0,
         });
 
     private void Recent(string name, Func<BufferAddresses, HistoryPool> values, Func<BufferAddresses, HistoryPool> gates, Place target, int width)
@@ -223,7 +260,13 @@ internal sealed class CompressedChain
         var items = (long)_batch * _recentTokens * width;
         _plan.Fill(Name($"fill {name}"), "fill_recent", _plan.Blocks("fill_recent", Threads, 0, (items + Threads - 1) / Threads), 1, Threads, 0, at => new FillRecentArguments
         {
-            Values = values(at), Gates = gates(at), Recent = at[target], Batch = (uint)_batch, Tokens = (uint)_recentTokens, Width = (uint)width, Context = (uint)_context,
+            Values = values(at),
+            Gates = gates(at),
+            Recent = at[target],
+            Batch = (uint)_batch,
+            Tokens = (uint)_recentTokens,
+            Width = (uint)width,
+            Context = (uint)_context,
         });
     }
 

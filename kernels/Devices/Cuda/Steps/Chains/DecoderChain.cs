@@ -31,8 +31,15 @@ internal static class DecoderChain
         var begin = stream;
         plan.Launch("begin", "begin_step", c.Batch, 1, BeginThreads, BeginShared, at => new BeginStepArguments
         {
-            Input = at[input], Gain = at[gains[0]], Residual = at[residual], Panel = at[begin.Panel], Squares = at[plan.AllSquares], Width = (uint)width,
-            BatchTiles = (uint)plan.BatchTiles, FirstZeroed = PlanBuilder.SquaresStride, SquaresCount = (uint)(plan.SquaresBytes / sizeof(float)),
+            Input = at[input],
+            Gain = at[gains[0]],
+            Residual = at[residual],
+            Panel = at[begin.Panel],
+            Squares = at[plan.AllSquares],
+            Width = (uint)width,
+            BatchTiles = (uint)plan.BatchTiles,
+            FirstZeroed = PlanBuilder.SquaresStride,
+            SquaresCount = (uint)(plan.SquaresBytes / sizeof(float)),
         });
         for (var layer = 0; layer < layers; layer++)
         {

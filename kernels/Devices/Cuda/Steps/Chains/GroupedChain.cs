@@ -47,9 +47,20 @@ internal static class GroupedChain
             var parts = Parts(plan, grid + 3 * units, units, group);
             plan.Launch($"layer {layer}: attention", "attention_native_sparse", grid, 1, AttentionThreads, AttentionShared, at => new AttentionNativeSparseArguments
             {
-                Queries = at[queries], Keys = at[keys], Values = at[values], CompressedKeys = at[compressedKeys], CompressedValues = at[compressedValues],
-                Selected = at[selected], Output = at[mixed], Parts = parts(at), Batch = (uint)batch, Heads = (uint)heads, KvHeads = (uint)kvHeads, Context = (uint)context,
-                BatchTiles = (uint)plan.BatchTiles, Scale = 1 / MathF.Sqrt(Head),
+                Queries = at[queries],
+                Keys = at[keys],
+                Values = at[values],
+                CompressedKeys = at[compressedKeys],
+                CompressedValues = at[compressedValues],
+                Selected = at[selected],
+                Output = at[mixed],
+                Parts = parts(at),
+                Batch = (uint)batch,
+                Heads = (uint)heads,
+                KvHeads = (uint)kvHeads,
+                Context = (uint)context,
+                BatchTiles = (uint)plan.BatchTiles,
+                Scale = 1 / MathF.Sqrt(Head),
             });
         }
         else
@@ -58,8 +69,17 @@ internal static class GroupedChain
             var parts = Parts(plan, grid + units, units, group);
             plan.Launch($"layer {layer}: attention", "attention_grouped", grid, 1, AttentionThreads, AttentionShared, at => new AttentionGroupedArguments
             {
-                Queries = at[queries], Keys = at[keys], Values = at[values], Output = at[mixed], Parts = parts(at), Batch = (uint)batch, Heads = (uint)heads,
-                KvHeads = (uint)kvHeads, Context = (uint)context, BatchTiles = (uint)plan.BatchTiles, Scale = 1 / MathF.Sqrt(Head),
+                Queries = at[queries],
+                Keys = at[keys],
+                Values = at[values],
+                Output = at[mixed],
+                Parts = parts(at),
+                Batch = (uint)batch,
+                Heads = (uint)heads,
+                KvHeads = (uint)kvHeads,
+                Context = (uint)context,
+                BatchTiles = (uint)plan.BatchTiles,
+                Scale = 1 / MathF.Sqrt(Head),
             });
         }
 
@@ -89,8 +109,14 @@ internal static class GroupedChain
         var (keyPool, valuePool, turns) = (history.Of(1), history.Of(2), History.Turns(plan, Head, c.Context));
         plan.Fill($"layer {layer}: fill keys and values", "fill_grouped", plan.Blocks("fill_grouped", threads, 0, (c.Context + 7) / 8), 1, threads, 0, at => new FillGroupedArguments
         {
-            Keys = keyPool(at), Values = valuePool(at), Turns = turns(at), KeyCache = at[keys], ValueCache = at[values],
-            Batch = (uint)c.Batch, KeyValueHeads = (uint)c.KeyValueHeads, Context = (uint)c.Context,
+            Keys = keyPool(at),
+            Values = valuePool(at),
+            Turns = turns(at),
+            KeyCache = at[keys],
+            ValueCache = at[values],
+            Batch = (uint)c.Batch,
+            KeyValueHeads = (uint)c.KeyValueHeads,
+            Context = (uint)c.Context,
         });
     }
 
@@ -104,7 +130,11 @@ internal static class GroupedChain
         const int threads = 256;
         plan.Fill($"layer {layer}: fill {name}", "fill_compressed", plan.Blocks("fill_compressed", threads, 0, ((long)rows * entries + 7) / 8), 1, threads, 0, at => new FillCompressedArguments
         {
-            Cache = at[cache], Compressed = at[compressed], Rows = (uint)rows, Context = (uint)context, Entries = (uint)entries,
+            Cache = at[cache],
+            Compressed = at[compressed],
+            Rows = (uint)rows,
+            Context = (uint)context,
+            Entries = (uint)entries,
         });
     }
 }

@@ -75,8 +75,16 @@ internal static class FillNormal
         var items = (long)rows * ((width + 15) / 16) * 8;
         plan.Fill(name, "fill_normal", plan.Blocks("fill_normal", Threads, 0, (items + Threads - 1) / Threads), 1, Threads, 0, at => new FillNormalArguments
         {
-            Numbers = at[numbers], Panel = at[panel], PanelRest = at[rest], Keys = at[keys], Rows = (uint)rows, Width = (uint)width, Deviation = deviation, Mean = mean,
-            RoundToHalf = roundToHalf ? 1u : 0, ColumnTiles = (uint)columnTiles,
+            Numbers = at[numbers],
+            Panel = at[panel],
+            PanelRest = at[rest],
+            Keys = at[keys],
+            Rows = (uint)rows,
+            Width = (uint)width,
+            Deviation = deviation,
+            Mean = mean,
+            RoundToHalf = roundToHalf ? 1u : 0,
+            ColumnTiles = (uint)columnTiles,
         });
     }
 }

@@ -50,7 +50,13 @@ internal static class LatentChain
         var workspace = LatentParts.Workspace(plan, grid);
         plan.Launch($"layer {layer}: attention", kernel, grid, 1, LatentParts.Threads, shared, at => new AttentionLatentArguments
         {
-            Queries = at[queries], Entry = at[entry], Cache = at[cache], Parts = at[workspace.Parts], Statistics = at[workspace.Statistics], Batch = (uint)batch, Heads = (uint)heads,
+            Queries = at[queries],
+            Entry = at[entry],
+            Cache = at[cache],
+            Parts = at[workspace.Parts],
+            Statistics = at[workspace.Statistics],
+            Batch = (uint)batch,
+            Heads = (uint)heads,
             Context = (uint)context,
         });
         LatentParts.Merge(plan, $"layer {layer}: merge", workspace, grid, tiles, mixed, 1);
@@ -77,7 +83,11 @@ internal static class LatentChain
         var turns = History.Turns(plan, Rope, c.Context);
         plan.Fill($"layer {layer}: fill latent cache", "fill_latent", plan.Blocks("fill_latent", threads, 0, (c.Context + 7) / 8), 1, threads, 0, at => new FillLatentArguments
         {
-            Entries = entries(at), Turns = turns(at), Cache = at[cache], Batch = (uint)c.Batch, Context = (uint)c.Context,
+            Entries = entries(at),
+            Turns = turns(at),
+            Cache = at[cache],
+            Batch = (uint)c.Batch,
+            Context = (uint)c.Context,
         });
     }
 }

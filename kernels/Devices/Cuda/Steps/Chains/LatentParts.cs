@@ -31,8 +31,17 @@ internal static class LatentParts
         var heads = plan.Configuration.Heads;
         plan.Launch(name, "merge_latent", plan.Batch * heads, 1, MergeThreads, 0, at => new MergeLatentArguments
         {
-            Parts = at[workspace.Parts], Statistics = at[workspace.Statistics], Sinks = at[sinks], Angles = at[angles], Panels = at[panels], Batch = (uint)plan.Batch,
-            Heads = (uint)heads, Tiles = (uint)tiles, Blocks = (uint)blocks, ColumnTiles = (uint)plan.BatchTiles, HeadsTogether = (uint)headsTogether,
+            Parts = at[workspace.Parts],
+            Statistics = at[workspace.Statistics],
+            Sinks = at[sinks],
+            Angles = at[angles],
+            Panels = at[panels],
+            Batch = (uint)plan.Batch,
+            Heads = (uint)heads,
+            Tiles = (uint)tiles,
+            Blocks = (uint)blocks,
+            ColumnTiles = (uint)plan.BatchTiles,
+            HeadsTogether = (uint)headsTogether,
         });
     }
 }

@@ -28,7 +28,11 @@ internal static class LightningChain
             var (keys, values) = (history.Of(1), history.Of(2));
             plan.Fill($"layer {layer}: fill state", "fill_state", heads, batch, 256, shared, at => new FillStateArguments
             {
-                Keys = keys(at), Values = values(at), Decays = at[decays], State = at[state], Heads = (uint)heads,
+                Keys = keys(at),
+                Values = values(at),
+                Decays = at[decays],
+                State = at[state],
+                Heads = (uint)heads,
                 Tokens = (uint)Math.Min(c.Context - 1, LightningAttention.HistoryTokens),
             });
         }
@@ -37,7 +41,13 @@ internal static class LightningChain
         var grid = plan.Blocks("lightning_state", StateThreads, StateShared, 2L * batch * heads);
         plan.Launch($"layer {layer}: state", "lightning_state", grid, 1, StateThreads, StateShared, at => new LightningStateArguments
         {
-            Projections = at[projected], State = at[state], Decay = at[decays], Output = at[mixed], Squares = at[squares], Batch = (uint)batch, Heads = (uint)heads,
+            Projections = at[projected],
+            State = at[state],
+            Decay = at[decays],
+            Output = at[mixed],
+            Squares = at[squares],
+            Batch = (uint)batch,
+            Heads = (uint)heads,
             BatchTiles = (uint)plan.BatchTiles,
         });
         plan.Stages.Add(new StepStage(layer, "lightning_state", "attention", mixed, StageFormat.Panel, "mixed", rows, squares));

@@ -35,7 +35,11 @@ internal sealed record StoredMatrix(int Layer, string Name, IReadOnlyList<Source
             var pieces = (long)order.Length / WeightLayout.TileRows * (layout.PaddedInputs / WeightFormat.Group);
             plan.Fill($"layer {layer}: fill {name}", kernel, plan.Blocks(kernel, FillThreads, 0, (pieces + 7) / 8), 1, FillThreads, 0, at => new FillWeightsArguments
             {
-                Units = at[stored.Units], Rows = at[table], Keys = at[keys], RowCount = (uint)order.Length, Inputs = (uint)inputs,
+                Units = at[stored.Units],
+                Rows = at[table],
+                Keys = at[keys],
+                RowCount = (uint)order.Length,
+                Inputs = (uint)inputs,
             });
         }
 
