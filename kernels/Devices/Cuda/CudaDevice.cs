@@ -36,6 +36,7 @@ public sealed class CudaDevice : IDevice
     private CudaStream? _stream;
     private ResidentStep? _step;
     private long _steps;
+    private long _lastMark;
 
     /// <summary>Opens the board's context and loads what a plan asks of its kernels.</summary>
     /// <param name="board">Which.</param>
@@ -93,7 +94,7 @@ public sealed class CudaDevice : IDevice
 
     public void Start()
     {
-        lock (_gate) _marks.Add(new StepMark(NowNanoseconds(), _steps));
+        lock (_gate) _marks.Add(new StepMark(_lastMark = Math.Max(NowNanoseconds(), _lastMark + 1), _steps));
         _running = true;
         _wake.Release();
     }
@@ -174,6 +175,9 @@ public sealed class CudaDevice : IDevice
         var free = new Stack<CudaEvent>();
         var under = new Queue<(CudaEvent End, int Steps)>();
         CudaEvent? begin = null;
+        // Neither among those that are free nor among those that are under way.
+        CudaEvent? taken = null;
+        CudaException? fault = null;
         try
         {
             for (var i = 0; i < Depth; i++) free.Push(new CudaEvent(CUEventFlags.BlockingSync));
@@ -187,30 +191,37 @@ public sealed class CudaDevice : IDevice
                 while (free.Count > 0 && _running && !HasJobs())
                 {
                     for (var i = 0; i < bundle; i++) step.Enqueue(_stream);
-                    var end = free.Pop();
-                    end.Record(_stream.Stream);
-                    under.Enqueue((end, bundle));
+                    taken = free.Pop();
+                    taken.Record(_stream.Stream);
+                    under.Enqueue((taken, bundle));
+                    taken = null;
                 }
 
                 if (!under.TryDequeue(out var oldest)) return;
+                taken = oldest.End;
                 oldest.End.Synchronize();
                 var elapsed = CudaEvent.ElapsedTime(begin, oldest.End) / 1e3;
                 Mark(clock.Map(elapsed * 1e9, NowNanoseconds()), oldest.Steps);
                 bundle = Math.Clamp((int)Math.Ceiling(MarkSeconds / Math.Max(1e-6, (elapsed - last) / oldest.Steps)), 1, 256);
                 last = elapsed;
                 free.Push(oldest.End);
+                taken = null;
             }
         }
         catch (CudaException error)
         {
-            Recover(error);
+            fault = error;
         }
         finally
         {
             begin?.Dispose();
+            taken?.Dispose();
             foreach (var e in free) e.Dispose();
             foreach (var (e, _) in under) e.Dispose();
         }
+
+        // Only now: what is destroyed with a context is no handle any more that the driver may be given.
+        if (fault is not null) Recover(fault);
     }
 
     private void Mark(long nanoseconds, int steps)
@@ -218,6 +229,8 @@ public sealed class CudaDevice : IDevice
         lock (_gate)
         {
             _steps += steps;
+            // The mapping to the node's clock may move back by more than a short step takes: marks must not.
+            _lastMark = nanoseconds = Math.Max(nanoseconds, _lastMark + 1);
             if (_marks.Count >= MostPending) _marks.RemoveRange(0, MostPending / 2);
             _marks.Add(new StepMark(nanoseconds, _steps));
         }
