@@ -52,7 +52,7 @@ public static class LocalGpus
         {
             return OpenAll(options, time);
         }
-        catch (Exception e) when (e is DriverTooOldException or ArgumentException or CudaException or PtxRefusedException or KernelRefusedException or NvmlException or DeviceLostException or InvalidOperationException)
+        catch (Exception e) when (e is DriverTooOldException or ArgumentException or CudaException or PtxRefusedException or KernelRefusedException or NvmlException or DeviceLostException or InvalidOperationException or UnauthorizedAccessException)
         {
             throw new GpuRefusedException(e.Message, e);
         }
