@@ -1,4 +1,5 @@
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;
 
@@ -20,6 +21,7 @@ public sealed class CudaDevice : IDevice
 
     private readonly CudaBoard _board;
     private readonly BoardSensor _sensor;
+    private readonly NvmlSession _nvml;
     private readonly NodeClock _clock;
     private readonly Lock _gate = new();
     private readonly List<StepMark> _marks = [];
@@ -36,17 +38,19 @@ public sealed class CudaDevice : IDevice
     private CudaStream? _stream;
     private ResidentStep? _step;
     private long _steps;
+    private long _lastMark;
 
     /// <summary>Opens the board's context and loads what a plan asks of its kernels.</summary>
     /// <param name="board">Which.</param>
     /// <param name="sensor">Its own; disposed with the device.</param>
+    /// <param name="nvml">The sensor's; disposed with the device.</param>
     /// <param name="info">What it is called in the grid, and its ceilings.</param>
     /// <param name="clock">The node's, which stamps the readings too.</param>
     /// <exception cref="CudaException">The driver gives no context.</exception>
     /// <exception cref="KernelRefusedException">The board is too old.</exception>
-    public CudaDevice(CudaBoard board, BoardSensor sensor, DeviceInfo info, NodeClock clock)
+    public CudaDevice(CudaBoard board, BoardSensor sensor, NvmlSession nvml, DeviceInfo info, NodeClock clock)
     {
-        (_board, _sensor, Info, _clock) = (board, sensor, info, clock);
+        (_board, _sensor, _nvml, Info, _clock) = (board, sensor, nvml, info, clock);
         _worker = new Thread(Work) { IsBackground = true, Name = $"gpu {board.Index}" };
         _worker.Start();
         _opened.Task.GetAwaiter().GetResult();
@@ -93,7 +97,7 @@ public sealed class CudaDevice : IDevice
 
     public void Start()
     {
-        lock (_gate) _marks.Add(new StepMark(NowNanoseconds(), _steps));
+        lock (_gate) _marks.Add(new StepMark(_lastMark = Math.Max(NowNanoseconds(), _lastMark + 1), _steps));
         _running = true;
         _wake.Release();
     }
@@ -129,6 +133,7 @@ public sealed class CudaDevice : IDevice
         _wake.Release();
         _worker.Join();
         _sensor.Dispose();
+        _nvml.Dispose();
     }
 
     private void Work()
@@ -174,6 +179,9 @@ public sealed class CudaDevice : IDevice
         var free = new Stack<CudaEvent>();
         var under = new Queue<(CudaEvent End, int Steps)>();
         CudaEvent? begin = null;
+        // Neither among those that are free nor among those that are under way.
+        CudaEvent? taken = null;
+        CudaException? fault = null;
         try
         {
             for (var i = 0; i < Depth; i++) free.Push(new CudaEvent(CUEventFlags.BlockingSync));
@@ -187,31 +195,38 @@ public sealed class CudaDevice : IDevice
                 while (free.Count > 0 && _running && !HasJobs())
                 {
                     for (var i = 0; i < bundle; i++) step.Enqueue(_stream);
-                    var end = free.Pop();
-                    end.Record(_stream.Stream);
-                    under.Enqueue((end, bundle));
+                    taken = free.Pop();
+                    taken.Record(_stream.Stream);
+                    under.Enqueue((taken, bundle));
+                    taken = null;
                 }
 
                 if (!under.TryDequeue(out var oldest)) return;
+                taken = oldest.End;
                 oldest.End.Synchronize();
                 var elapsed = CudaEvent.ElapsedTime(begin, oldest.End) / 1e3;
                 Mark(clock.Map(elapsed * 1e9, NowNanoseconds()), oldest.Steps);
                 bundle = Math.Clamp((int)Math.Ceiling(MarkSeconds / Math.Max(1e-6, (elapsed - last) / oldest.Steps)), 1, 256);
                 last = elapsed;
                 free.Push(oldest.End);
+                taken = null;
             }
         }
         catch (CudaException error)
         {
-            // Nobody waits for a running step: the trial finds the fault when it looks at the device's condition.
-            _fault = Recover(error);
+            fault = error;
         }
         finally
         {
             begin?.Dispose();
+            taken?.Dispose();
             foreach (var e in free) e.Dispose();
             foreach (var (e, _) in under) e.Dispose();
         }
+
+        // Only now: what is destroyed with a context is no handle any more that the driver may be given.
+        // Nobody waits for a running step: the trial finds the fault when it looks at the device's condition.
+        if (fault is not null) _fault = Recover(fault);
     }
 
     private void Mark(long nanoseconds, int steps)
@@ -219,6 +234,8 @@ public sealed class CudaDevice : IDevice
         lock (_gate)
         {
             _steps += steps;
+            // The mapping to the node's clock may move back by more than a short step takes: marks must not.
+            _lastMark = nanoseconds = Math.Max(nanoseconds, _lastMark + 1);
             if (_marks.Count >= MostPending) _marks.RemoveRange(0, MostPending / 2);
             _marks.Add(new StepMark(nanoseconds, _steps));
         }

@@ -40,9 +40,6 @@ public static class LocalGpus
     /// <summary>The ceilings need no more than this on start, s each: the evidence measures them with care.</summary>
     private const double CeilingSeconds = 0.3;
 
-    // One for the process: devices come and go, NVML stays.
-    private static readonly Lazy<NvmlSession> Nvml = new(static () => new NvmlSession());
-
     /// <summary>Opens them at the same time: each has sensors of its own.</summary>
     /// <exception cref="DriverMissingException">There is no driver, or no NVML.</exception>
     /// <exception cref="GpuRefusedException">The driver or a board is too old, one that was asked for is not there, the driver refuses a kernel, a board cannot be metered.</exception>
@@ -52,7 +49,7 @@ public static class LocalGpus
         {
             return OpenAll(options, time);
         }
-        catch (Exception e) when (e is DriverTooOldException or ArgumentException or CudaException or PtxRefusedException or KernelRefusedException or NvmlException or DeviceLostException or InvalidOperationException)
+        catch (Exception e) when (e is DriverTooOldException or ArgumentException or CudaException or PtxRefusedException or KernelRefusedException or NvmlException or DeviceLostException or InvalidOperationException or UnauthorizedAccessException)
         {
             throw new GpuRefusedException(e.Message, e);
         }
@@ -78,7 +75,22 @@ public static class LocalGpus
     /// <summary>Opens one. It must be free.</summary>
     public static CudaDevice Open(CudaBoard board, LocalGpuOptions options, TimeProvider time)
     {
-        var sensors = Nvml.Value.Of(board);
+        // NVML counts its users: each device is one, and gives it back when it is disposed.
+        var nvml = new NvmlSession();
+        try
+        {
+            return Open(board, nvml, options, time);
+        }
+        catch
+        {
+            nvml.Dispose();
+            throw;
+        }
+    }
+
+    private static CudaDevice Open(CudaBoard board, NvmlSession nvml, LocalGpuOptions options, TimeProvider time)
+    {
+        var sensors = nvml.Of(board);
         options.Say($"gpu {board.Index}: {board.Name}, {board.Uuid}: looking at its sensors");
         var qualification = SensorQualifier.Run(sensors, time, new FillExercise(board, time), options.Qualification);
         options.Say($"gpu {board.Index}: {qualification.EnergySource}");
@@ -91,9 +103,9 @@ public static class LocalGpus
             var info = new DeviceInfo(
                 options.Host, board.Uuid, HardwareName.Of(board.Name), DeviceKind.Cuda, options.Site, options.Rack, board.Index, board.MemoryBytes,
                 bandwidth, board.IsEmulated ? Provenance.Modelled : Provenance.Measured, peak, meter.RatedWatts, meter.PowerLimitWatts,
-                string.Create(CultureInfo.InvariantCulture, $"NVIDIA {Nvml.Value.DriverVersion}, CUDA {board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"),
+                string.Create(CultureInfo.InvariantCulture, $"NVIDIA {nvml.DriverVersion}, CUDA {board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"),
                 meter.EnergySource, meter.EnergyProvenance);
-            return new CudaDevice(board, meter, info, clock);
+            return new CudaDevice(board, meter, nvml, info, clock);
         }
         catch
         {

@@ -32,6 +32,9 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
 {
     private const int SeedBits = 53;
 
+    /// <summary>How long before the end of the budget a unit that can pause is told to: what it has under way ends first, a trial of the sweep in about so long.</summary>
+    private static readonly TimeSpan MostNotice = TimeSpan.FromSeconds(75);
+
     /// <summary>Runs what is left within the budget.</summary>
     /// <param name="path">The directory.</param>
     /// <param name="bench">The device.</param>
@@ -47,7 +50,7 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
         var began = time.GetTimestamp();
         using var directory = EvidenceDirectory.Open(path);
         var state = Begin(directory, bench, order);
-        using var deadline = new CancellationTokenSource(order.Budget, time);
+        using var deadline = new CancellationTokenSource(order.Budget - Notice(order.Budget), time);
         var files = sections.ToDictionary(s => s.Name, s => directory.Section(s, state.Sections.GetValueOrDefault(s.Name)));
         if (order.Retry) state = Forget(directory, state, files);
         var context = new EvidenceContext(bench, EvidenceSettings.For(bench.Identity.Kind, state.Seed), directory.Path, deadline.Token, name => new UnitDocuments(files.TryGetValue(name, out var file) ? file.Units : ImmutableSortedDictionary<string, JsonElement>.Empty));
@@ -92,6 +95,8 @@ public sealed class EvidenceRun(IReadOnlyList<IEvidenceSection> sections, TimePr
         }
         return Close(directory, state, files, order);
     }
+
+    private static TimeSpan Notice(TimeSpan budget) => budget / 4 < MostNotice ? budget / 4 : MostNotice;
 
     private EvidenceState Begin(EvidenceDirectory directory, IEvidenceBench bench, EvidenceOrder order)
     {

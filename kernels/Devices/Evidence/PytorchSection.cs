@@ -27,9 +27,16 @@ public sealed record PytorchTiming(
     string Label, string? Unsupported, string? Torch, string? Attention, int LongLayers, int ShortLayers,
     ImmutableArray<double> LongSeconds, ImmutableArray<double> ShortSeconds, ImmutableArray<string> Notes)
 {
+    // What the script leaves out of its answer is empty: a default array can neither be written nor read.
+    public ImmutableArray<double> LongSeconds { get; } = LongSeconds.IsDefault ? [] : LongSeconds;
+
+    public ImmutableArray<double> ShortSeconds { get; } = ShortSeconds.IsDefault ? [] : ShortSeconds;
+
+    public ImmutableArray<string> Notes { get; } = Notes.IsDefault ? [] : Notes;
+
     /// <summary>Time of one layer by each pair of stretches, s.</summary>
-    public IEnumerable<double> LayerSeconds => LongSeconds.IsDefaultOrEmpty ? []
-        : ShortSeconds.IsDefaultOrEmpty ? LongSeconds.Select(s => s / LongLayers)
+    public IEnumerable<double> LayerSeconds => LongSeconds.IsEmpty ? []
+        : ShortSeconds.IsEmpty ? LongSeconds.Select(s => s / LongLayers)
         : LongSeconds.Zip(ShortSeconds, (l, s) => (l - s) / (LongLayers - ShortLayers));
 }
 

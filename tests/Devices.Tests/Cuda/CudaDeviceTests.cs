@@ -1,5 +1,6 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda;
+using EnergyGrid.Devices.Cuda.Binding;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Workloads;
 
@@ -110,7 +111,7 @@ public sealed class CudaDeviceTests : IDisposable
     [Fact]
     public async Task A_fault_that_outlives_its_context_quarantines_the_device()
     {
-        using var sticky = EmulatedLibraries.Set("EMULATED_CUDA_STICKY", "process");
+        var sticky = EmulatedLibraries.Set("EMULATED_CUDA_STICKY", "process");
         var device = Open("power 0 120");
         try
         {
@@ -128,6 +129,9 @@ public sealed class CudaDeviceTests : IDisposable
         finally
         {
             device.Dispose();
+            // A new process, for the tests that follow.
+            sticky.Dispose();
+            PrimaryContext.Reset(0);
         }
     }
 

@@ -137,6 +137,26 @@ public sealed class SectionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_step_that_this_pytorch_does_not_have_is_no_fault_and_its_reason_is_kept()
+    {
+        using var elsewhere = new Scratch();
+        var python = Path.Combine(Directory.CreateDirectory(elsewhere.Path).FullName, "python3");
+        File.WriteAllText(python, """
+            #!/bin/sh
+            case "$*" in
+            *--probe*) echo '{"torch": "2.6.0", "reason": null}' ;;
+            *) echo '{"label": "A", "unsupported": "no such product", "seconds": 1.5}' ;;
+            esac
+
+            """);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(python, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var gpu = new FakeGpu();
+        var report = await Report(gpu, new PytorchSection(python));
+        Assert.Equal(SectionVerdict.NotRun, report.Verdict);
+        Assert.Contains("A: not in this PyTorch: no such product", report.Notes);
+    }
+
+    [Fact]
     public void The_script_has_every_steps_parameters_and_bytes()
     {
         var script = Path.Combine(Directory.CreateDirectory(_scratch.Path).FullName, PytorchSection.ScriptName);

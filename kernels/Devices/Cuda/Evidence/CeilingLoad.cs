@@ -64,6 +64,9 @@ internal sealed class CeilingLoad : IDisposable
 
     private const int PatternBytes = 16 << 20;
 
+    /// <summary>Buffers up to this repeat nothing, B: those that are compared.</summary>
+    private const long FreshBytes = 256L << 20;
+
     /// <summary>Standard deviation of a thread's sum after one round: 128 sums of 16 products of standard normal numbers.</summary>
     private const double DeviationOfSums = 45.25;
 
@@ -260,7 +263,13 @@ internal sealed class CeilingLoad : IDisposable
         var memory = new CudaDeviceVariable<byte>(bytes);
         var pattern = new byte[Math.Min(PatternBytes, bytes)];
         _random.NextBytes(pattern);
-        for (long at = 0; at < bytes; at += pattern.Length) memory.Write<byte>(pattern.AsSpan(0, (int)Math.Min(pattern.Length, bytes - at)), at);
+        for (long at = 0; at < bytes; at += pattern.Length)
+        {
+            // The exclusive or of an even number of equal patterns is zero, which a kernel that reads nothing leaves too. Fresh ones for all of a larger buffer
+            // would take the host seconds; there is only one such pattern more then.
+            if (at > 0 && (bytes <= FreshBytes || at + pattern.Length >= bytes)) _random.NextBytes(pattern);
+            memory.Write<byte>(pattern.AsSpan(0, (int)Math.Min(pattern.Length, bytes - at)), at);
+        }
         return memory;
     }
 }

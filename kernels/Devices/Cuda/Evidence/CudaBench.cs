@@ -75,7 +75,7 @@ public sealed partial class CudaBench : IEvidenceBench
             var sensors = nvml.Of(board);
             return new CudaBench(board, nvml, sensors, double.IsNaN(sensors.EnergyJoules()) ? "nvml power, integrated" : "nvml energy counter");
         }
-        catch (Exception e) when (e is DriverMissingException or NvmlException or ArgumentException)
+        catch (Exception e) when (e is DriverMissingException or NvmlException or ArgumentException or UnauthorizedAccessException)
         {
             return new CudaBench(board, null, null, $"none: {e.Message}");
         }

@@ -202,8 +202,9 @@ public sealed unsafe class NvmlDevice
         var whole = result != NvmlReturn.InvalidArgument && Answered(result, "nvmlDeviceGetFieldValues");
         for (var i = 0; i < queries.Length; i++)
         {
-            var there = whole && asked[i].Result != NvmlReturn.InvalidArgument && Answered(asked[i].Result, $"field {(uint)queries[i].Field}");
-            values[i] = there ? asked[i].Value : double.NaN;
+            // Whatever a single field answers, it must not cost the others, and with them the reading; only a lost device is more than an absent value.
+            if (asked[i].Result is NvmlReturn.GpuIsLost or NvmlReturn.ResetRequired) _ = Answered(asked[i].Result, $"field {(uint)queries[i].Field}");
+            values[i] = whole && asked[i].Result == NvmlReturn.Success ? asked[i].Value : double.NaN;
         }
     }
 

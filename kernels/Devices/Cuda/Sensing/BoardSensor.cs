@@ -98,28 +98,14 @@ public sealed class BoardSensor : IDisposable
             : null;
     }
 
-    // In a container NVML may tell the host's numbers: then ours is among those that cannot be seen here.
+    // In a container NVML may tell the host's numbers: then ours is not among them, and one of those that cannot be seen here is us. What makes a container is not
+    // asked: under Kubernetes with cgroup v2 nothing in /proc says so. Where numbers are our own namespace's, ours is there, as this process holds a context.
     private int OtherProcesses()
     {
         if (_device.ComputeProcesses() is not { } all) return 0;
         var others = all.Where(pid => pid != Environment.ProcessId).ToArray();
-        if (others.Length < all.Length) return others.Length;
-        var unseen = others.Count(static pid => !Directory.Exists($"/proc/{pid}"));
-        return OperatingSystem.IsLinux() && InContainer() && unseen > 0 ? others.Length - 1 : others.Length;
-    }
-
-    // A number of one's own that the machine's first process does not share a namespace with.
-    private static bool InContainer()
-    {
-        try
-        {
-            return File.ReadLines("/proc/self/cgroup").Any(static l => l.Contains("docker", StringComparison.Ordinal) || l.Contains("kubepods", StringComparison.Ordinal) || l.Contains("containerd", StringComparison.Ordinal))
-                || File.Exists("/.dockerenv") || File.Exists("/run/.containerenv");
-        }
-        catch (IOException)
-        {
-            return false;
-        }
+        if (others.Length < all.Length || !OperatingSystem.IsLinux()) return others.Length;
+        return others.Any(static pid => !Directory.Exists($"/proc/{pid}")) ? others.Length - 1 : others.Length;
     }
 
     private static bool IsEmulated(NvmlDevice device) => device.Name.Contains("emulated", StringComparison.OrdinalIgnoreCase);
