@@ -64,6 +64,9 @@ public sealed class KernelLibrary : IDisposable
         {
             var module = _context.LoadPtx(Ptx(Board.Architecture, name), $"{Board.Architecture}/{name}");
             _kernels[name] = kernel = _context.Kernel(module, name, 0);
+            // One division of shared memory and first cache for the whole step: a multiprocessor changes it only when it is empty, so that a product whose blocks need nearly
+            // all of it could not begin beside the last blocks of a small kernel.
+            DriverSeam.PreferSharedMemory(kernel);
             // The PTX holds none: what the driver reports are registers that it spilled. That is slower, not wrong.
             if (kernel.LocalMemory != 0)
             {

@@ -74,6 +74,9 @@ internal static unsafe partial class DriverSeam
         }
     }
 
+    /// <summary>Has a multiprocessor give as much of its memory to blocks, and as little to the first cache, as it can while the kernel runs.</summary>
+    public static void PreferSharedMemory(CudaKernel kernel) => Check(cuFuncSetAttribute(kernel.CUFunction, CUFunctionAttribute.PreferredSharedMemoryCarveout, 100));
+
     /// <summary>Puts a kernel into a stream. The struct is copied before this returns.</summary>
     public static void Launch<T>(CudaKernel kernel, CudaStream stream, dim3 grid, uint threads, uint sharedBytes, in T arguments, bool programmatic)
         where T : unmanaged

@@ -53,7 +53,7 @@ internal static class Product
         var blockRows = panel.Blocks == 1 ? 0 : layout.Rows / panel.Blocks;
         var shared = SharedBytes(plan.Device.Architecture, layout.Format, panel.ColumnTiles, layout.Rows, blockRows);
         var stages = (long)layout.Slabs * ((layout.Chunks + StageChunks(layout.Format, panel.ColumnTiles) - 1) / StageChunks(layout.Format, panel.ColumnTiles));
-        var grid = plan.Blocks(kernel, Threads, shared, stages);
+        var grid = plan.Blocks(kernel, Threads, shared, Math.Min(stages, (long)layout.Slabs * BlocksPerSlab(panel.ColumnTiles)));
         var workspace = plan.Shared("product workspace", 2L * grid * 16 * panel.ColumnTiles * 32 * 4 * 4, BufferUse.Workspace);
         var arrivals = plan.Shared("product arrivals", 4L * layout.Slabs, BufferUse.Counters);
         ProductArguments Arguments(BufferAddresses at) => new()
@@ -86,6 +86,10 @@ internal static class Product
             plan.Launch(name, kernel, grid, 1, Threads, shared, Arguments);
         }
     }
+
+    // The last block of a slab reads what all the others have of it, 8 KB a block and NT. Where a matrix has few slabs, more blocks than these shorten the stream of weights by
+    // less than they lengthen that sum: MLA's q_a and kv_a, 9 slabs, would have 15 blocks each.
+    private static int BlocksPerSlab(int batchTiles) => Math.Max(8, 32 / batchTiles);
 
     private static int StageChunks(string format, int batchTiles) => format == WeightFormat.Int4 && batchTiles != 8 ? 2 : 1;
 
