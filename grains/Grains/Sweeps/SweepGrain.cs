@@ -36,7 +36,14 @@ public sealed partial class SweepGrain(
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        if (!state.RecordExists || Ended(state.State.Phase)) return;
+        if (!state.RecordExists) return;
+        if (Ended(state.State.Phase))
+        {
+            // Nothing is left to do, and what was done is still asked for. Results that cannot be read now leave its end to be told without them.
+            try { await Take(cancellationToken); }
+            catch (Exception e) when (OfTheDisk(e) || e is RefusedException) { LogUnread(e, Id); }
+            return;
+        }
         // What cannot be read or kept now must be seen and said, not tried over and over: the sweep is there, paused, with the reason.
         try { await TakeUp(cancellationToken); }
         catch (Exception e) when (OfTheDisk(e)) { Trouble($"it could not be taken up again: {e.Message}"); }
@@ -315,6 +322,9 @@ public sealed partial class SweepGrain(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sweep {Sweep}: event '{Kind}' could not be kept")]
     private partial void LogEventLost(Exception error, string sweep, string kind);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The results of sweep {Sweep}, which has ended, cannot be read")]
+    private partial void LogUnread(Exception error, string sweep);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sweep {Sweep}: {Device} does not answer")]
     private partial void LogNoAnswer(Exception error, string sweep, string device);

@@ -50,7 +50,7 @@ public static unsafe class CudaDriver
     public static CudaBoard Find(string which)
     {
         var boards = Boards();
-        var there = boards.Count == 0 ? "there is no GPU" : "there are " + string.Join(", ", boards.Select(b => $"{b.Index} ({b.Uuid})"));
+        var there = boards.Count == 0 ? "there is no GPU" : "there is " + string.Join(", ", boards.Select(b => $"index {b.Index} ({b.Uuid})"));
         if (which.StartsWith("MIG-", StringComparison.OrdinalIgnoreCase))
             throw new ArgumentException($"'{which}' is a part of a GPU in MIG mode, whose power has no sensor of its own; {there}.");
         var fits = int.TryParse(which, out var index)

@@ -166,8 +166,8 @@ public sealed class CudaDeviceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("7", "No GPU '7': there are 0 (GPU-")]
-    [InlineData("GPU-ffffffff", "there are 0 (GPU-")]
+    [InlineData("7", "No GPU '7': there is index 0 (GPU-")]
+    [InlineData("GPU-ffffffff", "there is index 0 (GPU-")]
     [InlineData("MIG-1234", "MIG")]
     public void A_board_that_is_not_there_is_refused_by_its_name(string which, string said)
     {

@@ -47,8 +47,8 @@ public sealed class DriverTests : IDisposable
     }
 
     [Theory]
-    [InlineData("7", "No GPU '7': there are 0 (GPU-656d756c-")]
-    [InlineData("GPU-00", "No GPU 'GPU-00': there are 0 (")]
+    [InlineData("7", "No GPU '7': there is index 0 (GPU-656d756c-")]
+    [InlineData("GPU-00", "No GPU 'GPU-00': there is index 0 (")]
     [InlineData("MIG-12345678", "MIG")]
     public void A_board_that_is_not_there_is_refused_by_naming_those_that_are(string which, string reason) =>
         Assert.Contains(reason, Assert.Throws<ArgumentException>(() => CudaDriver.Find(which)).Message);

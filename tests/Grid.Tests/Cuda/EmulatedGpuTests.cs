@@ -59,7 +59,7 @@ public sealed class EmulatedGpuTests(EmulatedLibraries libraries)
     {
         using var scratch = new Scratch();
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => Up(scratch.Path, "power 0 140", ["--gpus", "3", "--qualify", "0.5"]));
-        Assert.Contains("No GPU '3': there are 0 (GPU-", refused.Message);
+        Assert.Contains("No GPU '3': there is index 0 (GPU-", refused.Message);
         Assert.Contains("--gpus none", refused.Message);
     }
 

@@ -226,6 +226,13 @@ public sealed class SweepTests
                 Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
                 var results = await grid.Store.Results("s");
                 Assert.Equal(results.Length, results.Select(r => r.Trial).Distinct().Count());
+                committed = results.Length;
+            }
+            await using (var grid = await SimulatedGrid.Start(scale: 1000, directory: directory.FullName))
+            {
+                // What has ended is told with what it did, also by those who were not there.
+                var status = await grid.Sweep("s").Status();
+                Assert.Equal((SweepPhase.Finished, committed), (status.Phase, status.CommittedTrials));
             }
         }
         finally
