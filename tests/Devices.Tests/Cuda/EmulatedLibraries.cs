@@ -36,6 +36,32 @@ public sealed partial class EmulatedLibraries : IDisposable
         return new Unset(variable);
     }
 
+    /// <summary>An unsigned constant of a kernel's source, as its host form compiles it.</summary>
+    public static uint Constant(string source, string name, string define = "")
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"energygrid-{Guid.NewGuid():N}.cpp");
+        File.WriteAllText(file, $"#include \"arch/arch.cuh\"\n#include \"{source}\"\n#include <cstdio>\nint main() {{ std::printf(\"%u\", (unsigned){name}); }}\n");
+        try
+        {
+            Run("g++", ["-std=c++17", "-w", .. define.Length > 0 ? (string[])[define] : [], "-DKERNEL_NAME=constant_kernel", "-I", Path.Combine(Root, "kernels/cuda"), "-o", file + ".out", file]);
+            return uint.Parse(Run(file + ".out", []), System.Globalization.CultureInfo.InvariantCulture);
+        }
+        finally
+        {
+            File.Delete(file);
+            File.Delete(file + ".out");
+        }
+
+        static string Run(string program, string[] arguments)
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var failed = process.StandardError.ReadToEndAsync();
+            var said = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            return process.ExitCode == 0 ? said : throw new InvalidOperationException($"{program} failed: {failed.Result}");
+        }
+    }
+
     public void Dispose()
     {
     }

@@ -26,6 +26,27 @@ public sealed partial class StepPlanTests
         Assert.All(plan.Launches.Concat(plan.Fills), l => Assert.True(l.SharedBytes <= PlanDevice.H200.SharedBytesPerBlock && l.GridX > 0 && l.Threads % 32 == 0, l.Name));
     }
 
+    /// <summary>The kernels' own constants, as C++ has them. Too little here is memory that belongs to nobody on a GPU.</summary>
+    [Fact]
+    public void Launches_ask_for_the_shared_memory_that_the_kernels_are_written_for()
+    {
+        (string Kernel, string Source, string Constant, string Define)[] constants =
+        [
+            ("attention_grouped", "attention_grouped", "AttentionShared", ""), ("attention_native_sparse", "attention_native_sparse", "AttentionShared", ""),
+            ("lightning_state", "lightning_state", "LightningShared", ""), ("new_entries", "new_entries", "NewEntriesBytes", ""),
+            ("index_scores", "index_scores", "IndexScoresBytes", ""), ("select_top", "select_top", "SelectBytes", ""),
+            ("attention_latent_32", "attention_latent", "LatentBytes", "-DROWS=32"), ("attention_latent_64", "attention_latent", "LatentBytes", "-DROWS=64"),
+            ("attention_compressed_64", "attention_compressed", "CompressedBytes", "-DROWS=64"),
+        ];
+        var asked = Catalogue.Codes.Select(Full).SelectMany(c => StepPlan.Create(c, Catalogue.UnitSize(c), PlanDevice.H200).Launches)
+            .DistinctBy(l => l.Kernel).ToDictionary(l => l.Kernel, l => l.SharedBytes);
+        foreach (var (kernel, source, constant, define) in constants)
+        {
+            Assert.True(asked.ContainsKey(kernel), $"no step of the catalogue launches {kernel}");
+            Assert.Equal($"{kernel} {EmulatedLibraries.Constant($"kernels/{source}.cu", constant, define)}", $"{kernel} {asked[kernel]}");
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Codes))]
     public void Argument_structs_have_the_bytes_of_the_kernels_parameters(string code)
