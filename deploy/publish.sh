@@ -53,7 +53,7 @@ staging=$root/artifacts/publish/$runtime
 rm -rf "$staging"
 mkdir -p "$staging"
 
-# The runtime travels along (--self-contained). Not trimmed: documents are serialized by reflection, and ASP.NET Core and the engines find their
+# The runtime travels along (--self-contained). Not trimmed: documents are serialized by reflection, and ASP.NET Core and Orleans find their
 # parts by it. Invariant globalization, because a bare node has no ICU and the command would not start; it formats invariantly anyway.
 # Not a single file: PTX and plans are embedded resources already, and a folder starts without unpacking itself into a temporary directory.
 dotnet publish "$root/client/Console/Console.csproj" -c Release -r "$runtime" --self-contained true -o "$staging/energygrid" -v q --nologo -nodeReuse:false \

@@ -6,11 +6,10 @@ namespace EnergyGrid.Sdk;
 /// <summary>What answers.</summary>
 /// <param name="Product">EnergyGrid.</param>
 /// <param name="Version">Its version.</param>
-/// <param name="Engine">embedded or orleans.</param>
 /// <param name="Runtime">.NET and operating system.</param>
 /// <param name="Silo">The silo's name.</param>
 /// <param name="Clock">The silo's clock now, UTC.</param>
-public sealed record VersionInfo(string Product, string Version, string Engine, string Runtime, string Silo, DateTimeOffset Clock);
+public sealed record VersionInfo(string Product, string Version, string Runtime, string Silo, DateTimeOffset Clock);
 
 /// <summary>A device with what the grid saw of it last.</summary>
 /// <param name="Device">What it is.</param>

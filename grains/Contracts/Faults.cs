@@ -17,3 +17,14 @@ public sealed class HostUnavailableException(string message) : Exception(message
 /// <summary>A request that cannot be obeyed as things stand: the message names what is wrong and what would be right.</summary>
 [GenerateSerializer, Alias("RefusedException")]
 public sealed class RefusedException(string message) : Exception(message);
+
+/// <summary>
+/// What must be kept could not be written or read: a full or failing disk, a Redis that is away, full or refuses. One kind, whatever the store.
+/// Whether a write that failed took place is unknown, so its writer reads again before it writes.
+/// </summary>
+/// <remarks>An <see cref="OrleansException"/>, because Orleans wraps every other exception that leaves a storage provider.</remarks>
+[GenerateSerializer, Alias("StorageTroubleException")]
+public sealed class StorageTroubleException : OrleansException
+{
+    public StorageTroubleException(string message) : base(message) { }
+}

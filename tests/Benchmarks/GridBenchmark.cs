@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
-using EnergyGrid.Engine;
+using EnergyGrid.Silo;
 using EnergyGrid.Grains;
 using EnergyGrid.Node;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,7 +12,7 @@ namespace EnergyGrid.Benchmarks;
 
 /// <summary>
 /// The flow of power at scale, in real time: simulated nodes sample at 10 Hz, integrate into windows of one second and report once a second;
-/// racks merge, the site closes. One process, the engine of this build.
+/// racks merge, the site closes. One process.
 /// </summary>
 public static class GridBenchmark
 {
@@ -22,7 +22,7 @@ public static class GridBenchmark
         var (racks, seconds) = quick ? (16, 6) : (160, 30);
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
-        builder.AddGridEngine(o => o.GrainAssemblies.Add(typeof(RackGrain).Assembly));
+        builder.AddGridClustering(_ => { });
         builder.Services.AddSingleton(new WindowPace());
         var options = new SimulatedSiteOptions { Name = "bench", Silo = "bench", Racks = racks, NodesPerRack = 8, GpusPerNode = 8 };
         builder.Services.AddNodeAgents(nodes => nodes.AddSimulatedSite(options, TimeProvider.System));

@@ -1,11 +1,11 @@
 using EnergyGrid.Benchmarks;
 
-// Usage: Benchmarks [--quick] [engine|integration|workloads|grid]...   One figure a line, with its unit.
+// Usage: Benchmarks [--quick] [calls|integration|workloads|grid]...   One figure a line, with its unit.
 var quick = args.Contains("--quick");
 var named = args.Where(a => !a.StartsWith('-')).ToArray();
 var all = new (string Name, Func<Task> Run)[]
 {
-    ("engine", () => EngineBenchmark.Run(quick)),
+    ("calls", () => CallBenchmark.Run(quick)),
     ("integration", () => { IntegrationBenchmark.Run(quick); return Task.CompletedTask; }),
     ("workloads", () => { WorkloadBenchmark.Run(quick); return Task.CompletedTask; }),
     ("grid", () => GridBenchmark.Run(quick)),
@@ -15,7 +15,7 @@ if (named.FirstOrDefault(n => all.All(a => a.Name != n)) is { } unknown)
     Console.Error.WriteLine($"There is no benchmark '{unknown}'; there are {string.Join(", ", all.Select(a => a.Name))}.");
     return 2;
 }
-Console.WriteLine($"machine: {Environment.ProcessorCount} cores, {System.Runtime.InteropServices.RuntimeInformation.OSDescription}, .NET {Environment.Version}, engine {EnergyGrid.Engine.GridEngine.Name}{(quick ? ", short" : "")}");
+Console.WriteLine($"machine: {Environment.ProcessorCount} cores, {System.Runtime.InteropServices.RuntimeInformation.OSDescription}, .NET {Environment.Version}{(quick ? ", short" : "")}");
 foreach (var (name, run) in all.Where(a => named.Length == 0 || named.Contains(a.Name)))
 {
     Console.WriteLine($"-- {name}");

@@ -26,7 +26,7 @@ internal static class DoctorCommand
         {
             var screen = GridCommand.Screen(parsed);
             using var client = GridCommand.Client(parsed);
-            var findings = new List<Finding> { Runtime(), Sdk(), Engine(), await Grid(client, stop), Port(), Data(), Rapl(), Nvidia(), CudaDriver(), Machine() };
+            var findings = new List<Finding> { Runtime(), Sdk(), await Grid(client, stop), Port(), Data(), Rapl(), Nvidia(), CudaDriver(), Machine() };
             if (screen.Json) screen.Document(findings);
             else Show(findings, screen);
             return findings.Any(f => f.State == "wrong") ? ExitCodes.Failed : ExitCodes.Ok;
@@ -62,10 +62,6 @@ internal static class DoctorCommand
         }
     }
 
-    private static Finding Engine() => SiloHost.Engine == "embedded"
-        ? new("engine", "ok", "embedded: one process", "More than one machine needs the orleans engine: build with -p:GridEngine=orleans where the Microsoft.Orleans packages restore.")
-        : new("engine", "ok", SiloHost.Engine, "");
-
     private static async Task<Finding> Grid(GridClient client, CancellationToken stop)
     {
         try
@@ -73,7 +69,7 @@ internal static class DoctorCommand
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
             patience.CancelAfter(TimeSpan.FromSeconds(3));
             var version = await client.Version(patience.Token);
-            return new("grid", "ok", $"{client.Address} answers: {version.Product} {version.Version}, {version.Engine} engine, silo {version.Silo}", "");
+            return new("grid", "ok", $"{client.Address} answers: {version.Product} {version.Version}, silo {version.Silo}", "");
         }
         catch (GridProblemException e)
         {

@@ -19,7 +19,7 @@ internal static partial class UpCommand
         var tokens = new Option<string?>("--tokens") { Description = "Token file: lines of 'SHA256-OF-TOKEN ROLE NAME'.", HelpName = "FILE" };
         var certificate = new Option<string?>("--certificate") { Description = "PEM certificate chain for https.", HelpName = "FILE" };
         var key = new Option<string?>("--key") { Description = "PEM key of the certificate.", HelpName = "FILE" };
-        var redis = new Option<string?>("--redis") { Description = "Redis connection string for many silos; orleans engine only.", HelpName = "STRING" };
+        var redis = new Option<string?>("--redis") { Description = "Redis connection string, for many silos.", HelpName = "STRING" };
         var siloPort = new Option<int?>("--silo-port") { Description = "Where other silos reach this one; 11111 with --redis if not said.", HelpName = "PORT" };
         var siloAddress = new Option<string?>("--silo-address") { Description = "IP address at which other silos reach this one; what the machine's name resolves to if not said.", HelpName = "IP" };
         var simulate = new Option<string?>("--simulate") { Description = "Adds a simulated site, RACKSxNODESxGPUS, for example 2x4x8. Its figures are modelled.", HelpName = "RxNxG" };
@@ -58,10 +58,10 @@ internal static partial class UpCommand
             });
             await SiloHost.StartAsync(app, stop);
             var address = SiloHost.AddressOf(app);
-            if (screen.Json) screen.Line(new { url = address, name = parsed.GetValue(name), engine = SiloHost.Engine, data = Path.GetFullPath(parsed.GetValue(data)!) });
+            if (screen.Json) screen.Line(new { url = address, name = parsed.GetValue(name), data = Path.GetFullPath(parsed.GetValue(data)!) });
             else
             {
-                screen.Say($"grid      {address}  ({SiloHost.Engine} engine)");
+                screen.Say($"grid      {address}");
                 screen.Say($"data      {Path.GetFullPath(parsed.GetValue(data)!)}");
                 screen.Say("Ctrl-C stops it; sweeps go on when it is started again.");
             }

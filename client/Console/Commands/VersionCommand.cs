@@ -1,11 +1,10 @@
 using System.CommandLine;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using EnergyGrid.Silo;
 
 namespace EnergyGrid.Console;
 
-/// <summary><c>version</c>: this command's version and engine.</summary>
+/// <summary><c>version</c>: this command's version.</summary>
 internal static class VersionCommand
 {
     public static string Number { get; } =
@@ -13,16 +12,15 @@ internal static class VersionCommand
 
     public static Command Make()
     {
-        var command = new Command("version", "Prints version, engine and runtime; needs no grid.");
+        var command = new Command("version", "Prints version and runtime; needs no grid.");
         command.SetAction((parsed, _) =>
         {
             var screen = GridCommand.Screen(parsed);
             var runtime = $".NET {Environment.Version} on {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}";
-            if (screen.Json) screen.Document(new { product = "EnergyGrid", version = Number, engine = SiloHost.Engine, runtime });
+            if (screen.Json) screen.Document(new { product = "EnergyGrid", version = Number, runtime });
             else
             {
                 screen.Say($"EnergyGrid {Number}");
-                screen.Say($"engine   {SiloHost.Engine}{(SiloHost.Engine == "embedded" ? " (one process; built where the Microsoft.Orleans packages do not restore)" : "")}");
                 screen.Say($"runtime  {runtime}");
             }
             return Task.FromResult(ExitCodes.Ok);

@@ -5,7 +5,7 @@ using System.Text.Json;
 using EnergyGrid.Contracts;
 using EnergyGrid.Plans;
 using EnergyGrid.Report;
-using EnergyGrid.Silo.Results;
+using EnergyGrid.Results;
 
 namespace EnergyGrid.Console;
 

@@ -83,7 +83,7 @@ internal sealed partial class PageWriter
         [
             ("Sweep", Markup.Of($"{manifest.Sweep}")),
             ("Plan", Markup.Of($"{manifest.Plan}, SHA-256 <code>{manifest.PlanSha256}</code>")),
-            ("EnergyGrid", Markup.Of($"{manifest.Version}, {manifest.Engine} engine, {manifest.Runtime}")),
+            ("EnergyGrid", Markup.Of($"{manifest.Version}, {manifest.Runtime}")),
             ("Ended as", Markup.Of($"{manifest.Phase.ToString()}")),
             ("Submitted", Markup.Of($"{NumberText.Time(manifest.SubmittedUtc)} by {manifest.SubmittedBy}")),
             ("Ended", Markup.Of($"{(manifest.EndedUtc is { } ended ? NumberText.Time(ended) : "not ended")}")),

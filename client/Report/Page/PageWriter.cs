@@ -48,7 +48,7 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
             <main>
             {Markup.Join(sections, "\n")}
             </main>
-            <footer><p>{Standing.Word}. Sweep {matrix.Sweep}, written {NumberText.Time(matrix.GeneratedUtc)} by EnergyGrid {manifest.Version} ({matrix.Engine} engine). Plan {Hash(matrix.PlanSha256)}.</p></footer>
+            <footer><p>{Standing.Word}. Sweep {matrix.Sweep}, written {NumberText.Time(matrix.GeneratedUtc)} by EnergyGrid {manifest.Version}. Plan {Hash(matrix.PlanSha256)}.</p></footer>
             <div class="printmark" aria-hidden="true">{Standing.Word} · {matrix.Plan} · {matrix.Sweep}</div>
             """);
     }

@@ -158,7 +158,6 @@ public sealed record ChecklistItem(string Item, string Value, bool Present);
 /// <param name="Plan">The plan's name.</param>
 /// <param name="PlanSha256">Its identity.</param>
 /// <param name="GeneratedUtc">When.</param>
-/// <param name="Engine">embedded or orleans.</param>
 /// <param name="Complete">Whether the sweep had ended.</param>
 /// <param name="Provenance">The worst of any row's.</param>
 /// <param name="Disclosure">The six dimensions.</param>
@@ -174,7 +173,6 @@ public sealed record Matrix(
     string Plan,
     string PlanSha256,
     DateTimeOffset GeneratedUtc,
-    string Engine,
     bool Complete,
     Provenance Provenance,
     Disclosure Disclosure,

@@ -22,7 +22,6 @@ public sealed record ManifestPass(string Group, int Block, int Pass, string Stat
 /// <param name="Plan">The plan's name.</param>
 /// <param name="PlanSha256">Identity of the resolved plan.</param>
 /// <param name="Version">EnergyGrid's.</param>
-/// <param name="Engine">embedded or orleans.</param>
 /// <param name="Runtime">.NET and operating system.</param>
 /// <param name="Phase">How the sweep stands.</param>
 /// <param name="SubmittedBy">Who.</param>
@@ -38,7 +37,6 @@ public sealed record Manifest(
     string Plan,
     string PlanSha256,
     string Version,
-    string Engine,
     string Runtime,
     SweepPhase Phase,
     string SubmittedBy,

@@ -14,7 +14,6 @@ namespace EnergyGrid.Grains;
 /// <param name="Devices">Those that were used.</param>
 /// <param name="Facility">The site's ratio over the sweep's period, if the plan asks for it and the site has one.</param>
 /// <param name="Closure">Of the site over its latest window.</param>
-/// <param name="Engine">embedded or orleans.</param>
 /// <param name="GeneratedUtc">Now.</param>
 /// <param name="Complete">Whether the sweep has ended.</param>
 public sealed record MatrixInput(
@@ -25,15 +24,14 @@ public sealed record MatrixInput(
     ImmutableArray<DeviceInfo> Devices,
     FacilityRatio? Facility,
     ImmutableArray<ClosureResidual> Closure,
-    string Engine,
     DateTimeOffset GeneratedUtc,
     bool Complete);
 
 /// <summary>From committed trials to the matrix. Pure: the same input gives the same matrix, in whatever order the trials came.</summary>
 public static class MatrixBuilder
 {
-    /// <summary>The form of the document.</summary>
-    public const int Format = 1;
+    /// <summary>The form of the document: 2 since it names no engine any more (there is one).</summary>
+    public const int Format = 2;
 
     /// <summary>The second stage of each match group, from its first stage's trials.</summary>
     public static ImmutableDictionary<string, ReplicationPlan> Replicate(ResolvedPlan plan, IEnumerable<TrialResult> results, ImmutableArray<PassRow> passes)
@@ -56,7 +54,7 @@ public static class MatrixBuilder
         var matrixGroups = rows.Select(r => Group(plan, input.Passes, r.g, r.Rows)).ToImmutableArray();
         var all = rows.SelectMany(r => r.Rows).ToArray();
         var provenance = all.Aggregate(Provenance.Measured, (worst, row) => Provenances.Worst(worst, row.Provenance));
-        return new Matrix(Format, input.Sweep, plan.Name, plan.Sha256, input.GeneratedUtc, input.Engine, input.Complete, provenance, plan.Disclosure,
+        return new Matrix(Format, input.Sweep, plan.Name, plan.Sha256, input.GeneratedUtc, input.Complete, provenance, plan.Disclosure,
             matrixGroups, [.. plan.Panels.Select(p => Panel(p, matrixGroups))], input.Facility, input.Closure, Checklist(plan, input.Facility, all), Notes(plan, provenance, matrixGroups));
     }
 

@@ -246,7 +246,7 @@ public sealed partial class SweepGrain(
     }
 
     // What a full, broken or damaged disk says.
-    private static bool OfTheDisk(Exception e) => e is IOException or UnauthorizedAccessException or InvalidDataException;
+    private static bool OfTheDisk(Exception e) => e is StorageTroubleException or IOException or UnauthorizedAccessException or InvalidDataException;
 
     // Whether something may be started. A state that could not be written may still say running.
     private bool Going => state.State.Phase == SweepPhase.Running && _trouble.Length == 0;

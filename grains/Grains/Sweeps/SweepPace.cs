@@ -2,9 +2,8 @@ namespace EnergyGrid.Grains;
 
 /// <summary>What the process is, as every result says it.</summary>
 /// <param name="Version">EnergyGrid's.</param>
-/// <param name="Engine"><c>embedded</c> or <c>orleans</c>.</param>
 /// <param name="Runtime">.NET and the operating system.</param>
-public sealed record GridIdentity(string Version, string Engine, string Runtime);
+public sealed record GridIdentity(string Version, string Runtime);
 
 /// <summary>How often a sweep looks, and how patient it is. By the grid's clock, not by a device's.</summary>
 public sealed record SweepPace

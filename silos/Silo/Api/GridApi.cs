@@ -56,15 +56,13 @@ internal static class GridApi
     }
 
     public static VersionInfo Version(SiloOptions options, TimeProvider time) =>
-        new("EnergyGrid", ProductVersion, EngineName, RuntimeName, options.Name, time.GetUtcNow());
+        new("EnergyGrid", ProductVersion, RuntimeName, options.Name, time.GetUtcNow());
 
     /// <summary>.NET and the operating system.</summary>
     public static string RuntimeName { get; } = $".NET {Environment.Version} on {RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}";
 
     public static string ProductVersion { get; } =
         typeof(GridApi).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
-
-    public static string EngineName { get; } = GridEngine.Name;
 
     private static Results<ContentHttpResult, ProblemHttpResult> Ready(SiteSnapshots sites)
     {

@@ -18,7 +18,7 @@ internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, TimePr
     {
         var snapshot = sites.Current.Value;
         var page = new StringBuilder();
-        Family(page, "energygrid_build_info", "gauge", "Version and engine of this silo.", [(Labels("version", GridApi.ProductVersion, "engine", GridApi.EngineName), 1)]);
+        Family(page, "energygrid_build_info", "gauge", "Version of this silo.", [(Labels("version", GridApi.ProductVersion), 1)]);
         var views = snapshot.Sites.Values;
         Family(page, "energygrid_site_it_watts", "gauge", "P_IT over the latest closed window, W.", views.Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance)), v.ItWatts)));
         Family(page, "energygrid_site_facility_watts", "gauge", "P_facility over the latest closed window, W.",

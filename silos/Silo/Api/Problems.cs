@@ -79,11 +79,11 @@ internal static partial class Problems
         BadHttpRequestException bad => (bad.StatusCode, bad.Message),
         UnreachableException or HostUnavailableException => (StatusCodes.Status503ServiceUnavailable, error.Message),
         TimeoutException => (StatusCodes.Status503ServiceUnavailable, "A grain did not answer in time; whether it obeyed is unknown. Look before you ask again."),
-        // Only the orleans engine has these, and this source names neither engine.
-        { } other when other.GetType().Name is "SiloUnavailableException" or "OrleansMessageRejectionException" =>
+        SiloUnavailableException or OrleansMessageRejectionException =>
             (StatusCodes.Status503ServiceUnavailable, "A grain's host went away; whether it obeyed is unknown. Look before you ask again."),
         InvalidDataException => (StatusCodes.Status500InternalServerError, $"Kept data is damaged: {error.Message}"),
         IOException => (StatusCodes.Status503ServiceUnavailable, $"The results cannot be read or written: {error.Message}"),
+        StorageTroubleException => (StatusCodes.Status503ServiceUnavailable, $"What must be kept cannot be read or written: {error.Message}"),
         _ => (StatusCodes.Status500InternalServerError, $"{error.GetType().Name}: {error.Message}"),
     };
 

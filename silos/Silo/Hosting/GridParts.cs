@@ -4,7 +4,7 @@ using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Grains;
 using EnergyGrid.Node;
-using EnergyGrid.Silo.Results;
+using EnergyGrid.Results;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -17,7 +17,7 @@ internal static class GridParts
     {
         var services = builder.Services;
         var scale = options.Simulated?.TimeScale ?? (options.Node is { } given ? ScaledTimeProvider.ScaleOf(given.Time) : 1);
-        services.AddSingleton(new GridIdentity(GridApi.ProductVersion, GridApi.EngineName, GridApi.RuntimeName));
+        services.AddSingleton(new GridIdentity(GridApi.ProductVersion, GridApi.RuntimeName));
         services.AddSingleton(new SweepPace());
         services.AddSingleton(WindowPace.Scaled(scale));
         services.AddSingleton(s => new FileResultStore(options.ResultsDirectory, s.GetRequiredService<TimeProvider>()));

@@ -14,14 +14,11 @@ using Microsoft.Extensions.Logging;
 
 namespace EnergyGrid.Silo;
 
-/// <summary>One process of the grid: engine, devices, HTTP.</summary>
+/// <summary>One process of the grid: Orleans, devices, HTTP.</summary>
 public static class SiloHost
 {
     /// <summary>A plan is text: a longer body is refused with 413.</summary>
     public const long MaxBodyBytes = 1 << 20;
-
-    /// <summary>The engine that this was built with: embedded or orleans.</summary>
-    public static string Engine => GridApi.EngineName;
 
     /// <summary>Puts a silo together; nothing listens before it is started.</summary>
     /// <exception cref="SiloRefusedException">The options do not fit together, or a file that they name cannot be used.</exception>
@@ -56,21 +53,13 @@ public static class SiloHost
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         builder.Services.AddSingleton(options);
         builder.Services.TryAddSingleton(TimeProvider.System);
-        try
+        builder.AddGridClustering(orleans =>
         {
-            builder.AddGridEngine(engine =>
-            {
-                engine.Host = options.Name;
-                engine.StateDirectory = options.StateDirectory;
-                engine.Redis = options.Redis;
-                (engine.SiloPort, engine.SiloAddress) = (options.SiloPort, options.SiloAddress);
-                engine.GrainAssemblies.AddRange(options.GrainAssemblies);
-            });
-        }
-        catch (NotSupportedException e)
-        {
-            throw new SiloRefusedException(e.Message, e);
-        }
+            orleans.Host = options.Name;
+            orleans.StateDirectory = options.StateDirectory;
+            orleans.Redis = options.Redis;
+            (orleans.SiloPort, orleans.SiloAddress) = (options.SiloPort, options.SiloAddress);
+        });
         if (options.WithParts) builder.AddGridParts(options);
         builder.Services.AddSingleton<IPlanDesk, PlanDesk>();
         builder.Services.AddSingleton<SiteSnapshots>();

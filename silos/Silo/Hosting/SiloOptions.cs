@@ -1,7 +1,5 @@
 using System.Net;
-using System.Reflection;
 using EnergyGrid.Devices;
-using EnergyGrid.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -39,7 +37,7 @@ public sealed record SiloOptions
     /// <summary>PEM key of the certificate.</summary>
     public string? KeyFile { get; init; }
 
-    /// <summary>Redis connection string for more than one silo; the orleans engine only.</summary>
+    /// <summary>Redis connection string for more than one silo.</summary>
     public string? Redis { get; init; }
 
     /// <summary>The port at which other silos reach this one; null for 11111 with Redis, and any free one on loopback without.</summary>
@@ -68,9 +66,6 @@ public sealed record SiloOptions
 
     /// <summary>Least level that is logged, to standard error.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Warning;
-
-    /// <summary>Where grain classes are.</summary>
-    public IReadOnlyList<Assembly> GrainAssemblies { get; init; } = [typeof(INodeAgent).Assembly];
 
     /// <summary>The last word on services: tests put their own parts here.</summary>
     public Action<IServiceCollection>? Services { get; init; }

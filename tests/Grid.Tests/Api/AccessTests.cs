@@ -53,12 +53,4 @@ public sealed class AccessTests
     [InlineData("\n", "no token in it")]
     public void A_token_file_that_is_wrong_is_refused_with_its_line(string text, string says) =>
         Assert.Contains(says, Assert.Throws<SiloRefusedException>(() => TokenFile.Parse(text.Split('\n'), "t")).Message);
-
-    [Fact]
-    public void Redis_in_an_embedded_build_is_refused_with_how_to_get_the_other()
-    {
-        if (SiloHost.Engine != "embedded") return;
-        var refusal = Assert.Throws<SiloRefusedException>(() => SiloHost.Build(new SiloOptions { DataDirectory = Path.GetTempPath(), Url = "http://127.0.0.1:0", Redis = "localhost" }));
-        Assert.Contains("GridEngine=orleans", refusal.Message);
-    }
 }

@@ -32,7 +32,6 @@ public sealed class FakeGrid : IAsyncDisposable
             Url = "http://127.0.0.1:0",
             TokenFile = withTokens ? tokens : null,
             WithParts = false,
-            GrainAssemblies = [],
             LogLevel = Microsoft.Extensions.Logging.LogLevel.None,
             Services = services =>
             {
@@ -115,7 +114,7 @@ public sealed class FakeGrid : IAsyncDisposable
     }
 }
 
-/// <summary>Makes an <c>IGrainFactory</c> of whichever engine: a proxy needs not know its other members.</summary>
+/// <summary>An <c>IGrainFactory</c> whose other members nobody calls.</summary>
 public class FakeFactory : DispatchProxy
 {
     private FakeGrid _grid = null!;

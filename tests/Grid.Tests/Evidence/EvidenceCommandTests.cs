@@ -3,7 +3,7 @@ using System.Text.Json;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Evidence;
 using EnergyGrid.Grid.Tests.Sweeps;
-using EnergyGrid.Silo.Results;
+using EnergyGrid.Results;
 
 namespace EnergyGrid.Grid.Tests.Evidence;
 

@@ -4,7 +4,7 @@ using System.Text.Json;
 using EnergyGrid.Contracts;
 using EnergyGrid.Grid.Tests.Sweeps;
 using EnergyGrid.Sdk;
-using EnergyGrid.Silo.Results;
+using EnergyGrid.Results;
 
 namespace EnergyGrid.Grid.Tests.Faults;
 

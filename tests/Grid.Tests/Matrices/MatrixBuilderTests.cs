@@ -43,7 +43,7 @@ public sealed class MatrixBuilderTests
         ImmutableArray<TrialResult> all = [.. trials];
         var devices = all.Select(t => (t.Host, t.Devices[0])).Distinct().Select((d, i) => new DeviceInfo(d.Host, d.Item2, "H100-SXM-80GB", DeviceKind.Cuda, "lab", "r1", i, 80e9, 3.35e12, Provenance.Measured,
             989e12, 700, 700, "test", "test", Provenance.Measured));
-        return MatrixBuilder.Build(new MatrixInput("s", plan, all, [.. passes], [.. devices], null, [], "test", DateTimeOffset.UnixEpoch, true));
+        return MatrixBuilder.Build(new MatrixInput("s", plan, all, [.. passes], [.. devices], null, [], DateTimeOffset.UnixEpoch, true));
     }
 
     private static IEnumerable<TrialResult> Pass(ResolvedPlan plan, int block, int pass, double a, double c, double gain = 1) =>
@@ -268,7 +268,7 @@ public sealed class MatrixBuilderTests
     private static FacilityRatio Ratio(double value) => new("ipue", value, 0.9, 1.4, 3, 0, 100, 1, 1, 1, 0.9, [], [], Provenance.Measured, "test");
 
     private static Matrix BuildAt(ResolvedPlan plan, IEnumerable<TrialResult> trials, FacilityRatio facility) =>
-        MatrixBuilder.Build(new MatrixInput("s", plan, [.. trials], [], [], facility, [], "test", DateTimeOffset.UnixEpoch, true));
+        MatrixBuilder.Build(new MatrixInput("s", plan, [.. trials], [], [], facility, [], DateTimeOffset.UnixEpoch, true));
 
     [Theory]
     [InlineData(0.98)]
@@ -336,7 +336,7 @@ public sealed class MatrixBuilderTests
     {
         var plan = Plan();
         var device = new DeviceInfo("n0", "GPU-0", "cpu", DeviceKind.Cpu, "lab", "r1", 0, 1e9, 1e9, Provenance.Measured, 1e9, 120, 120, "test", "declared", Provenance.Modelled);
-        MatrixRow On(DeviceInfo d) => Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [d], null, [], "test", DateTimeOffset.UnixEpoch, true)), "A");
+        MatrixRow On(DeviceInfo d) => Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [d], null, [], DateTimeOffset.UnixEpoch, true)), "A");
         Assert.True(double.IsNaN(On(device).GainUncertainty));
         Assert.Equal(0.05 / Math.Sqrt(3), On(device with { EnergyProvenance = Provenance.Measured }).GainUncertainty, 1e-12);
     }
@@ -358,7 +358,7 @@ public sealed class MatrixBuilderTests
     {
         var plan = Plan();
         var device = new DeviceInfo("n0", "GPU-0", "H100-SXM-80GB", DeviceKind.Cuda, "lab", "r1", 0, 80e9, 3.35e12, Provenance.Modelled, 989e12, 700, 700, "test", "test", Provenance.Measured);
-        var row = Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [device], null, [], "test", DateTimeOffset.UnixEpoch, true)), "A");
+        var row = Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [device], null, [], DateTimeOffset.UnixEpoch, true)), "A");
         Assert.Contains("modelled bandwidth", row.Phi[phi].Reason);
     }
 

@@ -1,9 +1,9 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
-using EnergyGrid.Engine;
+using EnergyGrid.Silo;
 using EnergyGrid.Grains;
 using EnergyGrid.Node;
-using EnergyGrid.Silo.Results;
+using EnergyGrid.Results;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,14 +33,13 @@ public sealed class SimulatedGrid : IAsyncDisposable
         directory ??= owned!.FullName;
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Critical);
-        builder.AddGridEngine(o =>
+        builder.AddGridClustering(o =>
         {
             o.Host = (site ?? new SimulatedSiteOptions()).Silo;
             o.StateDirectory = Path.Combine(directory, "state");
-            o.GrainAssemblies.Add(typeof(GpuGrain).Assembly);
         });
         var services = builder.Services;
-        services.AddSingleton(new GridIdentity("test", "test", "test"));
+        services.AddSingleton(new GridIdentity("test", "test"));
         services.AddSingleton(pace ?? new SweepPace { Tick = TimeSpan.FromMilliseconds(20) });
         services.AddSingleton(WindowPace.Scaled(scale));
         services.AddSingleton(s => new FileResultStore(Path.Combine(directory, "results"), s.GetRequiredService<TimeProvider>()));

@@ -28,7 +28,6 @@ internal static class Hostile
         return matrix with
         {
             Sweep = Script,
-            Engine = Script,
             Disclosure = matrix.Disclosure with { Quality = Script, WorkloadMix = Escape + Long, Hardware = "javascript:window.owned=1" },
             Groups = matrix.Groups.SetItem(0, group with { Name = Script + Long, Hardware = Escape, Baseline = Script, Rows = [.. rows] }),
             Panels = [new MatrixPanel(Script, [new PanelRow(Script, Escape + Long, double.NaN, double.PositiveInfinity, null)])],

@@ -36,7 +36,7 @@ internal static class SampleMatrix
         ];
         var rows = groups.SelectMany(g => g.Rows).ToArray();
         return new Matrix(
-            1, "s-20261121-080000-7f3a", plan, Sha("plan"), Start.AddMinutes(96), "embedded", true,
+            1, "s-20261121-080000-7f3a", plan, Sha("plan"), Start.AddMinutes(96), true,
             rows.Select(r => r.Provenance).Aggregate(provenance, Provenances.Worst), Disclosure, [.. groups],
             [
                 new MatrixPanel("The paper's printed layout (Table 3)",
@@ -64,7 +64,7 @@ internal static class SampleMatrix
     public static Manifest Manifest(Matrix matrix, int devices = 16)
     {
         var provenance = matrix.Provenance;
-        return new Manifest(1, matrix.Sweep, matrix.Plan, matrix.PlanSha256, "0.1.0", matrix.Engine, ".NET 10.0.0, Debian GNU/Linux 12", SweepPhase.Finished, "ada", Start, Start.AddMinutes(95),
+        return new Manifest(1, matrix.Sweep, matrix.Plan, matrix.PlanSha256, "0.1.0", ".NET 10.0.0, Debian GNU/Linux 12", SweepPhase.Finished, "ada", Start, Start.AddMinutes(95),
             [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(
                 $"r{i / 8}-n{i / 4 % 2}", Uuid(i), "H100-SXM-80GB", provenance == Provenance.Measured ? DeviceKind.Cuda : DeviceKind.Simulated, "aurora", $"rack-{i / 8}", i % 4, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700,
                 provenance == Provenance.Measured ? "580.82.07" : "simulator 1", provenance == Provenance.Measured ? "nvml energy counter" : "energy model, sensor defects applied", provenance))],

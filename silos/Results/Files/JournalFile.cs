@@ -1,0 +1,113 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Threading.Channels;
+
+namespace EnergyGrid.Results;
+
+/// <summary>
+/// A file that only grows, a JSON document a line, each line carrying the SHA-256 of its document:
+/// <c>{"sha256":"…","document":{…}}</c>. What <see cref="Append"/> has answered is on the disk. A line that was torn by a crash is cut off on
+/// opening; a damaged line before the last one is an error that names its number. Lines that wait together share one flush.
+/// </summary>
+public sealed class JournalFile : IAsyncDisposable
+{
+    private const string Head = "{\"sha256\":\"";
+    private const string Middle = "\",\"document\":";
+    private readonly string _path;
+    private readonly Channel<(byte[] Line, TaskCompletionSource Done)> _waiting = Channel.CreateUnbounded<(byte[], TaskCompletionSource)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Task _writer;
+    private readonly FileStream _file;
+    private long _length;
+
+    private JournalFile(string path, FileStream file, long length)
+    {
+        (_path, _file, _length) = (path, file, length);
+        _writer = Task.Run(Write);
+    }
+
+    /// <summary>Opens or makes the file and reads its documents. Throws <see cref="InvalidDataException"/> naming the line that is damaged.</summary>
+    public static (JournalFile Journal, List<string> Documents) Open(string path)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 1);
+        try
+        {
+            var bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
+            var whole = bytes.AsSpan().LastIndexOf((byte)'\n') + 1;
+            var documents = Documents(bytes.AsSpan(0, whole), path).ToList();
+            if (whole < bytes.Length) file.SetLength(whole);
+            return (new JournalFile(path, file, whole), documents);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The documents of a journal's whole lines. Throws <see cref="InvalidDataException"/> naming the line that is damaged.</summary>
+    public static IEnumerable<string> Documents(ReadOnlySpan<byte> lines, string path)
+    {
+        var documents = new List<string>();
+        var number = 0;
+        foreach (var range in lines.Split((byte)'\n'))
+        {
+            number++;
+            var line = Encoding.UTF8.GetString(lines[range]);
+            if (line.Length == 0) continue;
+            var at = Head.Length + 64;
+            if (!line.StartsWith(Head, StringComparison.Ordinal) || line.Length < at + Middle.Length + 1 || !line.AsSpan(at).StartsWith(Middle) || line[^1] != '}')
+                throw new InvalidDataException($"{path}:{number}: the line is damaged: it is not {{\"sha256\":…,\"document\":…}}.");
+            var document = line[(at + Middle.Length)..^1];
+            if (Sha256(document) != line.Substring(Head.Length, 64))
+                throw new InvalidDataException($"{path}:{number}: the line is damaged: the SHA-256 of its document is {Sha256(document)}, not {line.Substring(Head.Length, 64)}.");
+            documents.Add(document);
+        }
+        return documents;
+    }
+
+    /// <summary>Adds a document (JSON without line breaks) and answers when it is on the disk. <see cref="IOException"/>: it is not, and the file is as before.</summary>
+    public async Task Append(string document)
+    {
+        var line = Encoding.UTF8.GetBytes($"{Head}{Sha256(document)}{Middle}{document}}}\n");
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!_waiting.Writer.TryWrite((line, done))) throw new ObjectDisposedException(_path);
+        await done.Task.ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _waiting.Writer.TryComplete();
+        await _writer.ConfigureAwait(false);
+        await _file.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task Write()
+    {
+        var batch = new List<(byte[] Line, TaskCompletionSource Done)>();
+        while (await _waiting.Reader.WaitToReadAsync().ConfigureAwait(false))
+        {
+            batch.Clear();
+            while (batch.Count < 1000 && _waiting.Reader.TryRead(out var waiting)) batch.Add(waiting);
+            try
+            {
+                if (_file.Length != _length) _file.SetLength(_length); // a batch that failed left a part
+                _file.Position = _length;
+                foreach (var (line, _) in batch) _file.Write(line);
+                _file.Flush(flushToDisk: true);
+                _length = _file.Position;
+                foreach (var (_, done) in batch) done.SetResult();
+            }
+            catch (Exception e)
+            {
+                try { _file.SetLength(_length); }
+                catch (IOException) { /* Cut off before the next batch. */ }
+                var told = e as IOException ?? new IOException($"'{_path}' could not be written: {e.Message}", e);
+                foreach (var (_, done) in batch) done.SetException(told);
+            }
+        }
+    }
+
+    private static string Sha256(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+}
