@@ -23,16 +23,15 @@ public sealed partial class NodeAgent : INodeAgent
 
     /// <param name="node">What it serves.</param>
     /// <param name="time">The node's time.</param>
-    /// <param name="traces">Where raw samples go; null keeps none.</param>
     /// <param name="options">Its pace; by the scale of <paramref name="time"/> when null.</param>
     /// <param name="log">Its log.</param>
-    public NodeAgent(INode node, TimeProvider time, ITraceSink? traces = null, NodeAgentOptions? options = null, ILogger? log = null)
+    public NodeAgent(INode node, TimeProvider time, NodeAgentOptions? options = null, ILogger? log = null)
     {
         _time = time;
         _options = options ?? NodeAgentOptions.For(time);
         _log = log ?? NullLogger.Instance;
         _sampler = new NodeSampler(node, time);
-        _runner = new TrialRunner(_sampler, traces, _options);
+        _runner = new TrialRunner(_sampler, _options);
     }
 
     public string Host => _sampler.Node.Host;
@@ -42,7 +41,7 @@ public sealed partial class NodeAgent : INodeAgent
     /// <summary>Windows that were dropped because the rack did not answer for too long.</summary>
     public long DroppedWindows { get; private set; }
 
-    public Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) =>
+    public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) =>
         // The work is long and not the caller's turn: a grain's scheduler is left behind.
         TaskScheduler.Current == TaskScheduler.Default ? _runner.Run(order, report, stop) : Task.Run(() => _runner.Run(order, report, stop), CancellationToken.None);
 

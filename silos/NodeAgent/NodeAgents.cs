@@ -120,7 +120,7 @@ public sealed class NodeAgentsBuilder
 /// <summary>Registration with a host.</summary>
 public static class NodeAgentRegistration
 {
-    /// <summary>Registers <see cref="NodeAgents"/> as <see cref="INodeAgents"/> and a hosted service that serves them. Register it after Orleans: it calls grains. An <see cref="ITraceSink"/> is used if there is one.</summary>
+    /// <summary>Registers <see cref="NodeAgents"/> as <see cref="INodeAgents"/> and a hosted service that serves them. Register it after Orleans: it calls grains.</summary>
     public static IServiceCollection AddNodeAgents(this IServiceCollection services, Action<NodeAgentsBuilder> configure)
     {
         services.AddSingleton(provider =>
@@ -128,8 +128,7 @@ public static class NodeAgentRegistration
             var builder = new NodeAgentsBuilder();
             configure(builder);
             var log = provider.GetService<ILoggerFactory>()?.CreateLogger<NodeAgent>();
-            var traces = provider.GetService<ITraceSink>();
-            return new NodeAgents(builder.Nodes.Select(n => new NodeAgent(n.Node, n.Time, traces, log: log)), builder.Facilities);
+            return new NodeAgents(builder.Nodes.Select(n => new NodeAgent(n.Node, n.Time, log: log)), builder.Facilities);
         });
         services.AddSingleton<INodeAgents>(provider => provider.GetRequiredService<NodeAgents>());
         services.AddHostedService<NodeAgentsService>();

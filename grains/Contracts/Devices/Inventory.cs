@@ -46,6 +46,29 @@ public sealed record DeviceInfo(
     public string Key => $"{Host}/{Uuid}";
 }
 
+/// <summary>What a source of power readings is in the meter tree.</summary>
+[GenerateSerializer, Alias("SourceKind")]
+public enum SourceKind
+{
+    /// <summary>One accelerator board.</summary>
+    Gpu,
+
+    /// <summary>The processors of a node (RAPL package).</summary>
+    Cpu,
+
+    /// <summary>The memory of a node (RAPL dram), where it is not inside the package.</summary>
+    Dram,
+
+    /// <summary>The whole node at its power input.</summary>
+    NodeInput,
+
+    /// <summary>A rack at its PDU.</summary>
+    RackInput,
+
+    /// <summary>The whole facility.</summary>
+    FacilityInput,
+}
+
 /// <summary>A source of power readings and its place in the meter tree.</summary>
 /// <param name="Source">As in <see cref="PowerWindow.Source"/>.</param>
 /// <param name="Kind">What it measures.</param>

@@ -2,29 +2,6 @@ using System.Collections.Immutable;
 
 namespace EnergyGrid.Contracts;
 
-/// <summary>What a source of power readings is in the meter tree.</summary>
-[GenerateSerializer, Alias("SourceKind")]
-public enum SourceKind
-{
-    /// <summary>One accelerator board.</summary>
-    Gpu,
-
-    /// <summary>The processors of a node (RAPL package).</summary>
-    Cpu,
-
-    /// <summary>The memory of a node (RAPL dram), where it is not inside the package.</summary>
-    Dram,
-
-    /// <summary>The whole node at its power input.</summary>
-    NodeInput,
-
-    /// <summary>A rack at its PDU.</summary>
-    RackInput,
-
-    /// <summary>The whole facility.</summary>
-    FacilityInput,
-}
-
 /// <summary>
 /// The energy of one source over one window of one second, <c>[Window, Window + 1)</c> seconds since the Unix epoch.
 /// A later revision replaces an earlier one, it never adds to it.

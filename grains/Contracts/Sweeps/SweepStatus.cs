@@ -25,7 +25,7 @@ public enum SweepPhase
     Cancelled,
 }
 
-/// <summary>A trial that is running.</summary>
+/// <summary>A device that runs a trial.</summary>
 [GenerateSerializer, Immutable, Alias("RunningTrial")]
 public sealed record RunningTrial(
     [property: Id(0)] string Device,
@@ -50,6 +50,8 @@ public sealed record RunningTrial(
 /// <param name="Running">What runs now.</param>
 /// <param name="SubmittedUtc">When.</param>
 /// <param name="EndedUtc">When, if it has ended.</param>
+/// <param name="Waiting">What it waits for while nothing is wrong: devices that another sweep holds, a host that is away; empty if for nothing.</param>
+/// <param name="Priority">Of sweeps that want the same devices the higher one has them first; of equals, the older.</param>
 [GenerateSerializer, Immutable, Alias("SweepStatus")]
 public sealed record SweepStatus(
     [property: Id(0)] string Id,
@@ -65,7 +67,9 @@ public sealed record SweepStatus(
     [property: Id(10)] double SecondsLeft,
     [property: Id(11)] ImmutableArray<RunningTrial> Running,
     [property: Id(12)] DateTimeOffset SubmittedUtc,
-    [property: Id(13)] DateTimeOffset? EndedUtc)
+    [property: Id(13)] DateTimeOffset? EndedUtc,
+    [property: Id(14)] string Waiting = "",
+    [property: Id(15)] int Priority = 0)
 {
     /// <summary>Whether nothing more will happen.</summary>
     public bool HasEnded => Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;

@@ -52,10 +52,13 @@ public sealed record TrialGuards(
     [property: Id(2)] double MaxThermalFraction,
     [property: Id(3)] double MaxCounterResidual);
 
-/// <summary>An order to run one trial on a device group. It goes to the grain of the group's first device. The epoch fences out every earlier order.</summary>
+/// <summary>
+/// An order to run one trial on a device group. It goes to the grain of the group's first device. The epoch fences out every earlier holder of the devices, the
+/// fence every earlier activation of this one; under its id alone the result may be committed.
+/// </summary>
 /// <param name="Trial">Which trial.</param>
 /// <param name="Devices">UUIDs of the device group, all on one host, the first one leading. The configuration runs as data-parallel copies on each.</param>
-/// <param name="Epoch">From the lease on the leading device.</param>
+/// <param name="Epoch">Of the lease on the devices.</param>
 /// <param name="Attempt">From 0; grows when a trial was lost and is run again.</param>
 /// <param name="Configuration">What to run.</param>
 /// <param name="Cost">Its bytes and FLOPs per layer and step.</param>
@@ -63,6 +66,10 @@ public sealed record TrialGuards(
 /// <param name="Timing">How long.</param>
 /// <param name="Guards">What invalidates it.</param>
 /// <param name="KeepTrace">Whether its raw samples are kept below <c>traces/</c>.</param>
+/// <param name="Id">Of the order: no two orders of a sweep share it, and it is registered with the results before it is given.</param>
+/// <param name="Holder">The device group that gives it, <c>sweep/n</c>.</param>
+/// <param name="Fence">The number of that group's activation.</param>
+/// <param name="Number">Grows with every order of one activation: a lower one comes too late.</param>
 [GenerateSerializer, Immutable, Alias("TrialOrder")]
 public sealed record TrialOrder(
     [property: Id(0)] TrialId Trial,
@@ -74,7 +81,11 @@ public sealed record TrialOrder(
     [property: Id(6)] ImmutableArray<int> LayerLegs,
     [property: Id(7)] TrialTiming Timing,
     [property: Id(8)] TrialGuards Guards,
-    [property: Id(9)] bool KeepTrace);
+    [property: Id(9)] bool KeepTrace,
+    [property: Id(10)] string Id = "",
+    [property: Id(11)] string Holder = "",
+    [property: Id(12)] long Fence = 0,
+    [property: Id(13)] long Number = 0);
 
 /// <summary>An energy over an interval, with what was not covered kept apart.</summary>
 /// <param name="Joules">Over the covered part, J.</param>

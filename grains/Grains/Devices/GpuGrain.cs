@@ -4,35 +4,27 @@ using Microsoft.Extensions.Logging;
 
 namespace EnergyGrid.Grains;
 
-/// <summary>What a device must remember across a restart: the highest epoch it has granted, and to whom.</summary>
-[GenerateSerializer, Alias("GpuState")]
-public sealed class GpuState
-{
-    [Id(0)] public long Epoch { get; set; }
-    [Id(1)] public string Sweep { get; set; } = "";
-    [Id(2)] public string Pass { get; set; } = "";
-    [Id(3)] public double LeaseSeconds { get; set; }
-}
-
 /// <summary>
-/// One device. It is held by one pass at a time, under an epoch that only grows; the trial runs on threads of the node agent, and turns only
-/// start it, look at it and stop it.
+/// One device: the trial on it, its status, its live power. The trial runs on threads of the node agent; turns only start it, look at it and end it. What it
+/// measured is kept from here, trace before result and under the order's id, so it needs nobody else to be alive when it ends.
 /// </summary>
 [HostPlacement, Immovable, KeepAlive]
+[GrainType("gpu")]
 public sealed partial class GpuGrain(
     INodeAgents agents,
+    IResultStore store,
+    ITraceSink traces,
+    ILocalSiloDetails silo,
     TimeProvider time,
-    ILogger<GpuGrain> log,
-    [PersistentState("gpu", "grid")] IPersistentState<GpuState> state) : Grain, IGpuGrain
+    ILogger<GpuGrain> log) : Grain, IGpuGrain
 {
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+
     private (string Host, string Device) _key;
     private INodeAgent _agent = null!;
-    private long _lastSign;
-    private TrialOrder? _order;
-    private TrialProgress _progress;
-    private TrialResult? _result;
-    private CancellationTokenSource? _stop;
-    private Task _work = Task.CompletedTask;
+    private long _floor;
+    private Work? _work;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -40,58 +32,49 @@ public sealed partial class GpuGrain(
         _agent = agents.Find(_key.Host) is { } agent && agent.Inventory.Devices.Any(d => d.Uuid == _key.Device)
             ? agent
             : throw new HostUnavailableException($"Device '{_key.Device}' of host '{_key.Host}' is not here.");
-        _lastSign = time.GetTimestamp();
         return Task.CompletedTask;
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _stop?.Cancel();
-        await _work.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-    }
-
-    public async Task<Lease> Acquire(LeaseRequest request)
-    {
-        if (Held && state.State.Sweep != request.Sweep) return new Lease(false, state.State.Epoch, $"{state.State.Sweep} {state.State.Pass}");
-
-        await EndTrial();
-        // The epoch is on disk before the answer: after a crash no older order can be obeyed.
-        await Keep(state.State.Epoch + 1, request.Sweep, request.Pass, request.Seconds);
-        _lastSign = time.GetTimestamp();
-        return new Lease(true, state.State.Epoch, $"{request.Sweep} {request.Pass}");
-    }
-
-    public async Task Release(long epoch)
-    {
-        if (epoch != state.State.Epoch) return;
-        await EndTrial();
-        await Keep(epoch, "", "", 0);
+        if (_work is not { } work) return;
+        work.Stop.Cancel();
+        await work.Done.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     public async Task<GpuStatus> Start(TrialOrder order)
     {
-        if (order.Epoch != state.State.Epoch || state.State.Sweep != order.Trial.Sweep)
-            throw new StaleEpochException($"Epoch {order.Epoch} of sweep '{order.Trial.Sweep}' does not hold '{this.GetPrimaryKeyString()}'; epoch {state.State.Epoch} of '{state.State.Sweep}' does.", order.Epoch, state.State.Epoch);
-        _lastSign = time.GetTimestamp();
-        // Field by field, never record equality: collections inside compare by reference.
-        if (_order is { } known && (known.Trial, known.Epoch, known.Attempt) == (order.Trial, order.Epoch, order.Attempt)) return Look();
-
-        await EndTrial();
+        if (!await Node.Holds(order.Holder, order.Epoch, order.Devices) || order.Epoch < _floor)
+            throw new StaleEpochException($"'{order.Holder}' does not hold '{this.GetPrimaryKeyString()}' and the rest of its group under epoch {order.Epoch}.", order.Epoch, _floor);
+        if (_work is { } known)
+        {
+            if (known.Order.Id == order.Id && known.Order.Trial.Sweep == order.Trial.Sweep) return Look();
+            if (known.Order.Holder == order.Holder && order.Fence < known.Order.Fence)
+                throw new SupersededException($"Activation {known.Order.Fence} of '{order.Holder}' has given orders since activation {order.Fence}.");
+            if (known.Order.Holder == order.Holder && (order.Fence, order.Number).CompareTo((known.Order.Fence, known.Order.Number)) <= 0)
+                throw new StaleEpochException($"Order '{order.Id}' comes after '{known.Order.Id}', which was given later.", order.Epoch, _floor);
+            await End(known);
+            // Others may have come in between.
+            if (order.Epoch < _floor || !ReferenceEquals(_work, known)) throw new StaleEpochException($"Epoch {order.Epoch} of '{order.Holder}' was superseded.", order.Epoch, _floor);
+        }
+        _floor = order.Epoch;
         Launch(order);
         return Look();
     }
 
-    public Task<GpuStatus> Status(long epoch)
+    public Task<GpuStatus> Status() => Task.FromResult(Look());
+
+    public async Task<bool> Stop(string order)
     {
-        if (epoch == state.State.Epoch) _lastSign = time.GetTimestamp();
-        return Task.FromResult(Look());
+        if (_work is not { } work || work.Order.Id != order || work.Done.IsCompleted) return false;
+        await End(work);
+        return true;
     }
 
-    public Task<bool> Stop(long epoch)
+    public async Task Yield(long epoch)
     {
-        var running = _order?.Epoch == epoch && !_work.IsCompleted;
-        if (running) _stop!.Cancel();
-        return Task.FromResult(running);
+        _floor = Math.Max(_floor, epoch);
+        if (_work is { } work && work.Order.Epoch < epoch && !work.Done.IsCompleted) await End(work);
     }
 
     public async IAsyncEnumerable<PowerSample> WatchPower(double hertz, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -100,92 +83,122 @@ public sealed partial class GpuGrain(
         await foreach (var sample in _agent.Watch(_key.Device, hertz, cancellationToken)) yield return sample;
     }
 
-    // A lease lives as long as its holder shows signs of life.
-    private bool Held => state.State.Sweep.Length > 0 && time.GetElapsedTime(_lastSign).TotalSeconds < state.State.LeaseSeconds;
+    private INodeGrain Node => GrainFactory.GetGrain<INodeGrain>(_key.Host);
 
-    private async Task Keep(long epoch, string sweep, string pass, double seconds)
+    private static async Task End(Work work)
     {
-        var kept = state.State;
-        state.State = new GpuState { Epoch = epoch, Sweep = sweep, Pass = pass, LeaseSeconds = seconds };
-        try
-        {
-            await state.WriteStateAsync();
-        }
-        catch
-        {
-            // What is in memory must not run ahead of the disk. The next call reads the record again.
-            state.State = kept;
-            DeactivateOnIdle();
-            throw;
-        }
-    }
-
-    private async Task EndTrial()
-    {
-        _stop?.Cancel();
-        await _work;
-        (_order, _result, _progress) = (null, null, default);
+        work.Stop.Cancel();
+        await work.Done;
     }
 
     private void Launch(TrialOrder order)
     {
-        var stop = new CancellationTokenSource();
-        (_order, _result, _progress, _stop) = (order, null, new TrialProgress(TrialPhase.Waiting, 0, double.NaN), stop);
+        var work = new Work(order);
+        _work = work;
         var agent = _agent;
-        // Off the scheduler: nothing inside touches a field of the grain but the progress box, which is written whole.
-        var progress = new ProgressBox();
-        _box = progress;
-        var run = Task.Run(() => agent.Run(order, progress.Set, stop.Token));
-        _work = Await(order, run, stop);
+        // Off the scheduler: nothing inside touches the grain but the progress, which is written whole.
+        var run = Task.Run(() => agent.Run(order, work.Set, work.Stop.Token));
+        work.Done = Await(work, run);
     }
 
-    private async Task Await(TrialOrder order, Task<TrialResult> run, CancellationTokenSource stop)
+    private async Task Await(Work work, Task<TrialRun> run)
     {
-        TrialResult? result = null;
-        try { result = await run; }
-        catch (Exception e) { LogLost(e, order.Trial, this.GetPrimaryKeyString()); } // unknown: the status says ended without a result, and the sweep leases anew
-        finally { stop.Dispose(); }
-        if (!ReferenceEquals(_order, order)) return;
-        (_result, _stop) = (result, null);
-        _progress = new TrialProgress(TrialPhase.Ended, 1, 0);
-        _box = null;
-        Tell(order.Trial.Sweep);
+        TrialRun? ran = null;
+        try { ran = await run; }
+        catch (Exception e) { LogLost(e, work.Order.Trial, this.GetPrimaryKeyString()); } // unknown, never failed: the sweep runs it again
+        var end = ran is null ? OrderEnd.Lost : ran.Result.Outcome == TrialOutcome.Cancelled ? OrderEnd.Stopped : await Keep(work, ran);
+        work.Ended(end);
+        // The group would find out at its next look; this saves the wait. Nothing depends on it.
+        GrainFactory.GetGrain<IDeviceGroupGrain>(work.Order.Holder).Nudge().Ignore();
     }
 
-    // The sweep would find out at its next look; this saves the wait. Nothing depends on it.
-    private void Tell(string sweep) => GrainFactory.GetGrain<ISweepGrain>(sweep).Nudge().ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
+    // The trace before the result that names it. What cannot be kept now is tried again until it is, or nobody wants it any more.
+    private async Task<OrderEnd> Keep(Work work, TrialRun ran)
+    {
+        var (sweep, result) = (work.Order.Trial.Sweep, ran.Result);
+        work.Set(new TrialProgress(TrialPhase.Keeping, 1, 0));
+        for (var wait = FirstWait; ; wait = TimeSpan.FromTicks(Math.Min(2 * wait.Ticks, LongestWait.Ticks)))
+        {
+            try
+            {
+                if (!ran.Trace.IsEmpty && result.Trace.Length == 0)
+                {
+                    var (name, sha256) = await traces.Write(sweep, work.Order.Trial, ran.Trace, work.Stop.Token);
+                    result = result with { Trace = name, TraceSha256 = sha256 };
+                }
+                var answer = await store.Commit(sweep, work.Order.Id, result, work.Stop.Token);
+                work.Trouble = "";
+                if (answer == CommitAnswer.Committed) work.Result = result;
+                return answer switch { CommitAnswer.Committed => OrderEnd.Kept, CommitAnswer.AlreadyThere => OrderEnd.KeptBefore, _ => OrderEnd.Withdrawn };
+            }
+            catch (StorageTroubleException e)
+            {
+                if (work.Trouble.Length == 0) LogUnkept(work.Order.Trial, e.Message);
+                work.Trouble = e.Message;
+                GrainFactory.GetGrain<IDeviceGroupGrain>(work.Order.Holder).Nudge().Ignore();
+                await Task.Delay(wait, time, work.Stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            }
+            catch (OperationCanceledException) { /* Told below. */ }
+            catch (Exception e)
+            {
+                LogLost(e, work.Order.Trial, this.GetPrimaryKeyString());
+                return OrderEnd.Lost;
+            }
+            if (work.Stop.IsCancellationRequested) return OrderEnd.Stopped;
+        }
+    }
 
     private GpuStatus Look()
     {
         var (watts, celsius) = _agent.Latest(_key.Device);
-        var progress = _box?.Get() ?? _progress;
-        return new GpuStatus(this.GetPrimaryKeyString(), state.State.Epoch, Held ? $"{state.State.Sweep} {state.State.Pass}" : "",
-            _order?.Trial, _order?.Attempt ?? 0, _order is null ? TrialPhase.Idle : progress.Phase, progress.Fraction, progress.SecondsLeft, watts, celsius, _result);
+        if (_work is not { } work) return new GpuStatus(this.GetPrimaryKeyString(), silo.SiloAddress.ToString(), "", "", null, TrialPhase.Idle, 0, 0, watts, celsius, OrderEnd.None, null, "", []);
+        var progress = work.Progress;
+        return new GpuStatus(this.GetPrimaryKeyString(), silo.SiloAddress.ToString(), work.Order.Id, work.Order.Holder, work.Order.Trial, progress.Phase, progress.Fraction, progress.SecondsLeft,
+            watts, celsius, work.End, work.Result, work.Trouble, [.. work.Order.Devices.Select(uuid => Member(uuid, watts, celsius))]);
     }
 
-    private ProgressBox? _box;
+    private MemberStatus Member(string uuid, double watts, double celsius)
+    {
+        if (uuid != _key.Device) (watts, celsius) = _agent.Latest(uuid);
+        return new MemberStatus(uuid, watts, celsius);
+    }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Trial {Trial} on {Device} ended without a result: its outcome is unknown")]
     private partial void LogLost(Exception error, TrialId trial, string device);
 
-    /// <summary>
-    /// Written by the trial's thread, read in turns. That the trial has ended is not its thread's to say: a status that said so before the grain
-    /// has the result would be that of a trial that was lost.
-    /// </summary>
-    private sealed class ProgressBox
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The result of trial {Trial} cannot be kept yet: {Reason}. It is tried again until it is kept.")]
+    private partial void LogUnkept(TrialId trial, string reason);
+
+    /// <summary>An order and what has become of it.</summary>
+    private sealed class Work(TrialOrder order)
     {
         private readonly Lock _lock = new();
-        private TrialProgress _value = new(TrialPhase.Waiting, 0, double.NaN);
+        private TrialProgress _progress = new(TrialPhase.Waiting, 0, double.NaN);
 
-        public void Set(TrialProgress value)
+        public TrialOrder Order { get; } = order;
+        public CancellationTokenSource Stop { get; } = new();
+        public Task Done { get; set; } = Task.CompletedTask;
+        public OrderEnd End { get; private set; }
+        public TrialResult? Result { get; set; }
+        public string Trouble { get; set; } = "";
+
+        public TrialProgress Progress
         {
-            // A trial has ended when its result is here, not when its work is done: ended without a result means lost.
-            lock (_lock) _value = value.Phase == TrialPhase.Ended ? _value with { Fraction = 1, SecondsLeft = 0 } : value;
+            get { lock (_lock) return _progress; }
         }
 
-        public TrialProgress Get()
+        /// <summary>
+        /// Told by the trial's thread. That the trial has ended is not its thread's to say: it has when its result is kept, not when its work is done.
+        /// </summary>
+        public void Set(TrialProgress value)
         {
-            lock (_lock) return _value;
+            lock (_lock) _progress = value.Phase == TrialPhase.Ended ? _progress with { Fraction = 1, SecondsLeft = 0 } : value;
+        }
+
+        public void Ended(OrderEnd end)
+        {
+            End = end;
+            lock (_lock) _progress = new TrialProgress(TrialPhase.Ended, 1, 0);
         }
     }
 }

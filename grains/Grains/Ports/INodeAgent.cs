@@ -8,6 +8,11 @@ namespace EnergyGrid.Grains;
 /// <param name="SecondsLeft">Until its likely end, in the device's own time, s.</param>
 public readonly record struct TrialProgress(TrialPhase Phase, double Fraction, double SecondsLeft);
 
+/// <summary>What came of a trial.</summary>
+/// <param name="Result">Its result; <see cref="TrialResult.Trace"/> is empty until the trace is kept.</param>
+/// <param name="Trace">UTF-8: seconds since the trial's start, device, watts, counter joules, phase; empty if none is wanted.</param>
+public sealed record TrialRun(TrialResult Result, ReadOnlyMemory<byte> Trace);
+
 /// <summary>The port to one node's hardware: grains reach devices through this alone.</summary>
 public interface INodeAgent
 {
@@ -24,7 +29,7 @@ public interface INodeAgent
     /// <param name="order">All devices of it are of this node.</param>
     /// <param name="report">Told how far it is, from any thread.</param>
     /// <param name="stop">Stops it between steps: the result's outcome is then <see cref="TrialOutcome.Cancelled"/>.</param>
-    Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop);
+    Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop);
 
     /// <summary>Latest power, W, and temperature, °C, of a device; NaN where unknown.</summary>
     (double Watts, double Celsius) Latest(string uuid);

@@ -7,10 +7,11 @@ using Microsoft.Extensions.Logging;
 namespace EnergyGrid.Grains;
 
 /// <summary>
-/// One sweep. This part is its life: submitted, running, paused, ended; <c>SweepGrain.Blocks.cs</c> drives the device groups. What to do next is
-/// decided in <see cref="SweepCourse"/> from the plan, the passes and the committed results, so a sweep that was killed goes on where it was.
+/// One sweep. This part is its life: submitted, running, paused, ended. <c>SweepGrain.Groups.cs</c> is what it wants of its device groups and what they tell it,
+/// <c>SweepGrain.Stages.cs</c> how it gets from one stage to the next and to its end. Trials are the device groups' business: while a sweep is between two homes
+/// they go on.
 /// </summary>
-[KeepAlive]
+[GrainType("sweep")]
 public sealed partial class SweepGrain(
     IResultStore store,
     GridIdentity identity,
@@ -19,94 +20,72 @@ public sealed partial class SweepGrain(
     ILogger<SweepGrain> log,
     [PersistentState("sweep", "grid")] IPersistentState<SweepState> state) : Grain, ISweepGrain
 {
-    private readonly SemaphoreSlim _keeping = new(1, 1);
-    private SweepCourse? _course;
-    private SweepStatus? _status;
+    private readonly Kept<SweepState> _kept = new(state);
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private ResolvedPlan? _plan;
     private IGrainTimer? _timer;
-    private bool _lookAgain;
+    private bool _taken;
+    private bool _again;
 
-    // What the disk could not take, told to people until it can: state itself may be what could not be written.
+    // What could not be kept or read, told to people until it can.
     private string _trouble = "";
     private long _startedAt;
-    private int _committedAtStart;
-    private long _publishedAt;
-    private int _publishedTrials = -1;
+    private int _committedAtStart = -1;
+    private long _said;
 
     private string Id => this.GetPrimaryKeyString();
 
-    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        if (!state.RecordExists) return;
-        if (Ended(state.State.Phase))
-        {
-            // Nothing is left to do, and what was done is still asked for. Results that cannot be read now leave its end to be told without them.
-            try { await Take(cancellationToken); }
-            catch (Exception e) when (OfTheDisk(e) || e is RefusedException) { LogUnread(e, Id); }
-            return;
-        }
-        // What cannot be read or kept now must be seen and said, not tried over and over: the sweep is there, paused, with the reason.
-        try { await TakeUp(cancellationToken); }
-        catch (Exception e) when (OfTheDisk(e)) { Trouble($"it could not be taken up again: {e.Message}"); }
+        if (_kept.Exists && !HasEnded) Begin();
+        return Task.CompletedTask;
     }
 
-    private async Task TakeUp(CancellationToken stop)
+    public async Task<SweepStatus> Submit(string planText, string submittedBy, int priority)
     {
-        await Take(stop);
-        // A pause of this length voids what was open: the devices' surroundings are no longer the same.
-        var voided = time.GetUtcNow() - state.State.SeenUtc > pace.LongestPause;
-        await Keep(s =>
+        if (_kept.Exists)
         {
-            s.Passes = _course!.AsCommitted(s.Passes);
-            if (voided) s.Passes = WithoutOpen(s.Passes, $"not driven for more than {pace.LongestPause}");
-            if (s.Phase == SweepPhase.Running) s.SeenUtc = time.GetUtcNow();
-        });
-        Begin();
-    }
-
-    public async Task<SweepStatus> Submit(string planText, string submittedBy)
-    {
-        if (state.RecordExists)
-        {
-            if (state.State.PlanText != planText) throw new RefusedException($"Sweep '{Id}' exists with another plan: submit under another id.");
-            if (!Ended(state.State.Phase)) await Enter();
+            if (_kept.Now.PlanText != planText) throw new RefusedException($"Sweep '{Id}' exists with another plan: submit under another id.");
+            await Enter();
             return Look();
         }
 
         var plan = Resolve(planText);
         var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
-        var groups = SweepCourse.DeviceGroups(plan, nodes);
+        var groups = DeviceChoice.Groups(plan, nodes);
         await store.Create(Id, planText, plan);
-        await Keep(s =>
+        await _kept.Change(s =>
         {
-            (s.PlanText, s.Name, s.SubmittedBy, s.Phase) = (planText, plan.Name, submittedBy, SweepPhase.Running);
-            s.SubmittedUtc = s.SeenUtc = time.GetUtcNow();
-            s.Blocks = [.. groups.Select((devices, i) => new BlockRow(i, [.. devices.Select(d => d.Key)], SweepCourse.Binding(devices), false))];
+            (s.Fence, s.PlanText, s.Name, s.SubmittedBy, s.Priority, s.Phase) = (1, planText, plan.Name, submittedBy, priority, SweepPhase.Running);
+            s.SubmittedUtc = time.GetUtcNow();
+            s.Groups = [.. groups.Select((devices, i) => new GroupRow(i, devices, false))];
             s.Targets = plan.Groups.ToImmutableDictionary(g => g.Name, _ => SteinReplication.FirstStagePasses(plan.Replication, groups.Length));
-            s.Devices = [.. groups.SelectMany(g => g)];
         });
         // After the record: the index never names a sweep that does not exist. A crash between the two is mended by submitting again.
         await Enter();
-        await Take();
-        await Tell("submitted", $"{plan.Name}: cells {plan.Groups.Sum(g => g.Cells.Length)}, match groups {plan.Groups.Length}, device groups {groups.Length}");
         Begin();
         return Look();
     }
 
-    private Task Enter() => GrainFactory.GetGrain<ISweepIndexGrain>("grid").Add(new SweepLine(Id, state.State.Name, state.State.SubmittedUtc, false));
-
     public Task<SweepStatus> Status()
     {
-        if (!state.RecordExists) throw new RefusedException($"There is no sweep '{Id}'.");
-        return Task.FromResult(_status ?? Look());
+        if (!_kept.Exists) throw new RefusedException($"There is no sweep '{Id}'.");
+        _lookedAt = time.GetTimestamp();
+        return Task.FromResult(Look());
     }
 
     public async Task<SweepStatus> Pause(string reason)
     {
         MustBeAlive();
-        if (state.State.Phase == SweepPhase.Running)
+        if (_kept.Now.Phase == SweepPhase.Running)
         {
-            await Keep(s => (s.Phase, s.Reason, s.SeenUtc) = (SweepPhase.Paused, reason, time.GetUtcNow()));
-            await Tell("paused", reason);
+            await Guarded(async () =>
+            {
+                await _kept.Take();
+                await _kept.Change(s => (s.Phase, s.Reason) = (SweepPhase.Paused, reason));
+            });
+            await Note($"paused/{_kept.Now.Fence}/{_said++}", "paused", reason);
+            WantAnew();
         }
         return Look();
     }
@@ -114,48 +93,63 @@ public sealed partial class SweepGrain(
     public async Task<SweepStatus> Resume()
     {
         MustBeAlive();
-        if (state.State.Phase != SweepPhase.Paused && _trouble.Length == 0) return Look();
-        if (_timer is null)
+        if (_kept.Now.Phase != SweepPhase.Paused && _trouble.Length == 0) return Look();
+        await Guarded(async () =>
         {
-            try { await TakeUp(default); }
-            catch (InvalidDataException e) { throw new RefusedException($"Sweep '{Id}' cannot go on: {e.Message}"); }
-        }
-        await Keep(s => (s.Phase, s.Reason, s.SeenUtc) = (SweepPhase.Running, "", time.GetUtcNow()));
+            await TakeUp();
+            if (_kept.Now.Phase == SweepPhase.Paused) await _kept.Change(s => (s.Phase, s.Reason, s.Tries) = (SweepPhase.Running, "", s.Tries + 1));
+        });
         _trouble = "";
-        await Tell("resumed", "");
+        await Note($"resumed/{_kept.Now.Fence}/{_said++}", "resumed", "");
+        WantAnew();
         Begin();
         return Look();
     }
 
     public async Task<SweepStatus> Cancel(string reason)
     {
-        if (!state.RecordExists) throw new RefusedException($"There is no sweep '{Id}'.");
-        if (Ended(state.State.Phase)) return Look();
-        // No tick may run on what is being taken down.
-        _timer?.Dispose();
-        _timer = null;
-        await LetGo();
-        await End(SweepPhase.Cancelled, reason);
+        if (!_kept.Exists) throw new RefusedException($"There is no sweep '{Id}'.");
+        if (HasEnded) return Look();
+        await _one.WaitAsync();
+        try
+        {
+            await Guarded(async () =>
+            {
+                // A plan that this version cannot read is no reason why its sweep could not be ended.
+                await _kept.Take();
+                await store.Take(Id, Fence);
+                await End(SweepPhase.Cancelled, reason);
+            });
+        }
+        finally
+        {
+            _one.Release();
+        }
         return Look();
     }
 
-    public Task Nudge()
+    public async Task Wake()
     {
-        if (_timer is not null)
-        {
-            _lookAgain = true;
-            _timer.Change(TimeSpan.Zero, pace.Tick);
-        }
-        return Task.CompletedTask;
+        if (!_kept.Exists) return;
+        // A crash between the end of a sweep and that of its line in the index leaves it there as live.
+        if (HasEnded) await GrainFactory.GetGrain<ISweepIndexGrain>("grid").End(Id);
+        else Begin();
     }
 
-    private static bool Ended(SweepPhase phase) => phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;
+    private bool HasEnded => _kept.Now.Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;
+
+    // Whether something may be started. A state that could not be written may still say running.
+    private bool Going => _kept.Now.Phase == SweepPhase.Running;
+
+    private Fence Fence => new("sweep", _kept.Now.Fence);
 
     private void MustBeAlive()
     {
-        if (!state.RecordExists) throw new RefusedException($"There is no sweep '{Id}'.");
-        if (Ended(state.State.Phase)) throw new RefusedException($"Sweep '{Id}' has ended ({state.State.Phase}).");
+        if (!_kept.Exists) throw new RefusedException($"There is no sweep '{Id}'.");
+        if (HasEnded) throw new RefusedException($"Sweep '{Id}' has ended ({_kept.Now.Phase}).");
     }
+
+    private Task Enter() => GrainFactory.GetGrain<ISweepIndexGrain>("grid").Add(new SweepLine(Id, _kept.Now.Name, _kept.Now.SubmittedUtc, HasEnded));
 
     private static ResolvedPlan Resolve(string planText) => PlanFile.Load(planText, "plan") switch
     {
@@ -163,169 +157,155 @@ public sealed partial class SweepGrain(
         { Problems: var problems } => throw new RefusedException(string.Join('\n', problems)),
     };
 
-    private async Task Take(CancellationToken stop = default)
-    {
-        _course = new SweepCourse(Id, Resolve(state.State.PlanText), await store.Results(Id, stop));
-        (_startedAt, _committedAtStart) = (time.GetTimestamp(), _course.Results.Count);
-    }
-
     private void Begin()
     {
-        Look();
-        _timer ??= this.RegisterGrainTimer(Tick, new GrainTimerCreationOptions(TimeSpan.Zero, pace.Tick) { KeepAlive = true });
+        if (_startedAt == 0) _startedAt = time.GetTimestamp();
+        _timer ??= this.RegisterGrainTimer(_ => LookOn(), new GrainTimerCreationOptions(TimeSpan.Zero, pace.Tick) { KeepAlive = true, Interleave = true });
     }
 
-    private async Task Tick(CancellationToken stop)
+    // Its number first: from then on an older copy of this sweep can write nothing and order nothing.
+    private async Task TakeUp()
     {
-        do
-        {
-            _lookAgain = false;
-            try
-            {
-                await Drive(stop);
-                await NoteTime();
-                if (Going) await PublishNowAndThen(stop);
-            }
-            catch (Exception e) when (OfTheDisk(e))
-            {
-                await PauseFor($"what must be kept could not be written: {e.Message}");
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (InconsistentStateException e)
-            {
-                // Somebody else wrote this sweep's record: this activation ends, and the next one reads again.
-                LogTickFailed(e, Id);
-                _timer?.Dispose();
-                _timer = null;
-                DeactivateOnIdle();
-                return;
-            }
-            catch (Exception e)
-            {
-                // One failed look is not the end of a sweep: it is said, and the next look tries again.
-                LogTickFailed(e, Id);
-            }
-            Look();
-        }
-        while (_lookAgain && _timer is not null && !stop.IsCancellationRequested);
+        if (_taken) return;
+        await _kept.Take();
+        await store.Take(Id, Fence);
+        _plan = Resolve(_kept.Now.PlanText);
+        await ReadOn();
+        var plan = _plan;
+        await Note("submitted", "submitted", $"{plan.Name}: cells {plan.Groups.Sum(g => g.Cells.Length)}, match groups {plan.Groups.Length}, device groups {_kept.Now.Groups.Length}");
+        _taken = true;
     }
 
-    private async Task NoteTime()
+    private async Task LookOn()
     {
-        var since = time.GetUtcNow() - state.State.SeenUtc;
-        if (state.State.Phase == SweepPhase.Running && since > pace.Sign)
+        if (_one.CurrentCount == 0)
         {
-            await Keep(s => s.SeenUtc = time.GetUtcNow());
+            _again = true;
+            return;
         }
-        else if (state.State.Phase == SweepPhase.Paused && since > pace.LongestPause && state.State.Passes.Any(p => p.Phase == PassPhase.Open))
-        {
-            await Keep(s => s.Passes = WithoutOpen(s.Passes, $"paused for more than {pace.LongestPause}"));
-            await LetGo();
-        }
-    }
-
-    // The disk is full or broken. Nothing that was committed is lost, nothing more is started; the trials that are running end and wait at their devices.
-    private async Task PauseFor(string reason)
-    {
-        Trouble(reason);
+        await _one.WaitAsync();
         try
         {
-            if (state.State.Phase == SweepPhase.Running) await Keep(s => (s.Phase, s.Reason) = (SweepPhase.Paused, reason));
+            do
+            {
+                _again = false;
+                await LookOnce();
+            }
+            while (_again && _timer is not null);
         }
-        catch (Exception e) when (OfTheDisk(e)) { /* Told through _trouble; after a restart the sweep tries again, which is right. */ }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    private async Task LookOnce()
+    {
+        if (HasEnded || _timer is null) return;
+        try
+        {
+            if (_kept.Now.Ending is { } ending)
+            {
+                await _kept.Take();
+                await store.Take(Id, Fence);
+                await End(ending, _kept.Now.Reason);
+                return;
+            }
+            await TakeUp();
+            AskGroups();
+            await Consider();
+            if (!HasEnded) await PublishNowAndThen();
+            _trouble = "";
+        }
+        catch (StorageTroubleException e)
+        {
+            Trouble($"what must be kept could not be written or read: {e.Message}");
+        }
+        catch (RefusedException e)
+        {
+            // Written by a version that allowed what this one does not.
+            Trouble($"its plan cannot be read by this version: {e.Message}");
+        }
+        catch (SupersededException e)
+        {
+            LogSuperseded(Id, e.Message);
+            Retire();
+        }
+        catch (Exception e)
+        {
+            // One failed look is not the end of a sweep: it is said, and the next look tries again.
+            LogLookFailed(e, Id);
+        }
+    }
+
+    // Calls from outside tell their caller what went wrong; a copy that is behind ends besides.
+    private async Task Guarded(Func<Task> act)
+    {
+        try
+        {
+            await act();
+        }
+        catch (SupersededException)
+        {
+            Retire();
+            throw;
+        }
+    }
+
+    private void Retire()
+    {
+        _timer?.Dispose();
+        _timer = null;
+        DeactivateOnIdle();
     }
 
     private void Trouble(string reason)
     {
-        if (_trouble.Length == 0) LogPaused(Id, reason);
+        if (_trouble.Length == 0) LogTrouble(Id, reason);
         _trouble = reason;
-        Look();
     }
 
-    // What a full, broken or damaged disk says.
-    private static bool OfTheDisk(Exception e) => e is StorageTroubleException or IOException or UnauthorizedAccessException or InvalidDataException;
-
-    // Whether something may be started. A state that could not be written may still say running.
-    private bool Going => state.State.Phase == SweepPhase.Running && _trouble.Length == 0;
-
-    private async Task End(SweepPhase phase, string reason)
+    private async Task Note(string key, string kind, string text)
     {
-        var now = time.GetUtcNow();
-        // The last event before the manifest, which vouches for it; the phase after both, so that a crash between them ends the sweep again.
-        await Tell(phase == SweepPhase.Cancelled ? "cancelled" : "finished", reason);
-        await Publish(complete: phase != SweepPhase.Cancelled, phase, now, default);
-        await Keep(s => (s.Phase, s.Reason, s.EndedUtc, s.SeenUtc) = (phase, reason, now, now));
-        await GrainFactory.GetGrain<ISweepIndexGrain>("grid").End(Id);
-        _timer?.Dispose();
-        _timer = null;
-        Look();
-    }
-
-    /// <summary>Changes the state on disk and in memory, or neither. One change at a time: device groups are driven side by side.</summary>
-    private async Task Keep(Action<SweepState> change)
-    {
-        await _keeping.WaitAsync();
-        try
-        {
-            var kept = state.State;
-            state.State = kept.Copy();
-            try
-            {
-                change(state.State);
-                await state.WriteStateAsync();
-            }
-            catch
-            {
-                state.State = kept;
-                throw;
-            }
-        }
-        finally
-        {
-            _keeping.Release();
-        }
-    }
-
-    private async Task Tell(string kind, string text)
-    {
-        try { await store.Append(Id, kind, text); }
-        catch (Exception e) when (OfTheDisk(e)) { LogEventLost(e, Id, kind); } // an event is for people; the truth is in state and results
+        try { await store.Append(Id, Fence, key, kind, text); }
+        catch (StorageTroubleException e) { LogEventLost(Id, kind, e.Message); } // an event is for people; the truth is in state and results
     }
 
     private SweepStatus Look()
     {
-        var s = state.State;
-        var course = _course;
-        var planned = course?.Planned(s.Blocks, s.Passes, s.Targets) ?? 0;
-        var committed = course?.Results.Count ?? 0;
-        var valid = course?.Valid ?? 0;
-        var paused = _trouble.Length > 0 && !Ended(s.Phase);
-        return _status = new SweepStatus(Id, s.Name, paused ? SweepPhase.Paused : s.Phase, paused ? _trouble : s.Reason, Math.Max(planned, committed), committed, valid, committed - valid,
-            s.Passes.Count(p => p.Phase == PassPhase.Void), s.Stage, SecondsLeft(planned - committed, committed), RunningNow(), s.SubmittedUtc, s.EndedUtc);
+        var s = _kept.Now;
+        if (HasEnded)
+            return new SweepStatus(Id, s.Name, s.Phase, s.Reason, s.Committed, s.Committed, s.Valid, s.Committed - s.Valid, s.Voided, s.Stage, 0, [], s.SubmittedUtc, s.EndedUtc, "", s.Priority);
+        var reports = _lines.Values.Select(l => l.Report).OfType<GroupReport>().ToArray();
+        var trouble = _trouble.Length > 0 ? _trouble
+            : reports.FirstOrDefault(r => r.Trouble.Length > 0) is { } troubled ? $"what must be kept could not be written or read: {troubled.Trouble}" : "";
+        var committed = Math.Max(reports.Sum(r => r.Committed), _results.Count);
+        var valid = Math.Max(reports.Sum(r => r.Valid), _results.Count(r => r.Outcome == TrialOutcome.Valid));
+        var planned = Math.Max(reports.Sum(r => r.Planned), committed);
+        if (_committedAtStart < 0 && _taken) _committedAtStart = committed;
+        return new SweepStatus(Id, s.Name, trouble.Length > 0 ? SweepPhase.Paused : s.Phase, trouble.Length > 0 ? trouble : s.Reason, planned, committed, valid, committed - valid,
+            reports.Sum(r => r.Passes.Count(p => p.Phase == PassPhase.Void)), s.Stage, SecondsLeft(planned - committed, committed),
+            [.. reports.OrderBy(r => r.Group).SelectMany(r => r.Running)], s.SubmittedUtc, s.EndedUtc, Waiting(reports), s.Priority);
     }
 
     private double SecondsLeft(int left, int committed)
     {
-        if (Ended(state.State.Phase)) return 0;
         var since = committed - _committedAtStart;
-        return since <= 0 || state.State.Phase != SweepPhase.Running ? double.NaN : time.GetElapsedTime(_startedAt).TotalSeconds / since * Math.Max(0, left);
+        return _committedAtStart < 0 || since <= 0 || _kept.Now.Phase != SweepPhase.Running ? double.NaN : time.GetElapsedTime(_startedAt).TotalSeconds / since * Math.Max(0, left);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Sweep {Sweep}: a look at its devices failed; it will look again")]
-    private partial void LogTickFailed(Exception error, string sweep);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Sweep {Sweep}: a look at its device groups failed; it will look again")]
+    private partial void LogLookFailed(Exception error, string sweep);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Sweep {Sweep} pauses: {Reason}")]
-    private partial void LogPaused(string sweep, string reason);
+    private partial void LogTrouble(string sweep, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Sweep {Sweep}: event '{Kind}' could not be kept")]
-    private partial void LogEventLost(Exception error, string sweep, string kind);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Sweep {Sweep} goes on elsewhere: {Reason}")]
+    private partial void LogSuperseded(string sweep, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The results of sweep {Sweep}, which has ended, cannot be read")]
-    private partial void LogUnread(Exception error, string sweep);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Sweep {Sweep}: event '{Kind}' could not be kept: {Reason}")]
+    private partial void LogEventLost(string sweep, string kind, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Sweep {Sweep}: {Device} does not answer")]
-    private partial void LogNoAnswer(Exception error, string sweep, string device);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Sweep {Sweep}: {What} does not answer: {Reason}")]
+    private partial void LogNoAnswer(string sweep, string what, string reason);
 }

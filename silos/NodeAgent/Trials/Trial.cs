@@ -247,7 +247,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         if (_input is not null) node.Input!.End(_input);
     }
 
-    public TrialResult Result(TrialOutcome outcome, DateTimeOffset started, (string Name, string Sha256) trace)
+    public TrialResult Result(TrialOutcome outcome, DateTimeOffset started)
     {
         var lead = _devices.Count > 0 ? _devices[0].Device.Info : null;
         _phase = TrialPhase.Ended;
@@ -256,7 +256,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             Order.Trial, outcome, [.. Reasons], node.Node.Host, node.Node.Site, node.Node.Rack, Order.Devices.IsDefault ? [] : Order.Devices,
             lead?.Model ?? "", lead?.Driver ?? "", _start.Length > 0 ? _start[0].PowerLimitWatts : lead?.PowerLimitWatts ?? double.NaN,
             Order.Epoch, Order.Attempt, started, node.Time.GetUtcNow(), _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
-            [.. Evaluated], IdleWatts, [.. Flags.Distinct()], trace.Name, trace.Sha256);
+            [.. Evaluated], IdleWatts, [.. Flags.Distinct()], "", "");
     }
 
     private static bool PowerLimitChanged(DeviceSampler device, DeviceCondition now) => Math.Abs(now.PowerLimitWatts - device.Device.Info.PowerLimitWatts) > 0.5;

@@ -8,7 +8,7 @@ namespace EnergyGrid.Node;
 /// Runs trials on one node's devices as docs/measurement says: preconditions; then for each L' load, warm up until flat, a window whose
 /// edges sit on ticks of the energy counter, with work on both sides of it; then idle with the context resident.
 /// </summary>
-internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgentOptions options)
+internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
 {
     /// <summary>Work continues this long beyond both edges, s.</summary>
     public const double LeadSeconds = 2;
@@ -24,7 +24,7 @@ internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgen
 
     /// <summary>Runs one trial to its end. Never throws for what can be said in a result.</summary>
     /// <exception cref="DeviceLostException">The device does not answer any more: the outcome is unknown.</exception>
-    public async Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
+    public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
     {
         var trial = new Trial(node, order, report, options);
         var started = node.Time.GetUtcNow();
@@ -56,8 +56,8 @@ internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgen
         {
             await trial.Release();
         }
-        var trace = order.KeepTrace && traces is not null && outcome is TrialOutcome.Valid or TrialOutcome.Invalid ? await Keep(trial, traces!, stop) : ("", "");
-        return trial.Result(outcome, started, trace);
+        var trace = order.KeepTrace && outcome is TrialOutcome.Valid or TrialOutcome.Invalid ? TrialTrace.Csv(trial) : default;
+        return new TrialRun(trial.Result(outcome, started), trace);
     }
 
     private static async Task<bool> Prepare(Trial trial, CancellationToken stop)
@@ -125,18 +125,5 @@ internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgen
         var to = from + UtcNanoseconds.FromSeconds(seconds);
         await trial.WaitUntil(to + settle, stop);
         trial.Idle = (from, to);
-    }
-
-    private static async Task<(string Name, string Sha256)> Keep(Trial trial, ITraceSink traces, CancellationToken stop)
-    {
-        try
-        {
-            return await traces.Write(trial.Order.Trial.Sweep, trial.Order.Trial, TrialTrace.Csv(trial), stop);
-        }
-        catch (Exception error) when (error is IOException or OperationCanceledException)
-        {
-            trial.Flags.Add($"trace not kept: {error.Message}");
-            return ("", "");
-        }
     }
 }

@@ -34,7 +34,7 @@ internal sealed partial class Watchdog(IGrainFactory grains, TimeProvider time, 
     {
         try
         {
-            await grains.GetGrain<ISweepGrain>(id).Nudge();
+            await grains.GetGrain<ISweepGrain>(id).Wake();
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -1,0 +1,32 @@
+using System.Collections.Immutable;
+
+namespace EnergyGrid.Contracts;
+
+/// <summary>One site: racks and facility meters into P_IT and PUE. Key: the site's name.</summary>
+[Alias("ISiteGrain")]
+public interface ISiteGrain : IGrainWithStringKey
+{
+    /// <summary>Racks that will report.</summary>
+    [Alias("Announce")]
+    ValueTask Announce(string rack);
+
+    /// <summary>The facility's own meters: before the first of their windows, and whenever they change.</summary>
+    [Alias("AnnounceFacility")]
+    ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters);
+
+    /// <summary>Windows that a rack closed or revised.</summary>
+    [Alias("Report")]
+    ValueTask Report(RackReport report);
+
+    /// <summary>Windows of the facility's own meters.</summary>
+    [Alias("ReportFacility")]
+    ValueTask ReportFacility(FacilityReport report);
+
+    /// <summary>The latest closed window and what was summed so far.</summary>
+    [Alias("View"), ReadOnly]
+    ValueTask<SiteView> View();
+
+    /// <summary>ipue over <c>[fromWindow, toWindow)</c>, as far as the site still has the windows; null without facility meters.</summary>
+    [Alias("Ratio"), ReadOnly]
+    ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow);
+}

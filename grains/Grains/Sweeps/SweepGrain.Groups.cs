@@ -1,0 +1,163 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+
+namespace EnergyGrid.Grains;
+
+// What a sweep wants of its device groups, and what they tell it. No call to a group holds up a turn or another group.
+public sealed partial class SweepGrain
+{
+    /// <summary>A group is asked how it stands after so long without a word of it; while somebody looks, sooner.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Watched = TimeSpan.FromSeconds(1);
+
+    private readonly SortedDictionary<int, Line> _lines = [];
+    private long _version = 1;
+    private long? _lookedAt;
+    private long? _soughtAt;
+
+    /// <summary>A device group as it was last heard.</summary>
+    private sealed class Line
+    {
+        public GroupReport? Report;
+        public Task Call = Task.CompletedTask;
+        public long? AskedAt;
+        public long Driven;
+        public string Silent = "";
+    }
+
+    public Task Told(GroupReport report)
+    {
+        if (_kept.Exists && !HasEnded && Hear(report)) LookOn().Ignore();
+        return Task.CompletedTask;
+    }
+
+    private Line LineOf(int number)
+    {
+        if (!_lines.TryGetValue(number, out var line)) _lines[number] = line = new Line();
+        return line;
+    }
+
+    /// <returns>Whether it was news.</returns>
+    private bool Hear(GroupReport report)
+    {
+        var line = LineOf(report.Group);
+        line.Silent = "";
+        if (line.Report is { } known && (report.Fence, report.Sequence).CompareTo((known.Fence, known.Sequence)) <= 0) return false;
+        line.Report = report;
+        return true;
+    }
+
+    // Everything else is wanted of every group from now on.
+    private void WantAnew()
+    {
+        _version++;
+        LookOn().Ignore();
+    }
+
+    private void AskGroups()
+    {
+        var patience = _lookedAt is { } looked && time.GetElapsedTime(looked) < Quiet ? Watched : Quiet;
+        foreach (var group in _kept.Now.Groups)
+        {
+            var line = LineOf(group.Number);
+            if (!line.Call.IsCompleted) continue;
+            // A group without orders, or with older ones, gets them; one that has ended needs none.
+            var late = !group.Retired && line.Report is not { Phase: GroupPhase.Ended } && line.Report?.Version != _version;
+            var due = line.AskedAt is not { } asked || time.GetElapsedTime(asked) >= (late ? Watched : patience);
+            if (late && line.Driven != _version) due = true;
+            if (!due) continue;
+            (line.AskedAt, line.Driven) = (time.GetTimestamp(), _version);
+            line.Call = Ask(group, line, late);
+        }
+    }
+
+    private async Task Ask(GroupRow group, Line line, bool drive)
+    {
+        try
+        {
+            var grain = Group(group.Number);
+            if (Hear(drive ? await grain.Drive(Orders(group)) : await grain.Report())) LookOn().Ignore();
+        }
+        catch (SupersededException e)
+        {
+            LogSuperseded(Id, e.Message);
+            Retire();
+        }
+        catch (Exception e)
+        {
+            // Its home is gone: it is asked again, and gets another.
+            if (line.Silent.Length == 0) LogNoAnswer(Id, $"device group {group.Number}", e.Message);
+            line.Silent = e.Message;
+        }
+    }
+
+    private GroupOrders Orders(GroupRow group) =>
+        new(_kept.Now.Fence, _version, _kept.Now.PlanText, group.Devices, _kept.Now.Targets, Going, _kept.Now.Priority, _kept.Now.SubmittedUtc, _kept.Now.Tries);
+
+    // Of every group that still counts, what it says of these very orders; null while one has not spoken.
+    private GroupReport[]? Answers()
+    {
+        var reports = _kept.Now.Groups.Where(g => !g.Retired).Select(g => LineOf(g.Number).Report).ToArray();
+        return reports.All(r => r is not null && (r.Version == _version || r.Phase == GroupPhase.Ended)) ? [.. reports.OfType<GroupReport>()] : null;
+    }
+
+    private async Task Consider()
+    {
+        if (!Going) return;
+        foreach (var group in _kept.Now.Groups.Where(g => !g.Retired).ToArray())
+            if (LineOf(group.Number).Report is { Phase: GroupPhase.Away or GroupPhase.Sick } lost) await Replace(group, lost);
+        if (Answers() is not { } answers) return;
+        if (answers.All(r => r.Phase == GroupPhase.Sick))
+        {
+            // With nothing left to run on, a sweep does not end: somebody must see to the devices, and then it goes on.
+            var why = $"device group {answers[^1].Group} on '{_kept.Now.Groups.First(g => g.Number == answers[^1].Group).Host}', the last one: {answers[^1].Reason}";
+            await _kept.Change(s => (s.Phase, s.Reason) = (SweepPhase.Paused, why));
+            await Note($"paused/{_kept.Now.Fence}/{_said++}", "paused", why);
+            WantAnew();
+            return;
+        }
+        // A host that is away may come back, and those that have done theirs do not wait for it.
+        if (answers.All(r => r.Idle || r.Phase is GroupPhase.Away or GroupPhase.Sick or GroupPhase.Ended) && answers.Any(r => r.Idle || r.Phase == GroupPhase.Ended)) await StageDone();
+    }
+
+    // Other devices take the place of those that are lost, if there are others.
+    private async Task Replace(GroupRow group, GroupReport lost)
+    {
+        await Note($"b{group.Number}/{lost.Phase}/{lost.Fence}/{lost.Passes.Count(p => p.Phase == PassPhase.Void)}", "void",
+            $"device group {group.Number} on '{group.Host}' is {(lost.Phase == GroupPhase.Away ? "away" : "given up")}: {lost.Reason}");
+        if (_soughtAt is { } sought && time.GetElapsedTime(sought) < Watched) return;
+        _soughtAt = time.GetTimestamp();
+        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var other = Other([.. nodes.Where(n => lost.Phase == GroupPhase.Sick || n.Host != group.Host)]);
+        if (other.IsDefaultOrEmpty) return;
+        var number = _kept.Now.Groups.Max(g => g.Number) + 1;
+        await _kept.Change(s => s.Groups = [.. s.Groups.Select(g => g.Number == group.Number ? g with { Retired = true } : g), new GroupRow(number, other, false)]);
+        await Note($"b{number}/instead", "void", $"device group {number} on '{other[0].Host}' takes the place of group {group.Number}");
+        _soughtAt = null;
+        try { Hear(await Group(group.Number).End(_kept.Now.Fence, $"device group {number} took its place")); }
+        catch (Exception e) when (e is not (SupersededException or StorageTroubleException)) { LogNoAnswer(Id, $"device group {group.Number}", e.Message); }
+        WantAnew();
+    }
+
+    // A device group of these nodes that this sweep does not have yet; default if there is none.
+    private ImmutableArray<DeviceInfo> Other(ImmutableArray<NodeInventory> nodes)
+    {
+        var taken = _kept.Now.Groups.SelectMany(g => g.Devices).Select(d => d.Key).ToHashSet(StringComparer.Ordinal);
+        var all = _plan! with { Hardware = _plan.Hardware with { Devices = null } };
+        try { return DeviceChoice.Groups(all, nodes).FirstOrDefault(g => !g.Any(d => taken.Contains(d.Key))); }
+        catch (RefusedException) { return default; } // nothing else has such devices
+    }
+
+    private static string Waiting(GroupReport[] reports)
+    {
+        var waiting = reports.Where(r => r.Waiting.Length > 0).ToArray();
+        var away = reports.Where(r => r.Phase == GroupPhase.Away).ToArray();
+        return string.Join("; ", new[]
+        {
+            waiting.Length == 0 ? "" : $"{waiting.Length} of {reports.Length} device groups wait for devices, {waiting[0].Waiting}",
+            away.Length == 0 ? "" : $"{away.Length} of {reports.Length} device groups are away, {away[0].Reason}",
+        }.Where(t => t.Length > 0));
+    }
+
+    private IDeviceGroupGrain Group(int number) => GrainFactory.GetGrain<IDeviceGroupGrain>($"{Id}/{number}");
+}
