@@ -19,7 +19,7 @@ public sealed class CpuDeviceTests
         var order = new TrialOrder(
             new TrialId("test", "g", "A", ConfigurationIdentity.Sha256(c), 0, 0), [device.Uuid], 1, 0, c, Catalogue.Cost(c), [1, 2],
             new TrialTiming(0.2, 0.4, 0.6, 0, null, null, 5), Laboratory.Guards with { MinCoverage = 0.9 }, KeepTrace: false);
-        var result = await agent.Run(order, static _ => { }, default);
+        var (result, _) = await agent.Run(order, static _ => { }, default);
 
         Assert.True(result.Outcome == TrialOutcome.Valid, string.Join("; ", result.Reasons));
         Assert.Equal(2, result.Legs.Length);

@@ -99,7 +99,7 @@ public sealed class GuardTests
             var running = lab.Agent.Run(lab.Order(A), p => phases.Add(p.Phase), stop.Token);
             await Task.Delay(TimeSpan.FromSeconds(30), lab.Time);
             stop.Cancel();
-            var result = await running;
+            var (result, _) = await running;
             return (result, await lab.Run(lab.Order(A, pass: 1)));
         });
         Assert.Equal(TrialOutcome.Cancelled, result.Outcome);

@@ -11,12 +11,12 @@ internal sealed class Laboratory
 {
     public static readonly DateTimeOffset Start = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
 
-    public Laboratory(ulong seed = 1, int gpus = 1, SimulatedDefects? defects = null, SimulatedProfile? profile = null, ITraceSink? traces = null)
+    public Laboratory(ulong seed = 1, int gpus = 1, SimulatedDefects? defects = null, SimulatedProfile? profile = null)
     {
         Time = new JumpingTimeProvider(Start);
         Site = SimulatedSite.Create(
             new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = gpus, Seed = seed, Defects = defects ?? new(), Profile = profile ?? SimulatedProfile.H100 }, Time);
-        Agent = new NodeAgent(Node, Time, traces);
+        Agent = new NodeAgent(Node, Time);
     }
 
     public JumpingTimeProvider Time { get; }
@@ -42,7 +42,7 @@ internal sealed class Laboratory
         pass % 2 == 0 ? [configuration.ShortLayers, configuration.LongLayers] : [configuration.LongLayers, configuration.ShortLayers],
         timing ?? Timing, guards ?? Guards, KeepTrace: false);
 
-    public Task<TrialResult> Run(TrialOrder order, CancellationToken stop = default) => Agent.Run(order, static _ => { }, stop);
+    public async Task<TrialResult> Run(TrialOrder order, CancellationToken stop = default) => (await Agent.Run(order, static _ => { }, stop)).Result;
 
     public TrialResult RunAlone(TrialOrder order) => Time.Run(() => Run(order));
 

@@ -21,7 +21,7 @@ public sealed class ScaledTrialTests
         var results = await Task.WhenAll(gpus.Select(g => agent.Run(lab.Order(a) with { Devices = [g.Info.Uuid] }, static _ => { }, default)));
         stop.Cancel();
         await serving;
-        foreach (var (result, gpu) in results.Zip(gpus))
+        foreach (var ((result, _), gpu) in results.Zip(gpus))
         {
             Assert.True(result.Outcome == TrialOutcome.Valid, string.Join("; ", result.Reasons));
             Assert.Equal(gpu.Truth.Gain, Laboratory.TokenLayerJoules(result, a.Batch) / Laboratory.Truth(gpu, a), 0.006);

@@ -138,6 +138,7 @@ public sealed partial class GpuGrain(
                 GrainFactory.GetGrain<IDeviceGroupGrain>(work.Order.Holder).Nudge().Ignore();
                 await Task.Delay(wait, time, work.Stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
+            catch (RefusedException) { return OrderEnd.Withdrawn; } // the sweep has ended: nothing is added to it any more
             catch (OperationCanceledException) { /* Told below. */ }
             catch (Exception e)
             {

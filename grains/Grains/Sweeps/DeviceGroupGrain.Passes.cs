@@ -32,7 +32,11 @@ public sealed partial class DeviceGroupGrain
     private async Task Step()
     {
         if (_orders!.Tries > _kept.Now.Tries)
-            await _kept.Change(s => (s.Tries, s.Phase, s.Reason) = (_orders.Tries, GroupPhase.Running, ""));
+            await _kept.Change(s =>
+            {
+                s.Tries = _orders.Tries;
+                if (s.Phase == GroupPhase.Sick) (s.Phase, s.Reason) = (GroupPhase.Running, "");
+            });
         if (_kept.Now.Phase == GroupPhase.Sick) return;
         if (_kept.Now.Phase == GroupPhase.Away && !await IsBack()) return;
         await NoteTime();

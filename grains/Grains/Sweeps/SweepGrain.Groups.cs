@@ -42,7 +42,8 @@ public sealed partial class SweepGrain
     {
         var line = LineOf(report.Group);
         line.Silent = "";
-        if (line.Report is { } known && (report.Fence, report.Sequence).CompareTo((known.Fence, known.Sequence)) <= 0) return false;
+        // A group that has just been activated has no orders and no number yet: that is always news.
+        if (report.Version > 0 && line.Report is { } known && (report.Fence, report.Sequence).CompareTo((known.Fence, known.Sequence)) <= 0) return false;
         line.Report = report;
         return true;
     }

@@ -133,7 +133,12 @@ public sealed partial class SweepGrain(
         if (!_kept.Exists) return;
         // A crash between the end of a sweep and that of its line in the index leaves it there as live.
         if (HasEnded) await GrainFactory.GetGrain<ISweepIndexGrain>("grid").End(Id);
-        else Begin();
+        else
+        {
+            // Something has happened to the cluster: whoever has lost their home is found at once.
+            foreach (var line in _lines.Values) line.AskedAt = null;
+            Begin();
+        }
     }
 
     private bool HasEnded => _kept.Now.Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;

@@ -152,10 +152,10 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
     public ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow) => ValueTask.FromResult<FacilityRatio?>(
         fromWindow < 100 ? null : new("ipue", 1.2, null, null, 3, fromWindow, toWindow, 12, 10, 1, 1, [], [], Provenance.Modelled, "ISO/IEC 30134-2:2016"));
 
-    public Task<GpuStatus> Status(long epoch = 0)
+    public Task<GpuStatus> Status()
     {
         grid.Count("gpu");
-        return Task.FromResult(new GpuStatus(key, 1, "", null, 0, TrialPhase.Idle, 0, 0, 120, 40, null));
+        return Task.FromResult(new GpuStatus(key, "1", "", "", null, TrialPhase.Idle, 0, 0, 120, 40, OrderEnd.None, null, "", []));
     }
 
     public async IAsyncEnumerable<PowerSample> WatchPower(double hertz, [EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -175,10 +175,9 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
     public ValueTask Report(RackReport report) => ValueTask.CompletedTask;
     public ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters) => ValueTask.CompletedTask;
     public ValueTask ReportFacility(FacilityReport report) => ValueTask.CompletedTask;
-    public Task<Lease> Acquire(LeaseRequest request) => Task.FromResult(new Lease(false, 0, ""));
-    public Task Release(long epoch) => Task.CompletedTask;
     public Task<GpuStatus> Start(TrialOrder order) => Status();
-    public Task<bool> Stop(long epoch) => Task.FromResult(false);
+    public Task<bool> Stop(string order) => Task.FromResult(false);
+    public Task Yield(long epoch) => Task.CompletedTask;
     public Task Add(SweepLine line) => Task.CompletedTask;
     public Task End(string id) => Task.CompletedTask;
 }
@@ -194,7 +193,7 @@ public sealed class FakeSweep(FakeGrid grid, string id) : ISweepGrain
 
     public SweepStatus Now() => new(id, id, Phase, Reason, 10, 4, 3, 1, 0, 1, 12, [], DateTimeOffset.UnixEpoch, Phase >= SweepPhase.Finished ? DateTimeOffset.UnixEpoch : null);
 
-    public Task<SweepStatus> Submit(string planText, string submittedBy)
+    public Task<SweepStatus> Submit(string planText, string submittedBy, int priority)
     {
         if (planText.Contains("nobody-has", StringComparison.Ordinal)) throw new RefusedException("No device is of class nobody-has.");
         if (PlanText is not null && PlanText != planText) throw new RefusedException($"Sweep '{id}' exists with another plan: submit under another id.");
@@ -214,11 +213,13 @@ public sealed class FakeSweep(FakeGrid grid, string id) : ISweepGrain
     public Task<SweepStatus> Resume() => Phase == SweepPhase.Paused ? Turn(SweepPhase.Running, "") : throw new RefusedException($"Sweep '{id}' is not paused.");
     public Task<SweepStatus> Cancel(string reason) => Turn(SweepPhase.Cancelled, reason);
 
-    public Task Nudge()
+    public Task Wake()
     {
-        grid.Count("nudge " + id);
+        grid.Count("wake " + id);
         return Task.CompletedTask;
     }
+
+    public Task Told(GroupReport report) => Task.CompletedTask;
 
     private Task<SweepStatus> Turn(SweepPhase phase, string reason)
     {
@@ -249,8 +250,10 @@ public sealed class FakeResults : IResultFiles, IResultStore
         Task.FromResult<ImmutableArray<SweepEvent>>([.. Journal.GetValueOrDefault(sweep, []).Skip((int)from)]);
 
     public Task Create(string sweep, string planText, ResolvedPlan plan, CancellationToken stop = default) => Task.CompletedTask;
-    public Task<CommitAnswer> Commit(string sweep, TrialResult result, CancellationToken stop = default) => Task.FromResult(CommitAnswer.Committed);
-    public Task<ImmutableArray<TrialResult>> Results(string sweep, CancellationToken stop = default) => Task.FromResult<ImmutableArray<TrialResult>>([]);
-    public Task<SweepEvent> Append(string sweep, string kind, string text, CancellationToken stop = default) => throw new InvalidOperationException();
-    public Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop = default) => throw new InvalidOperationException();
+    public Task<string> Take(string sweep, Fence writer, CancellationToken stop = default) => Task.FromResult("");
+    public Task Register(string sweep, Fence writer, string order, CancellationToken stop = default) => Task.CompletedTask;
+    public Task<CommitAnswer> Commit(string sweep, string order, TrialResult result, CancellationToken stop = default) => Task.FromResult(CommitAnswer.Committed);
+    public Task<ImmutableArray<TrialResult>> Results(string sweep, int from = 0, CancellationToken stop = default) => Task.FromResult<ImmutableArray<TrialResult>>([]);
+    public Task<SweepEvent> Append(string sweep, Fence writer, string key, string kind, string text, CancellationToken stop = default) => throw new InvalidOperationException();
+    public Task Publish(string sweep, Fence writer, SweepRecord record, CancellationToken stop = default) => throw new InvalidOperationException();
 }

@@ -46,8 +46,8 @@ public sealed class DiskTests
     public async Task A_device_whose_lease_cannot_be_kept_pauses_the_sweep_with_the_reason_and_it_goes_on_when_resumed()
     {
         using var scratch = new Scratch();
-        // Where the devices' records should go lies a file: their writes fail, those of the sweep and its results do not.
-        var obstacle = Path.Combine(scratch.Path, "state", "gpu");
+        // Where the node's record should go lies a file: its writes fail, those of the sweep and its results do not.
+        var obstacle = Path.Combine(scratch.Path, "state", "node");
         Directory.CreateDirectory(Path.GetDirectoryName(obstacle)!);
         File.WriteAllText(obstacle, "");
         await using var grid = await SimulatedGrid.Start(directory: scratch.Path);
@@ -73,7 +73,7 @@ public sealed class DiskTests
         var status = await silo.Until(s => s.Phase == SweepPhase.Paused, "the sweep pauses");
         Assert.Contains("could not be written", status.Reason);
         Assert.Contains(reason, status.Reason);
-        await silo.Until(s => s.Running.All(r => r.Phase == TrialPhase.Ended), "what ran has ended");
+        await silo.Until(s => s.Running.All(r => r.Phase == TrialPhase.Keeping), "what ran waits to be kept");
         var committed = files.Committed();
         Assert.Equal(committed.Length, (await silo.Client.Trials("s")).Length);
         // Still full: resuming is refused or pauses again, and nothing is lost by trying.

@@ -45,17 +45,17 @@ public sealed class LostTrialTests
     }
 
     /// <summary>Agents whose way of running a trial is the test's.</summary>
-    private sealed class ChangedAgents(INodeAgents inner, Func<Func<Task<TrialResult>>, TrialOrder, Task<TrialResult>> run) : INodeAgents
+    private sealed class ChangedAgents(INodeAgents inner, Func<Func<Task<TrialRun>>, TrialOrder, Task<TrialRun>> run) : INodeAgents
     {
         public INodeAgent? Find(string host) => inner.Find(host) is { } agent ? new Changed(run, agent) : null;
 
-        private sealed class Changed(Func<Func<Task<TrialResult>>, TrialOrder, Task<TrialResult>> run, INodeAgent agent) : INodeAgent
+        private sealed class Changed(Func<Func<Task<TrialRun>>, TrialOrder, Task<TrialRun>> run, INodeAgent agent) : INodeAgent
         {
             public string Host => agent.Host;
 
             public NodeInventory Inventory => agent.Inventory;
 
-            public Task<TrialResult> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) => run(() => agent.Run(order, report, stop), order);
+            public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) => run(() => agent.Run(order, report, stop), order);
 
             public (double Watts, double Celsius) Latest(string uuid) => agent.Latest(uuid);
 

@@ -55,6 +55,9 @@ public sealed class SimulatedGrid : IAsyncDisposable
         return grid;
     }
 
+    /// <summary>What stands there.</summary>
+    public async Task<System.Collections.Immutable.ImmutableArray<NodeInventory>> Nodes() => await Grains.GetGrain<IInventoryGrain>("grid").Nodes();
+
     public ISweepGrain Sweep(string id) => Grains.GetGrain<ISweepGrain>(id);
 
     public async Task<SweepStatus> Ended(string id, int seconds = 60)
