@@ -42,7 +42,7 @@ public static class MatrixBuilder
         var plan = input.Plan;
         var settings = new AnalysisSettings(plan.Replication, plan.EquivalenceDelta);
         var groups = Cells(plan, input.Results, input.Passes).Select(g => new GroupWork(g, MatchGroupAnalysis.Run(
-            [.. g.Observations], g.Group.Baseline, settings with { CounterResidual = CounterResidual(g) }, g.Group.Cells.Where(c => c.TwinOf is not null).ToDictionary(c => c.Label, c => c.TwinOf!)))).ToArray();
+            [.. g.Observations], g.Group.Baseline, settings with { CounterDisagreement = CounterResidual(g) }, g.Group.Cells.Where(c => c.TwinOf is not null).ToDictionary(c => c.Label, c => c.TwinOf!)))).ToArray();
 
         // Holm over all ratios of the matrix, twins apart: they test the chain.
         var family = groups.SelectMany(g => g.Analysis.Ratios.Where(r => !g.Cells.Group.Cells.First(c => c.Label == r.Cell).IsTwin()).Select(r => (g.Cells.Group.Name, r.Cell, r.Log))).ToArray();

@@ -8,14 +8,14 @@ namespace EnergyGrid.Metrology;
 /// <param name="Delta">δ of the A/A test, log ratio.</param>
 /// <param name="OffsetWatts">b: bound of the sensor's offset from qualification, W.</param>
 /// <param name="Alias">Relative standard uncertainty from aliasing of part-time sampling.</param>
-/// <param name="CounterResidual">Relative standard uncertainty from counter against integrated power.</param>
+/// <param name="CounterDisagreement">Relative standard uncertainty from counter against integrated power.</param>
 /// <param name="GainBound">Bound of the sensor's gain error, relative, uniform.</param>
 public sealed record AnalysisSettings(
     Replication Replication,
     double Delta = Equivalence.DefaultDelta,
     double OffsetWatts = SensorUncertainty.AssumedOffsetWatts,
     double Alias = 0,
-    double CounterResidual = 0,
+    double CounterDisagreement = 0,
     double GainBound = SensorUncertainty.AssumedGainBound)
 {
     /// <summary>Level of the intervals.</summary>
@@ -148,7 +148,7 @@ public sealed record MatchGroupAnalysis(
         var log = sample.Summarise(first);
         var used = values.Select(value => (value.Device, value.Pass)).ToHashSet();
         var typeB = SensorUncertainty.OfRatio(
-            MeanWatts(byCell[cell], used), MeanWatts(byCell[baseline], used), settings.OffsetWatts, settings.Alias, settings.CounterResidual);
+            MeanWatts(byCell[cell], used), MeanWatts(byCell[baseline], used), settings.OffsetWatts, settings.Alias, settings.CounterDisagreement);
         return new CellRatio(
             cell,
             baseline,

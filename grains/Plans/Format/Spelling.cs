@@ -1,8 +1,13 @@
+using EnergyGrid.Contracts;
+
 namespace EnergyGrid.Plans;
 
 /// <summary>What was probably meant.</summary>
 internal static class Spelling
 {
+    /// <summary>A boundary as plans write it.</summary>
+    public static string Of(Boundary boundary) => boundary.ToString().ToLowerInvariant();
+
     /// <summary>The nearest of <paramref name="known"/>, or null if none is near.</summary>
     public static string? Nearest(string written, IEnumerable<string> known)
     {

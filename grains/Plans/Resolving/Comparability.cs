@@ -17,7 +17,7 @@ internal static class Comparability
             ("workload_mix", "dimension workload_mix", a.WorkloadMix, b.WorkloadMix),
             ("batching", "dimension batching", a.Batching, b.Batching),
             ("hardware", "dimension hardware", a.Hardware, b.Hardware),
-            ("boundary", "dimension boundary", Name(a.Boundary), Name(b.Boundary)),
+            ("boundary", "dimension boundary", Spelling.Of(a.Boundary), Spelling.Of(b.Boundary)),
         ];
         var keys = match.Select(k => (Key: k, Name: $"match key {k}", Cell: Axis(cell.Configuration!, k), Baseline: Axis(baseline.Configuration!, k)));
         foreach (var pair in dimensions.Concat(keys))
@@ -49,8 +49,6 @@ internal static class Comparability
         "data_seed" => Whole(c.DataSeed),
         _ => throw new ArgumentOutOfRangeException(nameof(axis), axis, "not an axis of a cell"),
     };
-
-    public static string Name(Boundary boundary) => boundary.ToString().ToLowerInvariant();
 
     private static string Service(Disclosure d) => string.Create(CultureInfo.InvariantCulture, $"{d.ServiceStatistic} {d.ServiceMilliseconds} ms");
 

@@ -46,7 +46,7 @@ public static class PlanWriter
             ("workload_mix", plan.Disclosure.WorkloadMix),
             ("batching", plan.Disclosure.Batching),
             ("hardware", Object(("description", plan.Disclosure.Hardware), ("model", plan.Hardware.Model), ("site", plan.Hardware.Site), ("devices", plan.Hardware.Devices))),
-            ("boundary", Comparability.Name(plan.Disclosure.Boundary)),
+            ("boundary", Spelling.Of(plan.Disclosure.Boundary)),
             ("stack", plan.Groups[0].Cells[0].Configuration.Stack),
             ("match", Array(plan.Match.Select(m => (JsonNode)m))),
             ("groups", Array(plan.Groups.Select(g => (JsonNode)Group(g, plan)))),
@@ -61,7 +61,7 @@ public static class PlanWriter
                 ("max_clock_error_s", plan.Guards.MaxClockErrorSeconds),
                 ("max_thermal_fraction", plan.Guards.MaxThermalFraction),
                 ("max_counter_residual", plan.Guards.MaxCounterResidual))),
-            ("envelope", plan.Envelope is { } e ? Object(("watts", e.Watts), ("boundary", Comparability.Name(e.Boundary)), ("devices", e.Devices)) : null),
+            ("envelope", plan.Envelope is { } e ? Object(("watts", e.Watts), ("boundary", Spelling.Of(e.Boundary)), ("devices", e.Devices)) : null),
             ("pue", plan.Pue is { } p ? Object(("source", p.Source), ("value", p.Value), ("category", p.Category)) : null),
             ("cost", plan.Cost is { } c ? Object(("price_per_kwh", c.PricePerKilowattHour), ("kappa", c.Kappa), ("currency", c.Currency)) : null),
             ("traces", plan.KeepTraces));
@@ -108,7 +108,7 @@ public static class PlanWriter
             ("operating_point", quality || service ? Object(("quality", quality ? point["quality"]!.DeepClone() : null), ("service", service ? point["service"]!.DeepClone() : null)) : null),
             ("workload_mix", d.WorkloadMix != plan.WorkloadMix ? d.WorkloadMix : null),
             ("batching", d.Batching != plan.Batching ? d.Batching : null),
-            ("boundary", d.Boundary != plan.Boundary ? Comparability.Name(d.Boundary) : null));
+            ("boundary", d.Boundary != plan.Boundary ? Spelling.Of(d.Boundary) : null));
     }
 
     private static JsonObject OperatingPoint(Disclosure d) => Object(

@@ -239,8 +239,8 @@ public sealed class ApiTests : IAsyncLifetime
             g.Add("over", SweepPhase.Finished);
         });
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (!grid.Calls.ContainsKey("nudge live")) await Task.Delay(10, patience.Token);
-        Assert.False(grid.Calls.ContainsKey("nudge over"));
+        while (!grid.Calls.ContainsKey("wake live")) await Task.Delay(10, patience.Token);
+        Assert.False(grid.Calls.ContainsKey("wake over"));
     }
 
     [Fact]
