@@ -28,3 +28,10 @@ public sealed class StorageTroubleException : OrleansException
 {
     public StorageTroubleException(string message) : base(message) { }
 }
+
+/// <summary>A writer with a higher fence has been here: whoever gets this is a copy that must end, and has changed nothing.</summary>
+[GenerateSerializer, Alias("SupersededException")]
+public sealed class SupersededException : Exception
+{
+    public SupersededException(string message) : base(message) { }
+}

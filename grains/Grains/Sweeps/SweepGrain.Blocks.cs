@@ -67,7 +67,7 @@ public sealed partial class SweepGrain
             if (status.Trial == ordered && status.Phase != TrialPhase.Ended) return true;
             if (status.Trial == ordered && status.Result is { } result)
             {
-                if (result.Outcome != TrialOutcome.Cancelled) await Commit(result);
+                if (result.Outcome != TrialOutcome.Cancelled) await Commit(held.Pass, result);
                 held.Ordered = null;
             }
             else
@@ -105,6 +105,7 @@ public sealed partial class SweepGrain
             return null;
         }
         await KeepPass(leased);
+        await store.Register(Id, new Fence(Fence.GroupActor(block.Block), 1), OrderOf(leased));
         return _held[block.Block] = new Holding(leased, [.. leases.Select(l => l.Epoch)], time.GetTimestamp());
     }
 
@@ -146,9 +147,11 @@ public sealed partial class SweepGrain
         }
     }
 
-    private async Task Commit(TrialResult result)
+    private static string OrderOf(PassRow pass) => $"{SweepCourse.PassName(pass)}/l{pass.Leases}";
+
+    private async Task Commit(PassRow pass, TrialResult result)
     {
-        await store.Commit(Id, result);
+        if (await store.Commit(Id, OrderOf(pass), result) == CommitAnswer.Withdrawn) return;
         _course!.Add(result);
         if (result.Outcome != TrialOutcome.Valid) await Tell("trial", $"{result.Trial} on {result.Host}: {result.Outcome.ToString().ToLowerInvariant()}: {string.Join("; ", result.Reasons)}");
     }

@@ -38,13 +38,9 @@ public sealed partial class SweepGrain
         var s = state.State;
         ImmutableArray<TrialResult> results = [.. _course.Results.Values];
         var (facility, closure) = await Facility(results);
-        var input = new MatrixInput(Id, _course.Plan, results, s.Passes, s.Devices, facility, closure, time.GetUtcNow(), complete);
-        // Pure and long for a grain's turn: elsewhere.
-        var matrix = await Task.Run(() => MatrixBuilder.Build(input), stop);
-        var manifest = new Manifest(MatrixBuilder.Format, Id, s.Name, _course.Plan.Sha256, identity.Version, identity.Runtime, phase, s.SubmittedBy, s.SubmittedUtc, endedUtc,
-            s.Devices, _course.Plan.Disclosure,
-            [.. s.Passes.Select(p => new ManifestPass(p.Group, p.Block, p.Pass, p.Phase.ToString().ToLowerInvariant(), p.Reason, s.Blocks.First(b => b.Block == p.Block).Devices))], []);
-        await store.Publish(Id, matrix, manifest, stop);
+        var record = new SweepRecord(s.Name, phase, s.SubmittedBy, s.SubmittedUtc, endedUtc, time.GetUtcNow(), identity.Version, identity.Runtime, complete, s.Devices,
+            s.Blocks.ToImmutableSortedDictionary(b => b.Block, b => b.Devices), s.Passes, facility, closure);
+        await store.Publish(Id, Writer, record, stop);
         (_publishedAt, _publishedTrials) = (time.GetTimestamp(), results.Length);
     }
 

@@ -34,6 +34,8 @@ public sealed partial class SweepGrain(
 
     private string Id => this.GetPrimaryKeyString();
 
+    private static Fence Writer => new("sweep", 1);
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         if (!state.RecordExists) return;
@@ -117,8 +119,7 @@ public sealed partial class SweepGrain(
         if (state.State.Phase != SweepPhase.Paused && _trouble.Length == 0) return Look();
         if (_timer is null)
         {
-            try { await TakeUp(default); }
-            catch (InvalidDataException e) { throw new RefusedException($"Sweep '{Id}' cannot go on: {e.Message}"); }
+            await TakeUp(default);
         }
         await Keep(s => (s.Phase, s.Reason, s.SeenUtc) = (SweepPhase.Running, "", time.GetUtcNow()));
         _trouble = "";
@@ -165,7 +166,7 @@ public sealed partial class SweepGrain(
 
     private async Task Take(CancellationToken stop = default)
     {
-        _course = new SweepCourse(Id, Resolve(state.State.PlanText), await store.Results(Id, stop));
+        _course = new SweepCourse(Id, Resolve(state.State.PlanText), await store.Results(Id, 0, stop));
         (_startedAt, _committedAtStart) = (time.GetTimestamp(), _course.Results.Count);
     }
 
@@ -291,8 +292,9 @@ public sealed partial class SweepGrain(
 
     private async Task Tell(string kind, string text)
     {
-        try { await store.Append(Id, kind, text); }
-        catch (Exception e) when (OfTheDisk(e)) { LogEventLost(e, Id, kind); } // an event is for people; the truth is in state and results
+        var key = kind is "submitted" or "finished" or "cancelled" ? kind : kind is "paused" or "resumed" ? $"{kind}/{time.GetUtcNow():O}" : $"{kind}/{text}";
+        try { await store.Append(Id, Writer, key, kind, text); }
+        catch (Exception e) when (OfTheDisk(e) || e is RefusedException) { LogEventLost(e, Id, kind); } // an event is for people; the truth is in state and results
     }
 
     private SweepStatus Look()

@@ -133,7 +133,7 @@ internal sealed class TrialRunner(NodeSampler node, ITraceSink? traces, NodeAgen
         {
             return await traces.Write(trial.Order.Trial.Sweep, trial.Order.Trial, TrialTrace.Csv(trial), stop);
         }
-        catch (Exception error) when (error is IOException or OperationCanceledException)
+        catch (Exception error) when (error is StorageTroubleException or RefusedException or IOException or OperationCanceledException)
         {
             trial.Flags.Add($"trace not kept: {error.Message}");
             return ("", "");

@@ -6,160 +6,172 @@ using System.Text.Json;
 using EnergyGrid.Contracts;
 using EnergyGrid.Grains;
 using EnergyGrid.Plans;
-using EnergyGrid.Report;
 
 namespace EnergyGrid.Results;
 
 /// <summary>
 /// Results as a directory a sweep: <c>plan.yaml</c> as submitted, <c>plan.resolved.yaml</c>, <c>trials.ndjson</c> and <c>events.ndjson</c>
 /// (journals), <c>traces/</c>, and what is written anew with every publication: <c>matrix.json</c>, <c>cells.csv</c>, <c>report.html</c>,
-/// <c>manifest.json</c>. Files that are not journals are replaced whole or not at all.
+/// <c>manifest.json</c>. Files that are not journals are replaced whole or not at all. One process owns the root, so fences and registered orders
+/// are in memory: who held one has gone with the process.
 /// </summary>
-public sealed class FileResultStore(string root, TimeProvider time) : IResultStore, IResultFiles, ITraceSink, IAsyncDisposable
+public sealed class FileResultStore(string root, TimeProvider time) : IResultStore, IResultFiles, ITraceSink, IResultRetention, IAsyncDisposable
 {
-    private readonly ConcurrentDictionary<string, Lazy<Sweep>> _sweeps = [];
+    private const string Next = ".next";
+    private const string Coming = ".coming-";
+    private const string Going = ".going-";
+    private readonly ConcurrentDictionary<string, Lazy<SweepPlace>> _sweeps = [];
 
     /// <summary>Where the sweeps' directories are.</summary>
     public string Root { get; } = root;
 
     /// <summary>The directory of a sweep. Throws <see cref="ArgumentException"/> for an id that is not a plain name.</summary>
-    public string DirectoryOf(string sweep) => IsPlainName(sweep)
-        ? Path.Combine(Root, sweep)
-        : throw new ArgumentException($"'{sweep}' is no id of a sweep: 1 to 100 letters, digits, '-', '_' or '.', not beginning with '.'.", nameof(sweep));
-
-    /// <summary>Whether a name can stand as a directory or file by itself.</summary>
-    public static bool IsPlainName(string name) => name.Length is > 0 and <= 100 && name[0] != '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+    public string DirectoryOf(string sweep) => Path.Combine(Root, SweepFileName.Sweep(sweep));
 
     public async Task Create(string sweep, string planText, ResolvedPlan plan, CancellationToken stop = default)
     {
         var directory = DirectoryOf(sweep);
-        Directory.CreateDirectory(Path.Combine(directory, "traces"));
-        await Replace(Path.Combine(directory, "plan.yaml"), Encoding.UTF8.GetBytes(planText), stop);
-        await Replace(Path.Combine(directory, "plan.resolved.yaml"), Encoding.UTF8.GetBytes(PlanWriter.ToYaml(plan)), stop);
-        _ = Open(sweep);
+        await Kept(directory, async () =>
+        {
+            Directory.CreateDirectory(Path.Combine(directory, "traces"));
+            if (Open(sweep).Ended is { } ended) throw new RefusedException($"Sweep '{sweep}' has ended ({ended}): submit under another id.");
+            var text = Path.Combine(directory, SweepDocuments.PlanName);
+            if (!File.Exists(text)) await Replace(text, Encoding.UTF8.GetBytes(planText), stop);
+            else if (await File.ReadAllTextAsync(text, stop) != planText) throw new RefusedException($"Sweep '{sweep}' exists with another plan: submit under another id.");
+            var resolved = Path.Combine(directory, SweepDocuments.ResolvedName);
+            if (!File.Exists(resolved)) await Replace(resolved, Encoding.UTF8.GetBytes(PlanWriter.ToYaml(plan)), stop);
+        });
     }
 
-    public async Task<CommitAnswer> Commit(string sweep, TrialResult result, CancellationToken stop = default)
+    public Task<string> Take(string sweep, Fence writer, CancellationToken stop = default) => Kept(sweep, place => place.Take(writer));
+
+    public Task Register(string sweep, Fence writer, string order, CancellationToken stop = default) => Kept(sweep, place => place.Register(writer, order));
+
+    public Task<CommitAnswer> Commit(string sweep, string order, TrialResult result, CancellationToken stop = default) => Kept(DirectoryOf(sweep), () => Open(sweep).Commit(order, result));
+
+    public Task<ImmutableArray<TrialResult>> Results(string sweep, int from = 0, CancellationToken stop = default) =>
+        Exists(sweep) ? Kept(sweep, place => place.Results(from)) : Task.FromResult(ImmutableArray<TrialResult>.Empty);
+
+    public Task<SweepEvent> Append(string sweep, Fence writer, string key, string kind, string text, CancellationToken stop = default) =>
+        Kept(DirectoryOf(sweep), () => Open(sweep).Append(writer, key, kind, text, time.GetUtcNow(), stop));
+
+    public Task<ImmutableArray<SweepEvent>> Events(string sweep, long from, CancellationToken stop = default) =>
+        Exists(sweep) ? Kept(sweep, place => place.Events(from)) : Task.FromResult(ImmutableArray<SweepEvent>.Empty);
+
+    public Task Publish(string sweep, Fence writer, SweepRecord record, CancellationToken stop = default)
     {
-        var place = Open(sweep);
-        await place.Committing.WaitAsync(stop);
-        Task append;
+        var directory = DirectoryOf(sweep);
+        // Rendering and hashing are long for whoever asks.
+        return Kept(directory, () => Task.Run(() => Open(sweep).Publish(writer, record, trials => Write(sweep, directory, record, trials, stop), stop), stop));
+    }
+
+    public Task<(string Name, string Sha256)> Write(string sweep, TrialId trial, ReadOnlyMemory<byte> csv, CancellationToken stop)
+    {
+        var (directory, name, sha256) = (DirectoryOf(sweep), SweepFileName.Trace(trial), SweepFileName.Sha256(csv.Span));
+        return Kept(directory, async () =>
+        {
+            var place = Open(sweep);
+            // The trace of a committed trial is the one that it was committed with, whatever a superseded attempt still writes.
+            if (place.TraceOf(trial) is { } kept && kept.Length > 0) return (name, sha256);
+            place.MustBeOpen();
+            await Replace(Path.Combine(directory, "traces", name), csv.ToArray(), stop);
+            return (name, sha256);
+        });
+    }
+
+    public Task<ImmutableArray<ResultFile>> Files(string sweep, CancellationToken stop = default) => Exists(sweep)
+        ? Kept(DirectoryOf(sweep), () => Task.FromResult<ImmutableArray<ResultFile>>([.. FilesOf(DirectoryOf(sweep)).Select(f => new ResultFile(f.Name, new FileInfo(f.Path).Length))]))
+        : Task.FromResult(ImmutableArray<ResultFile>.Empty);
+
+    public async Task<Stream?> Open(string sweep, string name, CancellationToken stop = default)
+    {
+        if (!Exists(sweep)) return null;
+        // Only what is listed can be opened: no name leads out of the directory.
+        return await Kept(DirectoryOf(sweep), () => Task.FromResult<Stream?>(FilesOf(DirectoryOf(sweep)).FirstOrDefault(f => f.Name == name).Path is { } path ? Reading(path) : null));
+    }
+
+    public Task<Matrix?> Matrix(string sweep, CancellationToken stop = default) => Document<Matrix>(sweep, SweepDocuments.MatrixName, stop);
+
+    public Task<Manifest?> Manifest(string sweep, CancellationToken stop = default) => Document<Manifest>(sweep, SweepDocuments.ManifestName, stop);
+
+    public Task<ImmutableArray<string>> Sweeps(CancellationToken stop = default) => Kept(Root, () => Task.FromResult<ImmutableArray<string>>(!Directory.Exists(Root)
+        ? []
+        : [.. Directory.EnumerateDirectories(Root).Select(d => Path.GetFileName(d)).Where(SweepFileName.IsPlain).Order(StringComparer.Ordinal)]));
+
+    public async Task Remove(string sweep, string manifestSha256, CancellationToken stop = default)
+    {
+        if (!Exists(sweep)) return;
+        var directory = DirectoryOf(sweep);
+        await Kept(directory, async () =>
+        {
+            var place = Open(sweep);
+            if (place.Ended is null) throw new RefusedException($"Sweep '{sweep}' has not ended: only what has ended can leave the grid.");
+            var found = SweepFileName.Sha256(await File.ReadAllBytesAsync(Path.Combine(directory, SweepDocuments.ManifestName), stop));
+            if (found != manifestSha256) throw new RefusedException($"The manifest of sweep '{sweep}' has SHA-256 {found}, not {manifestSha256}: what was archived is something else.");
+            _sweeps.TryRemove(sweep, out _);
+            await place.DisposeAsync();
+            // Gone at once for every reader; deleted in its own time.
+            var going = Path.Combine(Root, $"{Going}{Guid.NewGuid():N}");
+            Directory.Move(directory, going);
+            Directory.Delete(going, recursive: true);
+        });
+    }
+
+    public Task<Manifest> Adopt(string directory, CancellationToken stop = default) => Kept(directory, () => Task.Run(async () =>
+    {
+        var found = SweepDirectory.Read(directory);
+        var into = DirectoryOf(found.Manifest.Sweep);
+        if (Directory.Exists(into))
+        {
+            var there = Path.Combine(into, SweepDocuments.ManifestName);
+            if (File.Exists(there) && found.ManifestBytes.Span.SequenceEqual(File.ReadAllBytes(there))) return found.Manifest;
+            throw new RefusedException($"Sweep '{found.Manifest.Sweep}' is there with other content.");
+        }
+        var coming = Path.Combine(Root, $"{Coming}{Guid.NewGuid():N}");
         try
         {
-            if (place.Trials.ContainsKey(result.Trial)) return CommitAnswer.AlreadyThere;
-            append = place.TrialJournal.Append(JsonSerializer.Serialize(result, DocumentJson.Compact));
-            place.Trials[result.Trial] = result;
-            place.Order.Add(result);
-        }
-        finally
-        {
-            place.Committing.Release();
-        }
-        try
-        {
-            await append;
-            return CommitAnswer.Committed;
+            foreach (var (name, path) in found.Paths) await Replace(Path.Combine(coming, name), await File.ReadAllBytesAsync(path, stop), stop);
+            Directory.Move(coming, into);
         }
         catch
         {
-            await place.Committing.WaitAsync(CancellationToken.None);
-            place.Trials.Remove(result.Trial);
-            place.Order.Remove(result);
-            place.Committing.Release();
+            if (Directory.Exists(coming)) Directory.Delete(coming, recursive: true);
             throw;
         }
-    }
-
-    public async Task<ImmutableArray<TrialResult>> Results(string sweep, CancellationToken stop = default)
-    {
-        var place = Open(sweep);
-        await place.Committing.WaitAsync(stop);
-        try { return [.. place.Order]; }
-        finally { place.Committing.Release(); }
-    }
-
-    public async Task<SweepEvent> Append(string sweep, string kind, string text, CancellationToken stop = default)
-    {
-        var place = Open(sweep);
-        await place.Committing.WaitAsync(stop);
-        try
-        {
-            // A sweep that was killed while it ended, and ends again, has ended once.
-            if (place.Events is [.., var last] && (last.Kind, last.Text) == (kind, text)) return last;
-            var said = new SweepEvent(place.Events.Count, time.GetUtcNow(), kind, text);
-            await place.EventJournal.Append(JsonSerializer.Serialize(said, DocumentJson.Compact));
-            place.Events.Add(said);
-            return said;
-        }
-        finally
-        {
-            place.Committing.Release();
-        }
-    }
-
-    public async Task<ImmutableArray<SweepEvent>> Events(string sweep, long from, CancellationToken stop = default)
-    {
-        if (!Exists(sweep)) return [];
-        var place = Open(sweep);
-        await place.Committing.WaitAsync(stop);
-        try { return [.. place.Events.Skip((int)Math.Clamp(from, 0, int.MaxValue))]; }
-        finally { place.Committing.Release(); }
-    }
-
-    public Task<ImmutableArray<ResultFile>> Files(string sweep, CancellationToken stop = default) => Task.FromResult<ImmutableArray<ResultFile>>(!Exists(sweep)
-        ? []
-        : [.. FilesOf(DirectoryOf(sweep)).Select(f => new ResultFile(f.Name, new FileInfo(f.Path).Length))]);
-
-    public Task<Stream?> Open(string sweep, string name, CancellationToken stop = default)
-    {
-        // Only what is listed can be opened: no name leads out of the directory.
-        var path = Exists(sweep) ? FilesOf(DirectoryOf(sweep)).FirstOrDefault(f => f.Name == name).Path : null;
-        return Task.FromResult<Stream?>(path is null ? null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
-    }
-
-    public Task<Matrix?> Matrix(string sweep, CancellationToken stop = default) => Document<Matrix>(sweep, "matrix.json", stop);
-
-    public Task<Manifest?> Manifest(string sweep, CancellationToken stop = default) => Document<Manifest>(sweep, "manifest.json", stop);
-
-    public async Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop = default)
-    {
-        var directory = DirectoryOf(sweep);
-        await Replace(Path.Combine(directory, "matrix.json"), JsonSerializer.SerializeToUtf8Bytes(matrix, DocumentJson.Indented), stop);
-        await Replace(Path.Combine(directory, "cells.csv"), Encoding.UTF8.GetBytes(CellsCsv.Write(matrix)), stop);
-        var traces = new List<PowerTrace>();
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(directory, "traces"), "*.csv").Order(StringComparer.Ordinal).Take(64))
-            traces.Add(PowerTrace.Parse(Path.GetFileNameWithoutExtension(file), await File.ReadAllTextAsync(file, stop)));
-        await Replace(Path.Combine(directory, "report.html"), Encoding.UTF8.GetBytes(ReportPage.Render(matrix, manifest, traces)), stop);
-        // The manifest comes last: it vouches for the others as they now are.
-        var files = ImmutableArray.CreateBuilder<ManifestFile>();
-        foreach (var (name, file) in FilesOf(directory).Where(f => f.Name != "manifest.json"))
-        {
-            await using var content = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            files.Add(new ManifestFile(name, content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop))));
-        }
-        await Replace(Path.Combine(directory, "manifest.json"), ManifestSeal.Put(JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = files.ToImmutable() }, DocumentJson.Indented)), stop);
-    }
-
-    public async Task<(string Name, string Sha256)> Write(string sweep, TrialId trial, ReadOnlyMemory<byte> csv, CancellationToken stop)
-    {
-        var name = $"{new string([.. trial.ToString().Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '_')])}.csv";
-        await Replace(Path.Combine(DirectoryOf(sweep), "traces", name), csv.ToArray(), stop);
-        return (name, Convert.ToHexStringLower(SHA256.HashData(csv.Span)));
-    }
+        return found.Manifest;
+    }, stop));
 
     public async ValueTask DisposeAsync()
     {
         foreach (var (_, place) in _sweeps)
-        {
-            if (!place.IsValueCreated) continue;
-            await place.Value.TrialJournal.DisposeAsync();
-            await place.Value.EventJournal.DisposeAsync();
-        }
+            if (place.IsValueCreated) await place.Value.DisposeAsync();
     }
 
-    private const string Next = ".next";
+    private static async Task Write(string sweep, string directory, SweepRecord record, ImmutableArray<TrialResult> trials, CancellationToken stop)
+    {
+        var plan = SweepDocuments.Plan(Text(directory, SweepDocuments.PlanName), Text(directory, SweepDocuments.ResolvedName));
+        var before = Path.Combine(directory, SweepDocuments.ManifestName);
+        var sha256 = plan?.Sha256 ?? (File.Exists(before) ? JsonSerializer.Deserialize<Manifest>(await File.ReadAllBytesAsync(before, stop), DocumentJson.Compact)!.PlanSha256 : "");
+        var traces = ImmutableArray.CreateBuilder<RenderedFile>();
+        foreach (var (name, path) in FilesOf(directory).Where(f => f.Name.StartsWith(SweepFileName.Traces, StringComparison.Ordinal)).Take(SweepDocuments.MostTraces))
+            traces.Add(new(name[SweepFileName.Traces.Length..], await File.ReadAllBytesAsync(path, stop)));
+        string[] rendered = plan is null ? [SweepDocuments.ManifestName] : [SweepDocuments.MatrixName, SweepDocuments.CellsName, SweepDocuments.ReportName, SweepDocuments.ManifestName];
+        var others = new List<ManifestFile>();
+        foreach (var (name, path) in FilesOf(directory).Where(f => !rendered.Contains(f.Name)))
+        {
+            await using var content = Reading(path);
+            others.Add(new ManifestFile(name, content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop))));
+        }
+        // The manifest comes last: it vouches for the others as they now are.
+        foreach (var file in SweepDocuments.Render(new(sweep, plan, sha256, record, trials, traces.ToImmutable()), others))
+            await Replace(Path.Combine(directory, file.Name), file.Bytes, stop);
+    }
 
-    private bool Exists(string sweep) => IsPlainName(sweep) && Directory.Exists(DirectoryOf(sweep));
+    private static string Text(string directory, string name) => Path.Combine(directory, name) is var path && File.Exists(path) ? File.ReadAllText(path) : "";
+
+    private bool Exists(string sweep) => SweepFileName.IsPlain(sweep) && Directory.Exists(DirectoryOf(sweep));
+
+    private static FileStream Reading(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     private static IEnumerable<(string Name, string Path)> FilesOf(string directory) => Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories)
         .Select(path => (Name: Path.GetRelativePath(directory, path).Replace('\\', '/'), path))
@@ -172,9 +184,9 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         return content is null ? null : await JsonSerializer.DeserializeAsync<T>(content, DocumentJson.Compact, stop);
     }
 
-    private Sweep Open(string sweep)
+    private SweepPlace Open(string sweep)
     {
-        var place = _sweeps.GetOrAdd(sweep, id => new Lazy<Sweep>(() => new Sweep(DirectoryOf(id))));
+        var place = _sweeps.GetOrAdd(sweep, id => new Lazy<SweepPlace>(() => SweepPlace.Open(id, DirectoryOf(id), Next)));
         try { return place.Value; }
         catch
         {
@@ -184,11 +196,39 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         }
     }
 
-    private static async Task Replace(string path, byte[] content, CancellationToken stop)
+    private Task Kept(string sweep, Action<SweepPlace> work) => Kept(sweep, place =>
+    {
+        work(place);
+        return true;
+    });
+
+    private Task<T> Kept<T>(string sweep, Func<SweepPlace, T> work) => Kept(DirectoryOf(sweep), () => Task.FromResult(work(Open(sweep))));
+
+    private static Task Kept(string path, Func<Task> work) => Kept(path, async () =>
+    {
+        await work();
+        return true;
+    });
+
+    // Whatever the disk says is one declared kind, with the place and what the kernel said.
+    private static async Task<T> Kept<T>(string path, Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new StorageTroubleException(e.Message.Contains(path, StringComparison.Ordinal) ? e.Message : $"'{path}': {e.Message}");
+        }
+    }
+
+    private static async Task Replace(string path, ReadOnlyMemory<byte> content, CancellationToken stop)
     {
         var next = path + Next;
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             await using (var file = new FileStream(next, FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.Asynchronous))
             {
                 await file.WriteAsync(content, stop);
@@ -198,43 +238,10 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         }
         catch (Exception e)
         {
-            File.Delete(next);
+            if (File.Exists(next)) File.Delete(next);
             // What .NET makes of EFBIG: a file may not grow, which is no mistake in an argument of ours.
             if (e is ArgumentOutOfRangeException) throw new IOException($"'{next}' could not be written: the file may not grow so large.", e);
             throw;
         }
-    }
-
-    private sealed class Sweep
-    {
-        public Sweep(string directory)
-        {
-            (TrialJournal, var trials) = JournalFile.Open(Path.Combine(directory, "trials.ndjson"));
-            try
-            {
-                (EventJournal, var events) = JournalFile.Open(Path.Combine(directory, "events.ndjson"));
-                foreach (var line in trials)
-                {
-                    var result = JsonSerializer.Deserialize<TrialResult>(line, DocumentJson.Compact)!;
-                    if (Trials.TryAdd(result.Trial, result)) Order.Add(result);
-                }
-                foreach (var line in events) Events.Add(JsonSerializer.Deserialize<SweepEvent>(line, DocumentJson.Compact)!);
-                // Files that a crash left half written; nothing writes here before this has been read.
-                foreach (var half in Directory.EnumerateFiles(directory, "*" + Next, SearchOption.AllDirectories)) File.Delete(half);
-            }
-            catch
-            {
-                TrialJournal.DisposeAsync().AsTask().GetAwaiter().GetResult();
-                EventJournal?.DisposeAsync().AsTask().GetAwaiter().GetResult();
-                throw;
-            }
-        }
-
-        public SemaphoreSlim Committing { get; } = new(1, 1);
-        public JournalFile TrialJournal { get; }
-        public JournalFile EventJournal { get; }
-        public Dictionary<TrialId, TrialResult> Trials { get; } = [];
-        public List<TrialResult> Order { get; } = [];
-        public List<SweepEvent> Events { get; } = [];
     }
 }

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Threading.Channels;
 
 namespace EnergyGrid.Results;
@@ -11,10 +9,8 @@ namespace EnergyGrid.Results;
 /// </summary>
 public sealed class JournalFile : IAsyncDisposable
 {
-    private const string Head = "{\"sha256\":\"";
-    private const string Middle = "\",\"document\":";
     private readonly string _path;
-    private readonly Channel<(byte[] Line, TaskCompletionSource Done)> _waiting = Channel.CreateUnbounded<(byte[], TaskCompletionSource)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<(byte[] Line, TaskCompletionSource Done, Action? Kept)> _waiting = Channel.CreateUnbounded<(byte[], TaskCompletionSource, Action?)>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Task _writer;
     private readonly FileStream _file;
     private long _length;
@@ -46,33 +42,17 @@ public sealed class JournalFile : IAsyncDisposable
         }
     }
 
-    /// <summary>The documents of a journal's whole lines. Throws <see cref="InvalidDataException"/> naming the line that is damaged.</summary>
-    public static IEnumerable<string> Documents(ReadOnlySpan<byte> lines, string path)
-    {
-        var documents = new List<string>();
-        var number = 0;
-        foreach (var range in lines.Split((byte)'\n'))
-        {
-            number++;
-            var line = Encoding.UTF8.GetString(lines[range]);
-            if (line.Length == 0) continue;
-            var at = Head.Length + 64;
-            if (!line.StartsWith(Head, StringComparison.Ordinal) || line.Length < at + Middle.Length + 1 || !line.AsSpan(at).StartsWith(Middle) || line[^1] != '}')
-                throw new InvalidDataException($"{path}:{number}: the line is damaged: it is not {{\"sha256\":…,\"document\":…}}.");
-            var document = line[(at + Middle.Length)..^1];
-            if (Sha256(document) != line.Substring(Head.Length, 64))
-                throw new InvalidDataException($"{path}:{number}: the line is damaged: the SHA-256 of its document is {Sha256(document)}, not {line.Substring(Head.Length, 64)}.");
-            documents.Add(document);
-        }
-        return documents;
-    }
+    /// <summary>As <see cref="JournalLine.Documents"/>.</summary>
+    public static IEnumerable<string> Documents(ReadOnlySpan<byte> lines, string path) => JournalLine.Documents(lines, path);
 
     /// <summary>Adds a document (JSON without line breaks) and answers when it is on the disk. <see cref="IOException"/>: it is not, and the file is as before.</summary>
-    public async Task Append(string document)
+    /// <param name="document">One line.</param>
+    /// <param name="kept">Called once it is on the disk, before the answer, in the order of the lines.</param>
+    public async Task Append(string document, Action? kept = null)
     {
-        var line = Encoding.UTF8.GetBytes($"{Head}{Sha256(document)}{Middle}{document}}}\n");
+        var line = JournalLine.Of(document);
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_waiting.Writer.TryWrite((line, done))) throw new ObjectDisposedException(_path);
+        if (!_waiting.Writer.TryWrite((line, done, kept))) throw new ObjectDisposedException(_path);
         await done.Task.ConfigureAwait(false);
     }
 
@@ -85,7 +65,7 @@ public sealed class JournalFile : IAsyncDisposable
 
     private async Task Write()
     {
-        var batch = new List<(byte[] Line, TaskCompletionSource Done)>();
+        var batch = new List<(byte[] Line, TaskCompletionSource Done, Action? Kept)>();
         while (await _waiting.Reader.WaitToReadAsync().ConfigureAwait(false))
         {
             batch.Clear();
@@ -94,20 +74,22 @@ public sealed class JournalFile : IAsyncDisposable
             {
                 if (_file.Length != _length) _file.SetLength(_length); // a batch that failed left a part
                 _file.Position = _length;
-                foreach (var (line, _) in batch) _file.Write(line);
+                foreach (var (line, _, _) in batch) _file.Write(line);
                 _file.Flush(flushToDisk: true);
                 _length = _file.Position;
-                foreach (var (_, done) in batch) done.SetResult();
+                foreach (var (_, done, kept) in batch)
+                {
+                    kept?.Invoke();
+                    done.SetResult();
+                }
             }
             catch (Exception e)
             {
                 try { _file.SetLength(_length); }
                 catch (IOException) { /* Cut off before the next batch. */ }
                 var told = e as IOException ?? new IOException($"'{_path}' could not be written: {e.Message}", e);
-                foreach (var (_, done) in batch) done.SetException(told);
+                foreach (var (_, done, _) in batch) done.SetException(told);
             }
         }
     }
-
-    private static string Sha256(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }

@@ -89,7 +89,7 @@ internal static partial class SweepEndpoints
     {
         var stop = context.RequestAborted;
         await sweeps.Require(id, stop);
-        var trials = await store.Results(id, stop);
+        var trials = await store.Results(id, 0, stop);
         context.Response.ContentType = MediaType(".ndjson");
         foreach (var trial in trials)
         {

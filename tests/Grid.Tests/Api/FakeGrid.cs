@@ -249,8 +249,10 @@ public sealed class FakeResults : IResultFiles, IResultStore
         Task.FromResult<ImmutableArray<SweepEvent>>([.. Journal.GetValueOrDefault(sweep, []).Skip((int)from)]);
 
     public Task Create(string sweep, string planText, ResolvedPlan plan, CancellationToken stop = default) => Task.CompletedTask;
-    public Task<CommitAnswer> Commit(string sweep, TrialResult result, CancellationToken stop = default) => Task.FromResult(CommitAnswer.Committed);
-    public Task<ImmutableArray<TrialResult>> Results(string sweep, CancellationToken stop = default) => Task.FromResult<ImmutableArray<TrialResult>>([]);
-    public Task<SweepEvent> Append(string sweep, string kind, string text, CancellationToken stop = default) => throw new InvalidOperationException();
-    public Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop = default) => throw new InvalidOperationException();
+    public Task<string> Take(string sweep, Fence writer, CancellationToken stop = default) => Task.FromResult("");
+    public Task Register(string sweep, Fence writer, string order, CancellationToken stop = default) => Task.CompletedTask;
+    public Task<CommitAnswer> Commit(string sweep, string order, TrialResult result, CancellationToken stop = default) => Task.FromResult(CommitAnswer.Committed);
+    public Task<ImmutableArray<TrialResult>> Results(string sweep, int from = 0, CancellationToken stop = default) => Task.FromResult<ImmutableArray<TrialResult>>([]);
+    public Task<SweepEvent> Append(string sweep, Fence writer, string key, string kind, string text, CancellationToken stop = default) => throw new InvalidOperationException();
+    public Task Publish(string sweep, Fence writer, SweepRecord record, CancellationToken stop = default) => throw new InvalidOperationException();
 }

@@ -249,18 +249,22 @@ public sealed class SweepTests
 
         public Task Create(string sweep, string planText, ResolvedPlan plan, CancellationToken stop) => inner.Create(sweep, planText, plan, stop);
 
-        public async Task<CommitAnswer> Commit(string sweep, TrialResult result, CancellationToken stop)
+        public Task<string> Take(string sweep, Fence writer, CancellationToken stop) => inner.Take(sweep, writer, stop);
+
+        public Task Register(string sweep, Fence writer, string order, CancellationToken stop) => inner.Register(sweep, writer, order, stop);
+
+        public async Task<CommitAnswer> Commit(string sweep, string order, TrialResult result, CancellationToken stop)
         {
             // Two devices commit side by side: who comes is counted before the write, not after.
-            if (Interlocked.Increment(ref _commits) > FullAfter) throw new IOException("No space left on device");
-            return await inner.Commit(sweep, result, stop);
+            if (Interlocked.Increment(ref _commits) > FullAfter) throw new StorageTroubleException("No space left on device");
+            return await inner.Commit(sweep, order, result, stop);
         }
 
-        public Task<System.Collections.Immutable.ImmutableArray<TrialResult>> Results(string sweep, CancellationToken stop) => inner.Results(sweep, stop);
+        public Task<System.Collections.Immutable.ImmutableArray<TrialResult>> Results(string sweep, int from, CancellationToken stop) => inner.Results(sweep, from, stop);
 
-        public Task<SweepEvent> Append(string sweep, string kind, string text, CancellationToken stop) => inner.Append(sweep, kind, text, stop);
+        public Task<SweepEvent> Append(string sweep, Fence writer, string key, string kind, string text, CancellationToken stop) => inner.Append(sweep, writer, key, kind, text, stop);
 
-        public Task Publish(string sweep, Matrix matrix, Manifest manifest, CancellationToken stop) => inner.Publish(sweep, matrix, manifest, stop);
+        public Task Publish(string sweep, Fence writer, SweepRecord record, CancellationToken stop) => inner.Publish(sweep, writer, record, stop);
     }
 
     [Fact]

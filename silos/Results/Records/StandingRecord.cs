@@ -1,0 +1,115 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+using EnergyGrid.Grains;
+using MessagePack;
+
+namespace EnergyGrid.Results;
+
+/// <summary>How a sweep stands: a <see cref="SweepRecord"/> as Redis keeps it.</summary>
+[MessagePackObject]
+public sealed record StandingRecord(
+    [property: Key(0)] string Name,
+    [property: Key(1)] int Phase,
+    [property: Key(2)] string SubmittedBy,
+    [property: Key(3)] Instant Submitted,
+    [property: Key(4)] Instant? Ended,
+    [property: Key(5)] Instant At,
+    [property: Key(6)] string Version,
+    [property: Key(7)] string Runtime,
+    [property: Key(8)] bool Complete,
+    [property: Key(9)] DeviceRecord[] Devices,
+    [property: Key(10)] GroupRecord[] Groups,
+    [property: Key(11)] PassRecord[] Passes,
+    [property: Key(12)] FacilityRecord? Facility,
+    [property: Key(13)] ClosureRecord[] Closure)
+{
+    public static StandingRecord Of(SweepRecord r) => new(
+        r.Name, (int)r.Phase, r.SubmittedBy, Instant.Of(r.SubmittedUtc), r.EndedUtc is { } ended ? Instant.Of(ended) : null, Instant.Of(r.AtUtc), r.Version, r.Runtime, r.Complete,
+        [.. r.Devices.Select(DeviceRecord.Of)], [.. r.Groups.Select(g => new GroupRecord(g.Key, [.. g.Value]))], [.. r.Passes.Select(PassRecord.Of)], r.Facility is { } facility ? FacilityRecord.Of(facility) : null,
+        [.. r.Closure.Select(c => new ClosureRecord(c.Level, c.UpperJoules, c.LowerJoules))]);
+
+    public SweepRecord ToRecord() => new(
+        Name, (SweepPhase)Phase, SubmittedBy, Submitted.ToOffset(), Ended?.ToOffset(), At.ToOffset(), Version, Runtime, Complete,
+        [.. Devices.Select(d => d.ToDevice())], Groups.ToImmutableSortedDictionary(g => g.Group, g => g.Devices.ToImmutableArray()), [.. Passes.Select(p => p.ToPass())], Facility?.ToFacility(),
+        [.. Closure.Select(c => new ClosureResidual(c.Level, c.UpperJoules, c.LowerJoules))]);
+}
+
+/// <summary>A device group: keys of its devices.</summary>
+[MessagePackObject]
+public sealed record GroupRecord([property: Key(0)] int Group, [property: Key(1)] string[] Devices);
+
+/// <summary>A <see cref="ClosureResidual"/>.</summary>
+[MessagePackObject]
+public sealed record ClosureRecord([property: Key(0)] string Level, [property: Key(1)] double UpperJoules, [property: Key(2)] double LowerJoules);
+
+/// <summary>A <see cref="PassRow"/>.</summary>
+[MessagePackObject]
+public sealed record PassRecord(
+    [property: Key(0)] string Group,
+    [property: Key(1)] int Block,
+    [property: Key(2)] int Pass,
+    [property: Key(3)] int Phase,
+    [property: Key(4)] int Leases,
+    [property: Key(5)] string Reason)
+{
+    public static PassRecord Of(PassRow p) => new(p.Group, p.Block, p.Pass, (int)p.Phase, p.Leases, p.Reason);
+
+    public PassRow ToPass() => new(Group, Block, Pass, (PassPhase)Phase, Leases, Reason);
+}
+
+/// <summary>A <see cref="DeviceInfo"/>.</summary>
+[MessagePackObject]
+public sealed record DeviceRecord(
+    [property: Key(0)] string Host,
+    [property: Key(1)] string Uuid,
+    [property: Key(2)] string Model,
+    [property: Key(3)] int Kind,
+    [property: Key(4)] string Site,
+    [property: Key(5)] string Rack,
+    [property: Key(6)] int Index,
+    [property: Key(7)] double MemoryBytes,
+    [property: Key(8)] double BandwidthBytesPerSecond,
+    [property: Key(9)] int BandwidthProvenance,
+    [property: Key(10)] double PeakFlopsPerSecond,
+    [property: Key(11)] double RatedWatts,
+    [property: Key(12)] double PowerLimitWatts,
+    [property: Key(13)] string Driver,
+    [property: Key(14)] string EnergySource,
+    [property: Key(15)] int EnergyProvenance)
+{
+    public static DeviceRecord Of(DeviceInfo d) => new(
+        d.Host, d.Uuid, d.Model, (int)d.Kind, d.Site, d.Rack, d.Index, d.MemoryBytes, d.BandwidthBytesPerSecond, (int)d.BandwidthProvenance, d.PeakFlopsPerSecond, d.RatedWatts, d.PowerLimitWatts,
+        d.Driver, d.EnergySource, (int)d.EnergyProvenance);
+
+    public DeviceInfo ToDevice() => new(
+        Host, Uuid, Model, (DeviceKind)Kind, Site, Rack, Index, MemoryBytes, BandwidthBytesPerSecond, (Provenance)BandwidthProvenance, PeakFlopsPerSecond, RatedWatts, PowerLimitWatts,
+        Driver, EnergySource, (Provenance)EnergyProvenance);
+}
+
+/// <summary>A <see cref="FacilityRatio"/>.</summary>
+[MessagePackObject]
+public sealed record FacilityRecord(
+    [property: Key(0)] string Name,
+    [property: Key(1)] double Value,
+    [property: Key(2)] double? Low,
+    [property: Key(3)] double? High,
+    [property: Key(4)] int Category,
+    [property: Key(5)] long FromWindow,
+    [property: Key(6)] long ToWindow,
+    [property: Key(7)] double FacilityKilowattHours,
+    [property: Key(8)] double ItKilowattHours,
+    [property: Key(9)] double TimeCoverage,
+    [property: Key(10)] double ItCoverage,
+    [property: Key(11)] string[] MissingMeters,
+    [property: Key(12)] string[] Flags,
+    [property: Key(13)] int Provenance,
+    [property: Key(14)] string Edition)
+{
+    public static FacilityRecord Of(FacilityRatio f) => new(
+        f.Name, f.Value, f.Low, f.High, f.Category, f.FromWindow, f.ToWindow, f.FacilityKilowattHours, f.ItKilowattHours, f.TimeCoverage, f.ItCoverage,
+        [.. f.MissingMeters], [.. f.Flags], (int)f.Provenance, f.Edition);
+
+    public FacilityRatio ToFacility() => new(
+        Name, Value, Low, High, Category, FromWindow, ToWindow, FacilityKilowattHours, ItKilowattHours, TimeCoverage, ItCoverage,
+        [.. MissingMeters], [.. Flags], (Provenance)Provenance, Edition);
+}
