@@ -41,20 +41,31 @@ internal static class ResultSource
         }
     }
 
-    /// <summary>Downloads every file of a sweep into a directory.</summary>
+    /// <summary>Downloads every file of a sweep into a directory. Of a sweep that goes on, all documents are of one publication.</summary>
     public static async Task<int> Download(GridClient grid, string id, string directory, CancellationToken stop)
     {
+        const string Manifest = "manifest.json";
         var root = Path.GetFullPath(directory);
-        var files = await grid.Files(id, stop);
-        foreach (var file in files)
+        for (var attempt = 1; ; attempt++)
         {
-            var path = Path.GetFullPath(Path.Combine(root, file.Name));
-            // The grid is not trusted to name only files below the directory.
-            if (!path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new CommandException(ExitCodes.Failed, $"the grid names a file '{file.Name}' outside the directory; nothing was written there.");
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            await using var into = File.Create(path);
-            await grid.Download(id, file.Name, into, stop);
+            var files = await grid.Files(id, stop);
+            foreach (var file in files)
+            {
+                var path = Path.GetFullPath(Path.Combine(root, file.Name));
+                // The grid is not trusted to name only files below the directory.
+                if (!path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new CommandException(ExitCodes.Failed, $"the grid names a file '{file.Name}' outside the directory; nothing was written there.");
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                await using var into = File.Create(path);
+                await grid.Download(id, file.Name, into, stop);
+            }
+            // The documents may have been written anew meanwhile: then some are older than the manifest that vouches for them.
+            if (!files.Any(f => f.Name == Manifest)) return files.Length;
+            using var now = new MemoryStream();
+            await grid.Download(id, Manifest, now, stop);
+            if (now.ToArray().AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(root, Manifest)))) return files.Length;
+            if (attempt == MostAttempts) throw new CommandException(ExitCodes.Failed, $"the documents of '{id}' were written anew {MostAttempts} times while they were copied; try again, or pause the sweep.");
         }
-        return files.Length;
     }
+
+    private const int MostAttempts = 5;
 }
