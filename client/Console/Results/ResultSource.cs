@@ -41,13 +41,13 @@ internal static class ResultSource
         }
     }
 
-    /// <summary>Downloads every file of a sweep into a directory. Of a sweep that goes on, all documents are of one publication.</summary>
+    /// <summary>Downloads every file of a sweep into a directory. Of a sweep that goes on, all documents are of one publication and all traces of the kept trials are there.</summary>
     public static async Task<int> Download(GridClient grid, string id, string directory, CancellationToken stop)
     {
-        const string Manifest = "manifest.json";
         var root = Path.GetFullPath(directory);
-        for (var attempt = 1; ; attempt++)
+        for (var attempt = 1; attempt <= MostAttempts; attempt++)
         {
+            var before = await Manifest(grid, id, stop);
             var files = await grid.Files(id, stop);
             foreach (var file in files)
             {
@@ -57,14 +57,22 @@ internal static class ResultSource
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
                 await using var into = File.Create(path);
                 await grid.Download(id, file.Name, into, stop);
+                // Journals grow while they are copied; what they had when the files were listed fits the other files of the list.
+                if (file.Name.EndsWith(".ndjson", StringComparison.Ordinal) && into.Length > file.Bytes) into.SetLength(file.Bytes);
             }
-            // The documents may have been written anew meanwhile: then some are older than the manifest that vouches for them.
-            if (!files.Any(f => f.Name == Manifest)) return files.Length;
-            using var now = new MemoryStream();
-            await grid.Download(id, Manifest, now, stop);
-            if (now.ToArray().AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(root, Manifest)))) return files.Length;
-            if (attempt == MostAttempts) throw new CommandException(ExitCodes.Failed, $"the documents of '{id}' were written anew {MostAttempts} times while they were copied; try again, or pause the sweep.");
+            // Documents may have been written anew meanwhile: then some are older than the manifest that vouches for them.
+            if (before.AsSpan().SequenceEqual(await Manifest(grid, id, stop))) return files.Length;
         }
+        throw new CommandException(ExitCodes.Failed, $"the documents of '{id}' were written anew {MostAttempts} times while they were copied; try again, or pause the sweep.");
+    }
+
+    // Empty before the first publication.
+    private static async Task<byte[]> Manifest(GridClient grid, string id, CancellationToken stop)
+    {
+        using var bytes = new MemoryStream();
+        try { await grid.Download(id, "manifest.json", bytes, stop); }
+        catch (GridProblemException e) when (e.Status == System.Net.HttpStatusCode.NotFound) { return []; }
+        return bytes.ToArray();
     }
 
     private const int MostAttempts = 5;

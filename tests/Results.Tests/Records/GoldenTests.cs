@@ -42,9 +42,6 @@ public sealed class GoldenTests
     }
 
     [Fact]
-    public void Dump() => File.WriteAllLines("/tmp/golden.txt", Written.Select(w => $"{w.Key} {Convert.ToHexStringLower(w.Value)}"));
-
-    [Fact]
     public void Records_are_written_as_they_were_first_written()
         => Assert.Equal(string.Join('\n', Golden().Select(g => $"{g.Key} {Convert.ToHexStringLower(g.Value)}")), string.Join('\n', Written.Select(w => $"{w.Key} {Convert.ToHexStringLower(w.Value)}")));
 
