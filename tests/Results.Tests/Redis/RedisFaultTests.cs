@@ -114,6 +114,31 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
     }
 
     [Fact]
+    public async Task A_server_that_refuses_is_told_with_what_it_refuses_and_nothing_is_changed()
+    {
+        var server = bed.Connection.GetServers()[0];
+        Task<string> Refusal() => Told(() => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 0)));
+        try
+        {
+            await server.ExecuteAsync("ACL", "SETUSER", "default", "-@scripting");
+            Assert.Contains("does not allow its user what results need", await Refusal());
+            await server.ExecuteAsync("ACL", "SETUSER", "default", "+@all");
+            await server.ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
+            Assert.Contains("replica", await Refusal());
+        }
+        finally
+        {
+            await server.ExecuteAsync("ACL", "SETUSER", "default", "+@all");
+            await server.ExecuteAsync("REPLICAOF", "NO", "ONE");
+            await bed.Reopen();
+        }
+        Assert.Empty(await bed.Store.Results(_sweep));
+        Assert.Equal(CommitAnswer.Committed, await bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 0)));
+    }
+
+    private static async Task<string> Told(Func<Task> call) => (await Assert.ThrowsAsync<StorageTroubleException>(call)).Message;
+
+    [Fact]
     public async Task A_damaged_record_is_told_with_the_trial_that_it_is()
     {
         for (var n = 0; n < 3; n++) await bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, n));
