@@ -61,7 +61,8 @@ internal static class ResultSource
                 if (file.Name.EndsWith(".ndjson", StringComparison.Ordinal) && into.Length > file.Bytes) into.SetLength(file.Bytes);
             }
             // Documents may have been written anew meanwhile: then some are older than the manifest that vouches for them.
-            if (before.AsSpan().SequenceEqual(await Manifest(grid, id, stop))) return files.Length;
+            var after = await Manifest(grid, id, stop);
+            if (after.AsSpan().SequenceEqual(before)) return files.Length;
         }
         throw new CommandException(ExitCodes.Failed, $"the documents of '{id}' were written anew {MostAttempts} times while they were copied; try again, or pause the sweep.");
     }
