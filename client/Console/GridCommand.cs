@@ -49,6 +49,7 @@ public static class GridCommand
         root.Add(ExportCommand.Make());
         root.Add(VerifyCommand.Make());
         root.Add(TraceCommand.Make());
+        root.Add(RetentionCommands.Make());
         root.Add(VersionCommand.Make());
         // Ours says more than the version, and obeys --json.
         foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);

@@ -123,6 +123,23 @@ public sealed class GridClient : IDisposable
         await answer.Content.CopyToAsync(into, stop).ConfigureAwait(false);
     }
 
+    /// <summary>Removes an ended sweep and its results from the grid, if its <c>manifest.json</c> has this SHA-256 (lower-case hex).</summary>
+    public async Task Remove(string id, string manifestSha256, CancellationToken stop = default)
+    {
+        using var answer = await Ask(new(HttpMethod.Delete, $"v1/sweeps/{Escape(id)}?manifest={Escape(manifestSha256)}"), HttpCompletionOption.ResponseContentRead, stop).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes in the directory of an ended sweep.</summary>
+    /// <param name="tar">Its files as a tar, with their names in the directory.</param>
+    /// <param name="stop">Gives up.</param>
+    public async Task<SweepLine> Adopt(Stream tar, CancellationToken stop = default)
+    {
+        var body = new StreamContent(tar);
+        body.Headers.ContentType = new MediaTypeHeaderValue("application/x-tar");
+        using var answer = await Ask(new(HttpMethod.Post, "v1/sweeps/adopt") { Content = body }, HttpCompletionOption.ResponseContentRead, stop).ConfigureAwait(false);
+        return Parse<SweepLine>(await answer.Content.ReadAsStringAsync(stop).ConfigureAwait(false));
+    }
+
     /// <summary>
     /// A sweep's events from one on, and its status whenever that changes, until the sweep has ended or the caller stops.
     /// A connection that breaks is taken up again where it was: no event is lost or seen twice.

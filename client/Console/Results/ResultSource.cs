@@ -41,20 +41,40 @@ internal static class ResultSource
         }
     }
 
-    /// <summary>Downloads every file of a sweep into a directory.</summary>
+    /// <summary>Downloads every file of a sweep into a directory. Of a sweep that goes on, all documents are of one publication and all traces of the kept trials are there.</summary>
     public static async Task<int> Download(GridClient grid, string id, string directory, CancellationToken stop)
     {
         var root = Path.GetFullPath(directory);
-        var files = await grid.Files(id, stop);
-        foreach (var file in files)
+        for (var attempt = 1; attempt <= MostAttempts; attempt++)
         {
-            var path = Path.GetFullPath(Path.Combine(root, file.Name));
-            // The grid is not trusted to name only files below the directory.
-            if (!path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new CommandException(ExitCodes.Failed, $"the grid names a file '{file.Name}' outside the directory; nothing was written there.");
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            await using var into = File.Create(path);
-            await grid.Download(id, file.Name, into, stop);
+            var before = await Manifest(grid, id, stop);
+            var files = await grid.Files(id, stop);
+            foreach (var file in files)
+            {
+                var path = Path.GetFullPath(Path.Combine(root, file.Name));
+                // The grid is not trusted to name only files below the directory.
+                if (!path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal)) throw new CommandException(ExitCodes.Failed, $"the grid names a file '{file.Name}' outside the directory; nothing was written there.");
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                await using var into = File.Create(path);
+                await grid.Download(id, file.Name, into, stop);
+                // Journals grow while they are copied; what they had when the files were listed fits the other files of the list.
+                if (file.Name.EndsWith(".ndjson", StringComparison.Ordinal) && into.Length > file.Bytes) into.SetLength(file.Bytes);
+            }
+            // Documents may have been written anew meanwhile: then some are older than the manifest that vouches for them.
+            var after = await Manifest(grid, id, stop);
+            if (after.AsSpan().SequenceEqual(before)) return files.Length;
         }
-        return files.Length;
+        throw new CommandException(ExitCodes.Failed, $"the documents of '{id}' were written anew {MostAttempts} times while they were copied; try again, or pause the sweep.");
     }
+
+    // Empty before the first publication.
+    private static async Task<byte[]> Manifest(GridClient grid, string id, CancellationToken stop)
+    {
+        using var bytes = new MemoryStream();
+        try { await grid.Download(id, "manifest.json", bytes, stop); }
+        catch (GridProblemException e) when (e.Status == System.Net.HttpStatusCode.NotFound) { return []; }
+        return bytes.ToArray();
+    }
+
+    private const int MostAttempts = 5;
 }

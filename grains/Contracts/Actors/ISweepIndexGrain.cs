@@ -12,6 +12,10 @@ public interface ISweepIndexGrain : IGrainWithStringKey
     [Alias("End")]
     Task End(string id);
 
+    /// <summary>Its results have left the grid.</summary>
+    [Alias("Remove")]
+    Task Remove(string id);
+
     [Alias("List"), ReadOnly]
     Task<ImmutableArray<SweepLine>> List();
 }

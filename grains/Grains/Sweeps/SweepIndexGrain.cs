@@ -17,6 +17,8 @@ public sealed class SweepIndexGrain([PersistentState("index", "grid")] IPersiste
 
     public Task End(string id) => Keep([.. state.State.Sweeps.Select(s => s.Id == id ? s with { Ended = true } : s)]);
 
+    public Task Remove(string id) => Keep(state.State.Sweeps.RemoveAll(s => s.Id == id));
+
     public Task<ImmutableArray<SweepLine>> List() => Task.FromResult(state.State.Sweeps);
 
     private async Task Keep(ImmutableArray<SweepLine> sweeps)

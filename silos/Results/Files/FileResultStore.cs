@@ -80,7 +80,7 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
     }
 
     public Task<ImmutableArray<ResultFile>> Files(string sweep, CancellationToken stop = default) => Exists(sweep)
-        ? Kept(DirectoryOf(sweep), () => Task.FromResult<ImmutableArray<ResultFile>>([.. FilesOf(DirectoryOf(sweep)).Select(f => new ResultFile(f.Name, new FileInfo(f.Path).Length))]))
+        ? Kept(DirectoryOf(sweep), () => Task.FromResult(Listed(DirectoryOf(sweep))))
         : Task.FromResult(ImmutableArray<ResultFile>.Empty);
 
     public async Task<Stream?> Open(string sweep, string name, CancellationToken stop = default)
@@ -165,6 +165,13 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         // The manifest comes last: it vouches for the others as they now are.
         foreach (var file in SweepDocuments.Render(new(sweep, plan, sha256, record, trials, traces.ToImmutable()), others))
             await Replace(Path.Combine(directory, file.Name), file.Bytes, stop);
+    }
+
+    private static ImmutableArray<ResultFile> Listed(string directory)
+    {
+        // The journals' lengths first: what they name is then in the list.
+        var journals = new[] { Journals.TrialsName, Journals.EventsName }.ToDictionary(n => n, n => new FileInfo(Path.Combine(directory, n)) is { Exists: true } file ? file.Length : 0, StringComparer.Ordinal);
+        return [.. FilesOf(directory).Select(f => new ResultFile(f.Name, journals.TryGetValue(f.Name, out var length) ? length : new FileInfo(f.Path).Length))];
     }
 
     private static string Text(string directory, string name) => Path.Combine(directory, name) is var path && File.Exists(path) ? File.ReadAllText(path) : "";

@@ -13,6 +13,7 @@ namespace EnergyGrid.Results;
 public sealed record EventLine(long Sequence, DateTimeOffset AtUtc, string Kind, string Text, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Key)
 {
     /// <summary>What readers see.</summary>
+    [JsonIgnore]
     public SweepEvent Event => new(Sequence, AtUtc, Kind, Text);
 }
 

@@ -20,6 +20,11 @@ internal static class RedisTrouble
         {
             throw new StorageTroubleException(Of(e.Message, Place(redis)));
         }
+        catch (RedisCommandException e)
+        {
+            // The client knows before it asks, for example that it would ask a replica.
+            throw new StorageTroubleException($"Redis at {Place(redis)} cannot be asked for this; nothing was changed: {e.Message}");
+        }
         // Both time-outs, the client's and ours, are of this kind.
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {

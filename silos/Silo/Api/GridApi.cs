@@ -53,6 +53,7 @@ internal static class GridApi
         v1.MapDevices();
         v1.MapPlans();
         v1.MapSweeps();
+        v1.MapRetention();
     }
 
     public static VersionInfo Version(SiloOptions options, TimeProvider time) =>

@@ -6,7 +6,9 @@ using EnergyGrid.Grains;
 using EnergyGrid.Node;
 using EnergyGrid.Results;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using StackExchange.Redis;
 
 namespace EnergyGrid.Silo;
 
@@ -20,10 +22,7 @@ internal static class GridParts
         services.AddSingleton(new GridIdentity(GridApi.ProductVersion, GridApi.RuntimeName));
         services.AddSingleton(new SweepPace());
         services.AddSingleton(WindowPace.Scaled(scale));
-        services.AddSingleton(s => new FileResultStore(options.ResultsDirectory, s.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IResultStore>(s => s.GetRequiredService<FileResultStore>());
-        services.AddSingleton<IResultFiles>(s => s.GetRequiredService<FileResultStore>());
-        services.AddSingleton<ITraceSink>(s => s.GetRequiredService<FileResultStore>());
+        services.AddResults(options);
         services.AddNodeAgents(nodes =>
         {
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
@@ -31,6 +30,30 @@ internal static class GridParts
             var local = LocalDevices(options);
             if (local.Count > 0) nodes.AddNode(new LocalNode(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, local, ClockErrorSeconds), TimeProvider.System);
         });
+    }
+
+    // Alone: files. In a cluster every silo must see the same results, so they are where the cluster's state is.
+    private static void AddResults(this IServiceCollection services, SiloOptions options)
+    {
+        if (options.Redis is not { } redis)
+        {
+            services.AddSingleton(s => new FileResultStore(options.ResultsDirectory, s.GetRequiredService<TimeProvider>()));
+            Ports<FileResultStore>(services);
+            return;
+        }
+        services.TryAddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(ConfigurationOptions.Parse(redis)));
+        services.AddSingleton(s => new RedisResultStore(s.GetRequiredService<IConnectionMultiplexer>(), ResultsPrefix, s.GetRequiredService<TimeProvider>()));
+        Ports<RedisResultStore>(services);
+    }
+
+    private const string ResultsPrefix = "energygrid:results";
+
+    private static void Ports<T>(IServiceCollection services) where T : class, IResultStore, IResultFiles, ITraceSink, IResultRetention
+    {
+        services.AddSingleton<IResultStore>(s => s.GetRequiredService<T>());
+        services.AddSingleton<IResultFiles>(s => s.GetRequiredService<T>());
+        services.AddSingleton<ITraceSink>(s => s.GetRequiredService<T>());
+        services.AddSingleton<IResultRetention>(s => s.GetRequiredService<T>());
     }
 
     /// <summary>Declared bound of this machine's clock against UTC, s.</summary>

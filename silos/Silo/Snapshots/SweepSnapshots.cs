@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EnergyGrid.Contracts;
+using EnergyGrid.Grains;
 
 namespace EnergyGrid.Silo;
 
@@ -11,9 +12,18 @@ internal sealed class SweepSnapshots
     private readonly Coalesced<string, SweepStatus> _status;
     private readonly Coalesced<string, ImmutableArray<SweepLine>> _index;
 
-    public SweepSnapshots(IGrainFactory grains, TimeProvider time)
+    public SweepSnapshots(IGrainFactory grains, IResultStore store, IResultFiles files, TimeProvider time)
     {
-        _status = new(id => grains.GetGrain<ISweepGrain>(id).Status(), Freshness, time);
+        _status = new(async id =>
+        {
+            try { return await grains.GetGrain<ISweepGrain>(id).Status(); }
+            catch (RefusedException)
+            {
+                // Listed and never run here: its results were taken in.
+                if (await files.Manifest(id) is { } manifest) return Adopted(manifest, await store.Results(id));
+                throw;
+            }
+        }, Freshness, time);
         _index = new(key => grains.GetGrain<ISweepIndexGrain>(key).List(), Freshness, time);
     }
 
@@ -45,6 +55,13 @@ internal sealed class SweepSnapshots
     /// <summary>Those that have not ended.</summary>
     public async Task<SweepStatus[]> Live(CancellationToken stop) =>
         await Task.WhenAll((await _index.Get("grid", stop)).Where(l => !l.Ended).Select(l => _status.Get(l.Id, stop)));
+
+    private static SweepStatus Adopted(Manifest manifest, ImmutableArray<TrialResult> trials)
+    {
+        var valid = trials.Count(t => t.Outcome == TrialOutcome.Valid);
+        return new(manifest.Sweep, manifest.Plan, manifest.Phase, "taken in from a directory of results", trials.Length, trials.Length, valid, trials.Length - valid,
+            manifest.Passes.Count(p => p.State == "void"), 2, 0, [], manifest.SubmittedUtc, manifest.EndedUtc);
+    }
 
     /// <summary>Something was changed through this silo: the next look is a new one.</summary>
     public void Changed(string id)

@@ -38,6 +38,7 @@ public sealed class FakeGrid : IAsyncDisposable
                 services.AddSingleton(FakeFactory.Of(this));
                 services.AddSingleton<IResultFiles>(Results);
                 services.AddSingleton<IResultStore>(Results);
+                services.AddSingleton<IResultRetention>(Results);
                 services.AddSingleton<IPlanDesk>(new FakeDesk());
             },
         });
@@ -180,6 +181,8 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
     public Task Yield(long epoch) => Task.CompletedTask;
     public Task Add(SweepLine line) => Task.CompletedTask;
     public Task End(string id) => Task.CompletedTask;
+
+    public Task Remove(string id) => throw new NotSupportedException();
 }
 
 /// <summary>A sweep that does what a test says.</summary>
@@ -229,7 +232,7 @@ public sealed class FakeSweep(FakeGrid grid, string id) : ISweepGrain
 }
 
 /// <summary>Results in memory.</summary>
-public sealed class FakeResults : IResultFiles, IResultStore
+public sealed class FakeResults : IResultFiles, IResultStore, IResultRetention
 {
     public ConcurrentDictionary<(string Sweep, string Name), byte[]> All { get; } = new();
     public ConcurrentDictionary<string, ImmutableList<SweepEvent>> Journal { get; } = new();
@@ -256,4 +259,7 @@ public sealed class FakeResults : IResultFiles, IResultStore
     public Task<ImmutableArray<TrialResult>> Results(string sweep, int from = 0, CancellationToken stop = default) => Task.FromResult<ImmutableArray<TrialResult>>([]);
     public Task<SweepEvent> Append(string sweep, Fence writer, string key, string kind, string text, CancellationToken stop = default) => throw new InvalidOperationException();
     public Task Publish(string sweep, Fence writer, SweepRecord record, CancellationToken stop = default) => throw new InvalidOperationException();
+    public Task<ImmutableArray<string>> Sweeps(CancellationToken stop = default) => throw new InvalidOperationException();
+    public Task Remove(string sweep, string manifestSha256, CancellationToken stop = default) => throw new InvalidOperationException();
+    public Task<Manifest> Adopt(string directory, CancellationToken stop = default) => throw new InvalidOperationException();
 }

@@ -1,0 +1,4 @@
+namespace EnergyGrid.Results.Tests;
+
+/// <summary>The contract over directories.</summary>
+public sealed class FileContractTests(FileBed bed) : StoreContract(bed), IClassFixture<FileBed>;
