@@ -40,9 +40,13 @@ public interface IRackGrain : IGrainWithStringKey
     [Alias("Announce")]
     ValueTask Announce(NodeInventory node);
 
-    /// <summary>Once per node and second.</summary>
+    /// <summary>Once per node and second. The answer says whether the node must announce itself and say those windows again.</summary>
     [Alias("Report")]
-    ValueTask Report(NodeReport report);
+    ValueTask<ReportAnswer> Report(NodeReport report);
+
+    /// <summary>A node that an operator has taken out of the inventory: it is not expected any more.</summary>
+    [Alias("Forget")]
+    ValueTask Forget(string host);
 
     /// <summary>The last closed windows, oldest first.</summary>
     [Alias("Recent"), ReadOnly]
@@ -61,13 +65,13 @@ public interface ISiteGrain : IGrainWithStringKey
     [Alias("AnnounceFacility")]
     ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters);
 
-    /// <summary>Windows that a rack closed or revised.</summary>
+    /// <summary>Windows that a rack closed or revised. The answer names the site's activation: to a new one a rack says its latest windows again.</summary>
     [Alias("Report")]
-    ValueTask Report(RackReport report);
+    ValueTask<ReportAnswer> Report(RackReport report);
 
-    /// <summary>Windows of the facility's own meters.</summary>
+    /// <summary>Windows of the facility's own meters. The answer says whether the meters must be announced and those windows said again.</summary>
     [Alias("ReportFacility")]
-    ValueTask ReportFacility(FacilityReport report);
+    ValueTask<ReportAnswer> ReportFacility(FacilityReport report);
 
     /// <summary>The latest closed window and what was summed so far.</summary>
     [Alias("View"), ReadOnly]
@@ -78,15 +82,27 @@ public interface ISiteGrain : IGrainWithStringKey
     ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow);
 }
 
-/// <summary>What stands where. One grain, key <c>grid</c>: written on start and change only, read when a sweep looks for devices.</summary>
+/// <summary>What stands where, and which of it is up. One grain, key <c>grid</c>: durable, written on change only, read when a sweep looks for devices.</summary>
 [Alias("IInventoryGrain")]
 public interface IInventoryGrain : IGrainWithStringKey
 {
+    /// <summary>What stands in a node: on its start, and whenever it changes. Durable when it returns.</summary>
+    /// <exception cref="StorageTroubleException">It is known and could not be kept; say it again.</exception>
     [Alias("Announce")]
     Task Announce(NodeInventory node);
 
-    [Alias("Nodes"), ReadOnly]
-    Task<ImmutableArray<NodeInventory>> Nodes();
+    /// <summary>Every node that ever announced itself and was not forgotten, by host.</summary>
+    [Alias("Nodes")]
+    Task<ImmutableArray<NodeStanding>> Nodes();
+
+    /// <summary>The nodes of one rack.</summary>
+    [Alias("InRack")]
+    Task<ImmutableArray<NodeInventory>> InRack(string site, string rack);
+
+    /// <summary>Takes a node that is down out of the inventory; false if there is none of that name.</summary>
+    /// <exception cref="RefusedException">It is up.</exception>
+    [Alias("Forget")]
+    Task<bool> Forget(string host);
 }
 
 /// <summary>One sweep: drives trials over devices and keeps what came of them. Key: the sweep's id.</summary>
