@@ -41,7 +41,7 @@ public interface IRackGrain : IGrainWithStringKey
     ValueTask Announce(NodeInventory node);
 
     /// <summary>Once per node and second. The answer says whether the node must announce itself and say those windows again.</summary>
-    [Alias("Report")]
+    [Alias("Report"), ResponseTimeout("00:00:15")]
     ValueTask<ReportAnswer> Report(NodeReport report);
 
     /// <summary>A node that an operator has taken out of the inventory: it is not expected any more.</summary>
@@ -66,11 +66,11 @@ public interface ISiteGrain : IGrainWithStringKey
     ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters);
 
     /// <summary>Windows that a rack closed or revised. The answer names the site's activation: to a new one a rack says its latest windows again.</summary>
-    [Alias("Report")]
+    [Alias("Report"), ResponseTimeout("00:00:05")]
     ValueTask<ReportAnswer> Report(RackReport report);
 
     /// <summary>Windows of the facility's own meters. The answer says whether the meters must be announced and those windows said again.</summary>
-    [Alias("ReportFacility")]
+    [Alias("ReportFacility"), ResponseTimeout("00:00:05")]
     ValueTask<ReportAnswer> ReportFacility(FacilityReport report);
 
     /// <summary>The latest closed window and what was summed so far.</summary>
@@ -88,7 +88,7 @@ public interface IInventoryGrain : IGrainWithStringKey
 {
     /// <summary>What stands in a node: on its start, and whenever it changes. Durable when it returns.</summary>
     /// <exception cref="StorageTroubleException">It is known and could not be kept; say it again.</exception>
-    [Alias("Announce")]
+    [Alias("Announce"), ResponseTimeout("00:00:15")]
     Task Announce(NodeInventory node);
 
     /// <summary>Every node that ever announced itself and was not forgotten, by host.</summary>
@@ -96,7 +96,7 @@ public interface IInventoryGrain : IGrainWithStringKey
     Task<ImmutableArray<NodeStanding>> Nodes();
 
     /// <summary>The nodes of one rack.</summary>
-    [Alias("InRack")]
+    [Alias("InRack"), ResponseTimeout("00:00:05")]
     Task<ImmutableArray<NodeInventory>> InRack(string site, string rack);
 
     /// <summary>Takes a node that is down out of the inventory; false if there is none of that name.</summary>

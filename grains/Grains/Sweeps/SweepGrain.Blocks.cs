@@ -16,6 +16,7 @@ public sealed partial class SweepGrain
         public TrialId? Ordered { get; set; }
         public long LastAnswer { get; set; } = now;
         public GpuStatus? Status { get; set; }
+        public System.Diagnostics.Activity? Span { get; init; }
     }
 
     // Since when a device group does not answer, and how often a trial was lost. Not on disk: a restart is no fault of a device.
@@ -105,13 +106,15 @@ public sealed partial class SweepGrain
             return null;
         }
         await KeepPass(leased);
-        return _held[block.Block] = new Holding(leased, [.. leases.Select(l => l.Epoch)], time.GetTimestamp());
+        return _held[block.Block] = new Holding(leased, [.. leases.Select(l => l.Epoch)], time.GetTimestamp()) { Span = GridTelemetry.Begin("pass", Id)?.SetTag("energygrid.pass", SweepCourse.PassName(leased)) };
     }
+
+    private async Task<ImmutableArray<NodeInventory>> NodesUp() => [.. (await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes()).Where(n => n.Up).Select(n => n.Inventory)];
 
     // A pass is bound to its devices' driver and power limit.
     private async Task<string?> Rebound(BlockRow block)
     {
-        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var nodes = await NodesUp();
         var node = nodes.FirstOrDefault(n => n.Host == block.Host);
         if (node is null) return null; // it has not announced itself again yet; its devices answered, so it is there
         var devices = block.Devices.Select(key => node.Devices.FirstOrDefault(d => d.Key == key)).ToArray();
@@ -137,6 +140,7 @@ public sealed partial class SweepGrain
             cell.Configuration, cell.Cost, SweepCourse.Legs(cell.Configuration, trial.Pass), plan.Timing, plan.Guards, keep);
         try
         {
+            System.Diagnostics.Activity.Current = held.Span;
             held.Status = await Gpu(block.Devices[0]).Start(order);
             held.Ordered = trial;
         }
@@ -149,6 +153,7 @@ public sealed partial class SweepGrain
     private async Task Commit(TrialResult result)
     {
         await store.Commit(Id, result);
+        GridTelemetry.TrialsCommitted.Add(1, new KeyValuePair<string, object?>("outcome", result.Outcome.ToString()));
         _course!.Add(result);
         if (result.Outcome != TrialOutcome.Valid) await Tell("trial", $"{result.Trial} on {result.Host}: {result.Outcome.ToString().ToLowerInvariant()}: {string.Join("; ", result.Reasons)}");
     }
@@ -156,6 +161,7 @@ public sealed partial class SweepGrain
     private async Task PassDone(BlockRow block, Holding held)
     {
         await KeepPass(held.Pass with { Phase = PassPhase.Done });
+        held.Span?.Stop();
         _held.Remove(block.Block);
         // The next pass of this sweep takes over the same lease; only a block without one gives its devices back.
         if (_course!.NextPass(block.Block, state.State.Passes, state.State.Targets) is null) await GiveBack(block, held);
@@ -168,7 +174,7 @@ public sealed partial class SweepGrain
         var times = _lost[trial] = _lost.GetValueOrDefault(trial) + 1;
         await Tell("trial", $"{trial} on {block.Host}: outcome unknown, attempt {held.Pass.Leases}");
         // A quarantined device is not offered any more: there is nothing to try again. Its host is sound, and another device of it may take over.
-        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var nodes = await NodesUp();
         var offered = nodes.FirstOrDefault(n => n.Host == block.Host)?.Devices;
         var quarantined = offered is null ? null : block.Devices.FirstOrDefault(key => !offered.Value.Any(d => d.Key == key));
         if (quarantined is null && times < pace.MostAttempts) return;
@@ -197,7 +203,7 @@ public sealed partial class SweepGrain
             await KeepPass(open with { Phase = PassPhase.Void, Reason = reason });
             await Tell("void", $"{SweepCourse.PassName(open)}: {reason}");
         }
-        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var nodes = await NodesUp();
         var other = Other([.. nodes.Where(n => hostIsSound || n.Host != block.Host)]);
         if (other.IsDefaultOrEmpty && state.State.Blocks.All(b => b.Lost || b.Block == block.Block))
         {

@@ -73,7 +73,7 @@ public sealed partial class SweepGrain(
         }
 
         var plan = Resolve(planText);
-        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var nodes = await NodesUp();
         var groups = SweepCourse.DeviceGroups(plan, nodes);
         await store.Create(Id, planText, plan);
         await Keep(s =>

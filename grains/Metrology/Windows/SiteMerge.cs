@@ -74,6 +74,12 @@ public sealed partial class SiteMerge
     /// <summary>Facility parts of meters that are not in the inventory.</summary>
     public long UnknownSources { get; private set; }
 
+    /// <summary>How many windows were closed.</summary>
+    public long WindowsClosed => _windowsClosed;
+
+    /// <summary>The highest window told; 0 before the first.</summary>
+    public long Latest => _high == long.MinValue ? 0 : _high;
+
     /// <summary>How often a closed window changed.</summary>
     public long Revisions { get; private set; }
 
@@ -142,7 +148,7 @@ public sealed partial class SiteMerge
     public SiteView View()
     {
         var totals = Sum();
-        var (latest, slot) = Latest();
+        var (latest, slot) = LatestClosed();
         if (slot is null)
         {
             // Nothing is known of the present; what was summed before stands.
@@ -176,7 +182,7 @@ public sealed partial class SiteMerge
     }
 
     // The latest closed window; none where only what was restored is known.
-    private (long Window, Slot? Slot) Latest()
+    private (long Window, Slot? Slot) LatestClosed()
     {
         if (_windowsClosed == 0 || _isSilent) return (0, null);
         for (var w = Math.Min(_closedTo - 1, _high); w > _high - _keep && w >= 0; w--) if (_slots[w % _keep].Closed) return (w, _slots[w % _keep]);

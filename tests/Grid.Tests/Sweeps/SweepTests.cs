@@ -83,7 +83,7 @@ public sealed class SweepTests
         await sweep.Submit(SmallPlan.Of(), "tests");
         await SimulatedGrid.Until(async () => (await sweep.Status()).CommittedTrials >= 1, "a trial is committed");
         Assert.Equal(SweepPhase.Cancelled, (await sweep.Cancel("enough")).Phase);
-        var device = grid.Grains.GetGrain<IGpuGrain>((await grid.Grains.GetGrain<IInventoryGrain>("grid").Nodes())[0].Devices[0].Key);
+        var device = grid.Grains.GetGrain<IGpuGrain>((await grid.Grains.GetGrain<IInventoryGrain>("grid").Nodes())[0].Inventory.Devices[0].Key);
         Assert.Equal("", (await device.Status()).Holder);
         Assert.NotEmpty(await grid.Store.Results("s"));
         Assert.False((await grid.Files.Matrix("s"))!.Complete);
@@ -194,7 +194,7 @@ public sealed class SweepTests
     public async Task An_order_of_a_superseded_lease_is_refused()
     {
         await using var grid = await SimulatedGrid.Start();
-        var key = (await grid.Grains.GetGrain<IInventoryGrain>("grid").Nodes())[0].Devices[0].Key;
+        var key = (await grid.Grains.GetGrain<IInventoryGrain>("grid").Nodes())[0].Inventory.Devices[0].Key;
         var gpu = grid.Grains.GetGrain<IGpuGrain>(key);
         var first = await gpu.Acquire(new LeaseRequest("mine", "g/b0/p0", 60));
         var second = await gpu.Acquire(new LeaseRequest("mine", "g/b0/p1", 60));
