@@ -67,7 +67,7 @@ public sealed class FakeGrid : IAsyncDisposable
                 await client.Sites();
                 return grid;
             }
-            catch (GridProblemException e) when ((int)e.Status == 503 && i < 500)
+            catch (GridProblemException e) when ((int)e.Status == 503 && i < 3000)
             {
                 await Task.Delay(10);
             }
