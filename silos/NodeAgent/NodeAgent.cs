@@ -235,7 +235,7 @@ public sealed partial class NodeAgent : INodeAgent
 
     private void Silent(Exception error)
     {
-        if (!_wasSilent) LogSilent(Host, error.Message);
+        if (!_wasSilent) LogSilent(Host, FaultText.Of(error));
         _wasSilent = true;
     }
 

@@ -112,7 +112,7 @@ public sealed partial class InventoryGrain(
         try { await Keep(_changed); }
         catch (StorageTroubleException e)
         {
-            if (!_toldTrouble) LogNotKept(e.Message);
+            if (!_toldTrouble) LogNotKept(FaultText.Of(e));
             _toldTrouble = true;
         }
     }

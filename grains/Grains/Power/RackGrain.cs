@@ -38,7 +38,7 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             // Then nodes announce themselves when they report.
-            LogNoInventory(key, e.Message);
+            LogNoInventory(key, FaultText.Of(e));
         }
     }
 
@@ -86,7 +86,7 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // Told again with the next report; the site knows a window that it has heard before. Bounded: the site could not take older ones.
-            if (!_untold) LogUntold(this.GetPrimaryKeyString(), _unsent.Length, e.Message);
+            if (!_untold) LogUntold(this.GetPrimaryKeyString(), _unsent.Length, FaultText.Of(e));
             _untold = true;
             if (_unsent.Length > pace.Kept) _unsent = _unsent.RemoveRange(0, _unsent.Length - pace.Kept);
         }

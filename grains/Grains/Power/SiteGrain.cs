@@ -111,7 +111,7 @@ public sealed partial class SiteGrain(
         catch (Exception e) when (e is StorageTroubleException or OperationCanceledException)
         {
             // What is live goes on; the next one keeps more.
-            if (!_toldTrouble && e is StorageTroubleException) LogNotKept(this.GetPrimaryKeyString(), e.Message);
+            if (!_toldTrouble && e is StorageTroubleException) LogNotKept(this.GetPrimaryKeyString(), FaultText.Of(e));
             _toldTrouble = true;
         }
         finally

@@ -4,7 +4,6 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Sdk;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
@@ -44,7 +43,7 @@ internal static class GridApi
         app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization(Roles.Viewer);
         foreach (var alive in (string[])["/livez", "/healthz"])
             app.MapGet(alive, () => TypedResults.Text("ok\n")).AllowAnonymous().WithSummary("The process answers. Touches neither storage nor grains.").WithTags("health");
-        app.MapGet("/readyz", Ready).AllowAnonymous().WithSummary("A member of the cluster, its storage answers, and its view of the grid is fresh.").WithTags("health").ProducesProblem(503);
+        app.MapGet("/readyz", Ready).AllowAnonymous().WithSummary("A member of the cluster, its storage answers, and its view of the grid is fresh.").WithTags("health").Produces<string>(200, "text/plain").ProducesProblem(503);
         app.MapGet("/metrics", (Metrics metrics, CancellationToken stop) => metrics.Page(stop)).RequireAuthorization(Roles.Viewer)
             .WithSummary("Prometheus text format.").WithTags("health").Produces<string>(200, "text/plain");
 
@@ -66,13 +65,15 @@ internal static class GridApi
     public static string ProductVersion { get; } =
         typeof(GridApi).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    private static ContentHttpResult Ready(SiteSnapshots sites, IStorageHealth storage, IClusterMembershipService membership, ILocalSiloDetails self)
+    // Not an exception: a probe that is told no once a second is no failure to be logged.
+    private static async Task Ready(HttpContext context, SiteSnapshots sites, IStorageHealth storage, IClusterMembershipService membership, ILocalSiloDetails self)
     {
         var missing = new List<string>();
         if (membership.CurrentSnapshot.GetSiloStatus(self.SiloAddress) is var status and not SiloStatus.Active) missing.Add($"this silo is no member of the cluster: it is {status.ToString().ToLowerInvariant()}");
         if (!storage.Now.Answers) missing.Add(storage.Now.Says);
         try { _ = sites.Fresh(); }
         catch (UnreachableException e) { missing.Add(e.Message.TrimEnd('.')); }
-        return missing.Count == 0 ? TypedResults.Text("ready\n") : throw new UnreachableException($"Not ready: {string.Join("; ", missing)}.");
+        if (missing.Count == 0) await context.Response.WriteAsync("ready\n");
+        else await Problems.Write(context, StatusCodes.Status503ServiceUnavailable, $"Not ready: {string.Join("; ", missing)}.");
     }
 }

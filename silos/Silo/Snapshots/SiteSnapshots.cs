@@ -29,8 +29,8 @@ internal sealed partial class SiteSnapshots(IGrainFactory grains, TimeProvider t
     /// <summary>A snapshot older than this is not shown as the present: the grid counts as unreachable.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(15);
 
-    /// <summary>A site that has nodes and was told nothing yet is waited for so long; then it is shown as it is.</summary>
-    public static readonly TimeSpan SitePatience = TimeSpan.FromSeconds(10);
+    /// <summary>A site that has moved and was told nothing of the present yet is waited for so long; then it is shown as it is.</summary>
+    public static readonly TimeSpan SitePatience = TimeSpan.FromSeconds(5);
 
     private const int InventoryEvery = 5;
 
@@ -62,7 +62,7 @@ internal sealed partial class SiteSnapshots(IGrainFactory grains, TimeProvider t
                 var names = nodes.Select(n => n.Inventory.Site).Distinct().ToArray();
                 var views = await Task.WhenAll(names.Select(n => Ask($"site '{n}'", grains.GetGrain<ISiteGrain>(n).View().AsTask())));
                 foreach (var view in views) if (view.Window > 0) silent.Remove(view.Site);
-                if (views.FirstOrDefault(v => v.Window == 0 && IsAwaited(v.Site, nodes, silent)) is { } awaited) throw new UnreachableException($"site '{awaited.Site}' has not been told anything by its racks yet");
+                if (views.FirstOrDefault(v => v.Window == 0 && IsAwaited(v, nodes, silent)) is { } awaited) throw new UnreachableException($"site '{awaited.Site}' has not been told anything by its racks yet");
                 Current.Set(new(time.GetUtcNow(), nodes, views.ToImmutableSortedDictionary(v => v.Site, v => v, StringComparer.Ordinal)));
                 Lag(views);
                 (_missing, _isTold) = ("", false);
@@ -81,9 +81,11 @@ internal sealed partial class SiteSnapshots(IGrainFactory grains, TimeProvider t
         }
     }
 
-    // A site that has just moved knows nothing of the present until its racks speak; one whose sensors are dumb never will.
-    private bool IsAwaited(string site, ImmutableArray<NodeStanding> nodes, Dictionary<string, long> silent)
+    // A site that has just moved knows nothing of the present until its racks speak; a new one has nothing to miss, and one whose sensors are dumb never speaks.
+    private bool IsAwaited(SiteView view, ImmutableArray<NodeStanding> nodes, Dictionary<string, long> silent)
     {
+        var site = view.Site;
+        if (view.Windows == 0 && !(Current.Value.Sites.TryGetValue(site, out var before) && before.Window > 0)) return false;
         if (!nodes.Any(n => n.Up && n.Inventory.Site == site && (n.Inventory.Devices.Length > 0 || n.Inventory.Meters.Length > 0))) return false;
         if (!silent.TryGetValue(site, out var since)) silent[site] = since = time.GetTimestamp();
         return time.GetElapsedTime(since) < SitePatience;
@@ -92,7 +94,7 @@ internal sealed partial class SiteSnapshots(IGrainFactory grains, TimeProvider t
     private static async Task<T> Ask<T>(string who, Task<T> call)
     {
         try { return await call; }
-        catch (Exception e) when (e is not OperationCanceledException) { throw new UnreachableException($"{who} does not answer: {e.Message}"); }
+        catch (Exception e) when (e is not OperationCanceledException) { throw new UnreachableException($"{who} does not answer: {FaultText.Of(e)}"); }
     }
 
     private void Lag(IEnumerable<SiteView> views)

@@ -1,3 +1,4 @@
+using EnergyGrid.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -7,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace EnergyGrid.Silo;
 
 /// <summary>
-/// What a silo says on standard error: a line is a sentence. What went wrong inside Orleans stands there only with <c>--verbose</c>; what it means for the grid is said by
+/// What a silo says on standard error: a line is a sentence. What went wrong inside Orleans, and in Polly that it uses, stands there only with <c>--verbose</c>; what it means for the grid is said by
 /// <see cref="ClusterWatch"/> and by the parts that it happened to.
 /// </summary>
 internal static class SiloLog
@@ -26,7 +27,8 @@ internal static class SiloLog
         logging.AddConsoleFormatter<Sentences, SentencesOptions>(o => o.WithTraces = IsVerbose(level));
         logging.SetMinimumLevel(level);
         if (IsVerbose(level)) return;
-        foreach (var category in (string[])["Orleans", "Microsoft.Orleans", "Microsoft.Hosting", "Microsoft.Extensions.Hosting"]) logging.AddFilter(category, LogLevel.Critical);
+        // The storages' names are those under which Orleans tells of trouble with state, which whoever writes it tells better.
+        foreach (var category in (string[])["Orleans", "Microsoft.Orleans", typeof(DeclaredStorage).FullName!, typeof(FileGrainStorage).FullName!, "Polly", "Microsoft.Hosting", "Microsoft.Extensions.Hosting"]) logging.AddFilter(category, level > LogLevel.Critical ? level : LogLevel.Critical);
     }
 
     private static bool IsVerbose(LogLevel level) => level <= LogLevel.Information;
@@ -46,15 +48,8 @@ internal static class SiloLog
             textWriter.Write($"{TimeProvider.System.GetUtcNow():HH:mm:ss}Z {LevelName(logEntry.LogLevel)}: ");
             if (options.Value.WithTraces) textWriter.Write($"{logEntry.Category}: ");
             textWriter.Write(options.Value.WithTraces ? message : message.ReplaceLineEndings(" "));
-            if (logEntry.Exception is { } error) textWriter.Write(options.Value.WithTraces ? $"{Environment.NewLine}{error}" : $" ({Said(error).ReplaceLineEndings(" ")})");
+            if (logEntry.Exception is { } error) textWriter.Write(options.Value.WithTraces ? $"{Environment.NewLine}{error}" : $" ({FaultText.Of(error)})");
             textWriter.WriteLine();
-        }
-
-        // The innermost cause is what a person can act on.
-        private static string Said(Exception error)
-        {
-            while (error.InnerException is { } inner) error = inner;
-            return error.Message;
         }
 
         private static string LevelName(LogLevel level) => level switch
