@@ -37,6 +37,8 @@ public sealed partial class SiteGrain(
     // Data that runs this far ahead of the wall's clock is of a clock that may begin anew: a simulation whose time runs faster.
     private const long AheadSeconds = 60;
 
+    private static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(3);
+
     private SiteMerge _merge = null!;
     private long _incarnation;
     private long _keptHigh;
@@ -59,7 +61,9 @@ public sealed partial class SiteGrain(
         return Task.CompletedTask;
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => Keep(cancellationToken);
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
+        // A store that is away must not hold up the end of the silo: what was kept last and what racks tell again is enough.
+        await Keep(cancellationToken).WaitAsync(LastPatience, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     public ValueTask Announce(string rack)
     {
