@@ -37,7 +37,8 @@ public sealed class MovingRackTests
         var again = rack.TakeReport()!.Windows.ToDictionary(w => w.Window);
         // All that the old one had closed, the new one says too, and to the joule.
         Assert.InRange(old.Count, 40, 50);
-        var revised = old.GroupBy(w => w.Window).Select(g => g.MaxBy(w => w.Revision)!).ToArray();
+        // The last few may still have been revised by readings that came after.
+        var revised = old.Where(w => w.Window < moved - 5).GroupBy(w => w.Window).Select(g => g.MaxBy(w => w.Revision)!).ToArray();
         Assert.All(revised, w => Assert.Equal(w.ItJoules, again[w.Window].ItJoules, 1e-6));
         Assert.All(revised, w => Assert.Equal(2, again[w.Window].Incarnation));
         Assert.Contains(again.Keys, w => w >= moved);
