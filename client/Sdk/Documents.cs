@@ -9,7 +9,24 @@ namespace EnergyGrid.Sdk;
 /// <param name="Runtime">.NET and operating system.</param>
 /// <param name="Silo">The silo's name.</param>
 /// <param name="Clock">The silo's clock now, UTC.</param>
-public sealed record VersionInfo(string Product, string Version, string Runtime, string Silo, DateTimeOffset Clock);
+/// <param name="Storage">Whether what keeps the grid's state answers this silo.</param>
+public sealed record VersionInfo(string Product, string Version, string Runtime, string Silo, DateTimeOffset Clock, StorageInfo? Storage = null);
+
+/// <summary>What keeps the grid's state, as one silo sees it.</summary>
+/// <param name="Kind"><c>redis</c> or <c>files</c>.</param>
+/// <param name="Answers">Whether it can be written.</param>
+/// <param name="SinceUtc">Since when that is so.</param>
+/// <param name="Says">One line for people: while it is away, why, what goes on and what waits.</param>
+public sealed record StorageInfo(string Kind, bool Answers, DateTimeOffset SinceUtc, string Says);
+
+/// <summary>A node of the grid.</summary>
+/// <param name="Host">Its name.</param>
+/// <param name="Site">Where it stands.</param>
+/// <param name="Rack">Where it stands.</param>
+/// <param name="Up">Whether the process that serves it is a member of the cluster.</param>
+/// <param name="SinceUtc">Since when it is up or down.</param>
+/// <param name="Devices">How many devices it offered last.</param>
+public sealed record NodeLine(string Host, string Site, string Rack, bool Up, DateTimeOffset SinceUtc, int Devices);
 
 /// <summary>A device with what the grid saw of it last.</summary>
 /// <param name="Device">What it is.</param>
@@ -18,7 +35,9 @@ public sealed record VersionInfo(string Product, string Version, string Runtime,
 /// <param name="Phase">Idle unless a sweep runs a trial on it.</param>
 /// <param name="Sweep">The sweep that holds it; null if none.</param>
 /// <param name="Trial">The trial that runs; null if none.</param>
-public sealed record DeviceLine(DeviceInfo Device, double? Watts, double? Celsius, TrialPhase Phase, string? Sweep, string? Trial);
+/// <param name="Up">Whether its host is up.</param>
+/// <param name="DownSinceUtc">Since when its host is down; null while it is up.</param>
+public sealed record DeviceLine(DeviceInfo Device, double? Watts, double? Celsius, TrialPhase Phase, string? Sweep, string? Trial, bool Up = true, DateTimeOffset? DownSinceUtc = null);
 
 /// <summary>Something wrong with a plan, like a compiler's message.</summary>
 /// <param name="File">The file as it was given, or <c>plan</c> where only text was sent.</param>

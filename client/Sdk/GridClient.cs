@@ -50,6 +50,13 @@ public sealed class GridClient : IDisposable
     public Task<FacilityRatio> Ratio(string site, long from, long to, CancellationToken stop = default) =>
         Get<FacilityRatio>(string.Create(CultureInfo.InvariantCulture, $"v1/sites/{Escape(site)}/ratio?from={from}&to={to}"), stop);
 
+    /// <summary>All nodes, those that are down included.</summary>
+    public Task<ImmutableArray<NodeLine>> Nodes(CancellationToken stop = default) => Get<ImmutableArray<NodeLine>>("v1/nodes", stop);
+
+    /// <summary>Takes a node that is down out of the inventory.</summary>
+    /// <exception cref="GridProblemException">404: there is none; 409: it is up.</exception>
+    public Task ForgetNode(string host, CancellationToken stop = default) => SendText(HttpMethod.Delete, $"v1/nodes/{Escape(host)}", null, stop);
+
     /// <summary>All devices.</summary>
     public Task<ImmutableArray<DeviceLine>> Devices(CancellationToken stop = default) => Get<ImmutableArray<DeviceLine>>("v1/devices", stop);
 

@@ -18,6 +18,9 @@ public interface IDevice : IDisposable
     /// <summary>Why nothing can run on it until somebody has seen to it, or null: it no longer answers, or it faulted and could not be set up again. Its node does not offer it any more.</summary>
     string? Quarantine => null;
 
+    /// <summary>Looks at a device that is quarantined again, as long as that takes. True if it answers: then it is quarantined no longer. A device that is not is left alone.</summary>
+    bool Revive() => Quarantine is null;
+
     /// <summary>Its state at this moment, read from the device and not from the drained readings.</summary>
     DeviceCondition Condition();
 

@@ -1,14 +1,16 @@
 namespace EnergyGrid.Devices;
 
-/// <summary>This machine as a node: its processor, its GPUs, and no meter at its input.</summary>
+/// <summary>This machine as a node: its processor, its GPUs as they are found fit, and no meter at its input.</summary>
 public sealed class LocalNode : INode, IDisposable
 {
-    private readonly IDevice[] _devices;
+    private readonly Lock _gate = new();
+    private IDevice[] _devices;
+    private bool _isClosed;
 
     /// <param name="host">Its name: the silo's.</param>
     /// <param name="site">Where it stands.</param>
     /// <param name="rack">Where it stands.</param>
-    /// <param name="devices">Disposed with it.</param>
+    /// <param name="devices">Those that it has from the beginning; disposed with it.</param>
     /// <param name="clockErrorSeconds">Declared bound of the clock's error against UTC, s.</param>
     public LocalNode(string host, string site, string rack, IEnumerable<IDevice> devices, double clockErrorSeconds) =>
         (Host, Site, Rack, _devices, ClockErrorSeconds) = (host, site, rack, [.. devices], clockErrorSeconds);
@@ -21,14 +23,30 @@ public sealed class LocalNode : INode, IDisposable
 
     public string Rack { get; }
 
-    public IReadOnlyList<IDevice> Devices => _devices;
+    /// <summary>Another list whenever a device is added; none ever goes.</summary>
+    public IReadOnlyList<IDevice> Devices => Volatile.Read(ref _devices);
 
     public IReadOnlyList<IMeter> Meters => [];
 
     public double ClockErrorSeconds { get; }
 
+    /// <summary>Adds a device that was found fit while the node was already at work; disposed with it.</summary>
+    public void Offer(IDevice device)
+    {
+        lock (_gate)
+        {
+            if (!_isClosed)
+            {
+                Volatile.Write(ref _devices, [.. _devices, device]);
+                return;
+            }
+        }
+        device.Dispose();
+    }
+
     public void Dispose()
     {
+        lock (_gate) _isClosed = true;
         foreach (var device in _devices) device.Dispose();
     }
 }

@@ -18,8 +18,11 @@ public sealed partial class NodeAgent : INodeAgent
     private readonly ILogger _log;
     private readonly List<PowerWindow> _unsent = [];
     private ImmutableArray<PowerWindow> _returned;
+    private readonly ToldWindows _told;
     private long _sequence;
     private bool _wasSilent;
+    private Task _reviving = Task.CompletedTask;
+    private DateTimeOffset _revived;
 
     /// <param name="node">What it serves.</param>
     /// <param name="time">The node's time.</param>
@@ -32,6 +35,7 @@ public sealed partial class NodeAgent : INodeAgent
         _log = log ?? NullLogger.Instance;
         _sampler = new NodeSampler(node, time);
         _runner = new TrialRunner(_sampler, _options);
+        (_told, _revived) = (new ToldWindows(_options.RememberedSeconds), time.GetUtcNow());
     }
 
     public string Host => _sampler.Node.Host;
@@ -43,7 +47,7 @@ public sealed partial class NodeAgent : INodeAgent
 
     public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) =>
         // The work is long and not the caller's turn: a grain's scheduler is left behind.
-        TaskScheduler.Current == TaskScheduler.Default ? _runner.Run(order, report, stop) : Task.Run(() => _runner.Run(order, report, stop), CancellationToken.None);
+        TaskScheduler.Current == TaskScheduler.Default ? Traced(order, report, stop) : Task.Run(() => Traced(order, report, stop), CancellationToken.None);
 
     public (double Watts, double Celsius) Latest(string uuid) => _sampler.Find(uuid)?.Latest ?? (double.NaN, double.NaN);
 
@@ -74,26 +78,33 @@ public sealed partial class NodeAgent : INodeAgent
         }
     }
 
-    /// <summary>Announces the node, then samples and reports until stopped. A rack that does not answer is told again at the next tick.</summary>
+    /// <summary>
+    /// Announces the node, then samples and reports until stopped. A rack that does not answer is told again at the next tick; one that has begun anew is told what its
+    /// predecessor was.
+    /// </summary>
     public async Task Serve(IGrainFactory grains, CancellationToken stop)
     {
         var rack = grains.GetGrain<IRackGrain>($"{Inventory.Site}/{Inventory.Rack}");
         var inventory = grains.GetGrain<IInventoryGrain>("grid");
-        NodeInventory? announced = null;
-        var call = Task.CompletedTask;
+        NodeInventory? listed = null, announced = null;
+        var (call, listing) = (Task.CompletedTask, Task.CompletedTask);
         // Nodes do not all speak at once.
         var period = TimeSpan.FromSeconds(_options.TickSeconds);
         await Pause(period * ((uint)StringComparer.Ordinal.GetHashCode(Host) % 100 / 100.0), stop);
         for (var tick = 0L; !stop.IsCancellationRequested; tick++)
         {
             _sampler.Sample(_unsent);
-            // Never more than one call in flight.
+            var again = tick % NodeAgentOptions.AnnounceTicks == 0;
+            // The inventory waits for what keeps it, and power must not wait for that.
+            if (listing.IsCompleted && (again || !ReferenceEquals(listed, Inventory))) listing = List();
+            // Never more than one call to the rack in flight.
             if (call.IsCompleted)
             {
                 TakeBack();
-                call = ReferenceEquals(announced, Inventory) && tick % NodeAgentOptions.AnnounceTicks != 0 ? Report(rack) : Announce();
+                call = ReferenceEquals(announced, Inventory) && !again ? Report(rack) : Announce();
             }
             Bound();
+            Revive();
             await Pause(period, stop);
         }
         _sampler.Sample(_unsent);
@@ -101,12 +112,25 @@ public sealed partial class NodeAgent : INodeAgent
         TakeBack();
         if (announced is not null) await Report(rack);
 
-        async Task Announce()
+        async Task List()
         {
             try
             {
                 var offered = Inventory;
                 await inventory.Announce(offered);
+                listed = offered;
+            }
+            catch (Exception error)
+            {
+                Silent(error);
+            }
+        }
+
+        async Task Announce()
+        {
+            try
+            {
+                var offered = Inventory;
                 await rack.Announce(offered);
                 announced = offered;
             }
@@ -126,7 +150,15 @@ public sealed partial class NodeAgent : INodeAgent
         _unsent.Clear();
         try
         {
-            await rack.Report(new NodeReport(Host, _sequence++, windows));
+            var answer = await rack.Report(new NodeReport(Host, _sequence++, windows));
+            if (answer.WantsInventory)
+            {
+                await rack.Announce(Inventory);
+                await rack.Report(new NodeReport(Host, _sequence++, windows));
+            }
+            if (_told.MustTellAgain(answer)) await rack.Report(new NodeReport(Host, _sequence++, [.. _told.All]));
+            _told.Knows(answer);
+            _told.Add(windows);
             _wasSilent = false;
         }
         catch (Exception error)
@@ -134,6 +166,54 @@ public sealed partial class NodeAgent : INodeAgent
             // Unknown whether it came through: windows replace, they never add, so saying them again is safe.
             _returned = windows;
             Silent(error);
+        }
+    }
+
+    // A device that was lost is looked at again now and then, beside everything else: it may take long.
+    private void Revive()
+    {
+        if (!_reviving.IsCompleted || _time.GetUtcNow() - _revived < TimeSpan.FromSeconds(_options.ReviveSeconds)) return;
+        _revived = _time.GetUtcNow();
+        IDevice[] lost = [.. _sampler.Devices.Select(d => d.Device).Where(d => d.Quarantine is not null)];
+        if (lost.Length == 0) return;
+        _reviving = Task.Run(() =>
+        {
+            foreach (var device in lost)
+                if (device.Revive()) LogRevived(Host, device.Info.Uuid);
+        });
+    }
+
+    private async Task<TrialRun> Traced(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
+    {
+        using var span = GridTelemetry.Start("trial", order.Trial.Sweep);
+        if (span is null) return await _runner.Run(order, report, stop);
+        span.SetTag("energygrid.sweep", order.Trial.Sweep).SetTag("energygrid.trial", $"{order.Trial}").SetTag("energygrid.host", Host).SetTag("energygrid.attempt", order.Attempt);
+        var (phase, part) = (TrialPhase.Idle, (System.Diagnostics.Activity?)null);
+        try
+        {
+            var run = await _runner.Run(order, Follow, stop);
+            span.SetTag("energygrid.outcome", $"{run.Result.Outcome}");
+            return run;
+        }
+        catch (Exception error)
+        {
+            span.SetStatus(System.Diagnostics.ActivityStatusCode.Error, error.Message);
+            throw;
+        }
+        finally
+        {
+            part?.Stop();
+        }
+
+        void Follow(TrialProgress progress)
+        {
+            if (progress.Phase != phase)
+            {
+                part?.Stop();
+                phase = progress.Phase;
+                part = phase == TrialPhase.Ended ? null : GridTelemetry.Begin($"trial {phase}", order.Trial.Sweep);
+            }
+            report(progress);
         }
     }
 
@@ -154,7 +234,7 @@ public sealed partial class NodeAgent : INodeAgent
 
     private void Silent(Exception error)
     {
-        if (!_wasSilent) LogSilent(Host, error.Message);
+        if (!_wasSilent) LogSilent(Host, FaultText.Of(error));
         _wasSilent = true;
     }
 
@@ -165,4 +245,7 @@ public sealed partial class NodeAgent : INodeAgent
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Host} could not report: {Reason}. Its windows are kept and said again.")]
     private partial void LogSilent(string host, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: device {Device} answers again and is offered again.")]
+    private partial void LogRevived(string host, string device);
 }

@@ -39,6 +39,7 @@ public sealed class FacilityAgent
     private readonly NodeAgentOptions _options;
     private readonly MeterSampler[] _meters;
     private readonly double _clockErrorSeconds;
+    private readonly ToldWindows _told;
     private List<PowerWindow> _unsent = [];
 
     /// <param name="site">Whose.</param>
@@ -51,6 +52,7 @@ public sealed class FacilityAgent
         (_site, _time, _clockErrorSeconds) = (site, time, clockErrorSeconds);
         _options = options ?? NodeAgentOptions.For(time);
         _meters = [.. meters.Select(m => new MeterSampler(m))];
+        _told = new ToldWindows(_options.RememberedSeconds);
     }
 
     /// <summary>Reads and reports once a tick; what the site did not take is said again.</summary>
@@ -69,10 +71,17 @@ public sealed class FacilityAgent
             {
                 try
                 {
-                    // Said again now and then: a site keeps nothing on disk.
-                    if (!announced || tick % NodeAgentOptions.AnnounceTicks == 0) await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
+                    if (!announced || tick % NodeAgentOptions.AnnounceTicks == 0) await Announce();
                     announced = true;
-                    await site.ReportFacility(new FacilityReport(_site, [.. _unsent]));
+                    var answer = await site.ReportFacility(new FacilityReport(_site, [.. _unsent]));
+                    if (answer.WantsInventory)
+                    {
+                        await Announce();
+                        await site.ReportFacility(new FacilityReport(_site, [.. _unsent]));
+                    }
+                    if (_told.MustTellAgain(answer)) await site.ReportFacility(new FacilityReport(_site, [.. _told.All]));
+                    _told.Knows(answer);
+                    _told.Add(_unsent);
                     _unsent = [];
                 }
                 catch (Exception)
@@ -83,6 +92,8 @@ public sealed class FacilityAgent
             }
             await Task.Delay(TimeSpan.FromSeconds(_options.TickSeconds), _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
+
+        async Task Announce() => await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);
     }
 }
 

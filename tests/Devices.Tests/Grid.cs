@@ -39,24 +39,38 @@ internal sealed class Grid : IRackGrain, ISiteGrain, IInventoryGrain
 
     public IEnumerable<PowerWindow> Latest => Reports.SelectMany(r => r.Windows).GroupBy(w => (w.Source, w.Window)).Select(g => g.MaxBy(w => w.Revision)!);
 
-    async ValueTask IRackGrain.Announce(NodeInventory node) => await Call();
+    async ValueTask IRackGrain.Announce(NodeInventory node)
+    {
+        await Call();
+        ToRack.Add(node);
+    }
 
-    async ValueTask IRackGrain.Report(NodeReport report)
+    /// <summary>What was announced to the rack.</summary>
+    public List<NodeInventory> ToRack { get; } = [];
+
+    async ValueTask<ReportAnswer> IRackGrain.Report(NodeReport report)
     {
         await Call();
         Reports.Add(report);
+        return Answer(report);
     }
+
+    /// <summary>What the rack answers.</summary>
+    public Func<NodeReport, ReportAnswer> Answer { get; set; } = static _ => new(false, 1);
+
+    ValueTask IRackGrain.Forget(string host) => throw new NotSupportedException();
 
     ValueTask<RackReport> IRackGrain.Recent(int windows) => throw new NotSupportedException();
 
     ValueTask ISiteGrain.Announce(string rack) => ValueTask.CompletedTask;
 
-    ValueTask ISiteGrain.Report(RackReport report) => ValueTask.CompletedTask;
+    ValueTask<ReportAnswer> ISiteGrain.Report(RackReport report) => ValueTask.FromResult(new ReportAnswer(false, 1));
 
-    async ValueTask ISiteGrain.ReportFacility(FacilityReport report)
+    async ValueTask<ReportAnswer> ISiteGrain.ReportFacility(FacilityReport report)
     {
         await Call();
         Facility.AddRange(report.Windows);
+        return new(false, 1);
     }
 
     async ValueTask ISiteGrain.AnnounceFacility(ImmutableArray<MeterInfo> meters)
@@ -71,11 +85,17 @@ internal sealed class Grid : IRackGrain, ISiteGrain, IInventoryGrain
 
     async Task IInventoryGrain.Announce(NodeInventory node)
     {
-        await Call();
+        // Beside the calls to the rack, which wait for nothing that is kept.
+        await Delay();
+        if (Fails()) throw new TimeoutException("no answer");
         Announced.Add(node);
     }
 
-    Task<ImmutableArray<NodeInventory>> IInventoryGrain.Nodes() => throw new NotSupportedException();
+    Task<ImmutableArray<NodeStanding>> IInventoryGrain.Nodes() => throw new NotSupportedException();
+
+    Task<ImmutableArray<NodeInventory>> IInventoryGrain.InRack(string site, string rack) => throw new NotSupportedException();
+
+    Task<bool> IInventoryGrain.Forget(string host) => throw new NotSupportedException();
 
     private async Task Call()
     {

@@ -16,9 +16,28 @@ internal static class DevicesCommand
             using var client = GridCommand.Client(parsed);
             var screen = GridCommand.Screen(parsed);
             var devices = await client.Devices(stop);
+            if (!screen.Json) await StorageLine.Show(client, screen, stop);
             if (screen.Json) screen.Document(devices);
             else if (devices.IsEmpty) screen.Say("The grid has no devices. 'energygrid up' adds this machine's processor; 'energygrid up --simulate 2x4x8' a simulated site.");
             else Show(devices, screen);
+            return ExitCodes.Ok;
+        });
+        command.Add(Forget());
+        return command;
+    }
+
+    private static Command Forget()
+    {
+        var host = new Argument<string>("host") { Description = "Its name, as 'devices' shows it before the '/'." };
+        var command = new Command("forget", "Takes a host that is down, and its devices, out of the grid's inventory.") { host };
+        command.SetAction(async (parsed, stop) =>
+        {
+            using var client = GridCommand.Client(parsed);
+            var screen = GridCommand.Screen(parsed);
+            var name = parsed.GetValue(host)!;
+            await client.ForgetNode(name, stop);
+            if (screen.Json) screen.Document(new { forgotten = name });
+            else screen.Say($"{name} is forgotten; it is back as soon as it announces itself.");
             return ExitCodes.Ok;
         });
         return command;
@@ -36,12 +55,24 @@ internal static class DevicesCommand
             [
                 d.Key, d.Model, d.Rack, Say.Watts(line.Watts), Say.Watts(d.PowerLimitWatts), d.EnergyProvenance.ToString().ToLowerInvariant(),
                 // A sweep names the leading device of a group alone: of the others it is not known here whether they rest.
-                line.Trial is null ? "leads no trial" : $"{Tables.Phase(line.Phase)} {line.Trial}", .. wide ? new[] { d.EnergySource } : [],
+                !line.Up ? $"DOWN since {line.DownSinceUtc:yyyy-MM-dd HH:mm:ss} UTC" : line.Trial is null ? "leads no trial" : $"{Tables.Phase(line.Phase)} {line.Trial}", .. wide ? new[] { d.EnergySource } : [],
             ];
             table.AddRow(cells.Select(Markup.Escape).ToArray());
         }
         screen.People.Write(table);
-        screen.Say($"{devices.Count} devices: {string.Join(", ", devices.GroupBy(d => d.Device.Model).Select(g => $"{g.Count()} {g.Key}"))}");
+        var up = devices.Where(d => d.Up).ToArray();
+        screen.Say($"{up.Length} devices: {string.Join(", ", up.GroupBy(d => d.Device.Model).Select(g => $"{g.Count()} {g.Key}"))}");
+        foreach (var host in devices.Where(d => !d.Up).GroupBy(d => d.Device.Host))
+            screen.Say($"host {host.Key} is down with {host.Count()} {(host.Count() == 1 ? "device" : "devices")}; 'energygrid devices forget {host.Key}' takes it out of the list");
+    }
+}
+
+/// <summary>One line about what keeps the grid's state, where there is something to be said.</summary>
+internal static class StorageLine
+{
+    public static async Task Show(GridClient client, Screen screen, CancellationToken stop)
+    {
+        if ((await client.Version(stop)).Storage is { Answers: false } storage) screen.Say($"storage   away since {storage.SinceUtc:HH:mm:ss} UTC: {storage.Says}");
     }
 }
 
@@ -59,11 +90,13 @@ internal static class StatusCommand
             if (parsed.GetValue(id) is { } one)
             {
                 var status = await client.Sweep(one, stop);
+                if (!screen.Json) await StorageLine.Show(client, screen, stop);
                 if (screen.Json) screen.Document(status);
                 else Show(status, screen);
                 return ExitCodes.Ok;
             }
             var sweeps = await client.Sweeps(stop);
+            if (!screen.Json) await StorageLine.Show(client, screen, stop);
             if (screen.Json) screen.Document(sweeps);
             else if (sweeps.IsEmpty) screen.Say("No sweep yet. 'energygrid submit PLAN.yaml --watch' starts one.");
             else

@@ -27,10 +27,12 @@ internal static partial class UpCommand
         var scale = new Option<double>("--time-scale") { Description = "Seconds of simulated time in one second.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var seed = new Option<long>("--seed") { Description = "Of the simulated sensors.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var noLocal = new Option<bool>("--no-local") { Description = "Leave this machine's processor out; its GPUs have --gpus." };
-        var gpus = new Option<string>("--gpus") { Description = "This machine's GPUs: all, none, or a list of indices or UUIDs. Each is looked at for about a minute first.", HelpName = "all|none|LIST", DefaultValueFactory = _ => "all" };
+        var gpus = new Option<string>("--gpus") { Description = "This machine's GPUs: all, none, or a list of indices or UUIDs. Each is looked at for about a minute, then offered.", HelpName = "all|none|LIST", DefaultValueFactory = _ => "all" };
         var qualify = new Option<double>("--qualify") { Description = "How long each look at a GPU's sensors takes, s; below 10 the check of its counter is coarse.", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
+        var otlp = new Option<string?>("--otlp") { Description = "Collector of traces and metrics, OTLP over HTTP; also OTEL_EXPORTER_OTLP_ENDPOINT and its kin.", HelpName = "URL" };
+        var dashboard = new Option<bool>("--dashboard") { Description = "Serve Orleans' dashboard under /orleans, for operators; it profiles every call." };
         var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
-        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, gpus, qualify, verbose };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, gpus, qualify, otlp, dashboard, verbose };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -53,6 +55,8 @@ internal static partial class UpCommand
                 LocalCpu = !parsed.GetValue(noLocal),
                 Gpus = parsed.GetValue(gpus)! switch { "all" => null, "none" => [], var list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) },
                 QualificationSeconds = qualification,
+                Otlp = parsed.GetValue(otlp) is not { } collector ? null : Uri.TryCreate(collector, UriKind.Absolute, out var to) && to.Scheme is "http" or "https" ? to : throw new CommandException(ExitCodes.Usage, $"--otlp '{collector}' is no address; say for example http://127.0.0.1:4318."),
+                Dashboard = parsed.GetValue(dashboard),
                 Say = line => { if (!screen.Json) screen.Say(line); },
                 LogLevel = parsed.GetValue(verbose) ? LogLevel.Information : LogLevel.Warning,
             });

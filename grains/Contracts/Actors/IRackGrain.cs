@@ -8,9 +8,13 @@ public interface IRackGrain : IGrainWithStringKey
     [Alias("Announce")]
     ValueTask Announce(NodeInventory node);
 
-    /// <summary>Once per node and second.</summary>
-    [Alias("Report")]
-    ValueTask Report(NodeReport report);
+    /// <summary>Once per node and second. The answer says whether the node must announce itself and say those windows again.</summary>
+    [Alias("Report"), ResponseTimeout("00:00:15")]
+    ValueTask<ReportAnswer> Report(NodeReport report);
+
+    /// <summary>A node that an operator has taken out of the inventory: it is not expected any more.</summary>
+    [Alias("Forget")]
+    ValueTask Forget(string host);
 
     /// <summary>The last closed windows, oldest first.</summary>
     [Alias("Recent"), ReadOnly]

@@ -14,13 +14,13 @@ public interface ISiteGrain : IGrainWithStringKey
     [Alias("AnnounceFacility")]
     ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters);
 
-    /// <summary>Windows that a rack closed or revised.</summary>
-    [Alias("Report")]
-    ValueTask Report(RackReport report);
+    /// <summary>Windows that a rack closed or revised. The answer names the site's activation: to a new one a rack says its latest windows again.</summary>
+    [Alias("Report"), ResponseTimeout("00:00:05")]
+    ValueTask<ReportAnswer> Report(RackReport report);
 
-    /// <summary>Windows of the facility's own meters.</summary>
-    [Alias("ReportFacility")]
-    ValueTask ReportFacility(FacilityReport report);
+    /// <summary>Windows of the facility's own meters. The answer says whether the meters must be announced and those windows said again.</summary>
+    [Alias("ReportFacility"), ResponseTimeout("00:00:05")]
+    ValueTask<ReportAnswer> ReportFacility(FacilityReport report);
 
     /// <summary>The latest closed window and what was summed so far.</summary>
     [Alias("View"), ReadOnly]

@@ -89,3 +89,13 @@ public sealed record NodeInventory(
     [property: Id(2)] string Rack,
     [property: Id(3)] ImmutableArray<DeviceInfo> Devices,
     [property: Id(4)] ImmutableArray<MeterInfo> Meters);
+
+/// <summary>A node and whether it is there now.</summary>
+/// <param name="Inventory">What it last said it consists of.</param>
+/// <param name="Up">Whether the process that said so is an active member of the cluster.</param>
+/// <param name="SinceUtc">Since when it is up or down, as far as was seen.</param>
+[GenerateSerializer, Immutable, Alias("NodeStanding")]
+public sealed record NodeStanding(
+    [property: Id(0)] NodeInventory Inventory,
+    [property: Id(1)] bool Up,
+    [property: Id(2)] DateTimeOffset SinceUtc);

@@ -44,6 +44,14 @@ public sealed record NodeReport(
     [property: Id(1)] long Sequence,
     [property: Id(2)] ImmutableArray<PowerWindow> Windows);
 
+/// <summary>What a rack or a site answers to a report.</summary>
+/// <param name="WantsInventory">It does not know a source of the report: announce what stands there, and say the same windows again.</param>
+/// <param name="Incarnation">Which activation answers. Another number than before means that it has forgotten what it was told: say the latest windows again.</param>
+[GenerateSerializer, Immutable, Alias("ReportAnswer")]
+public readonly record struct ReportAnswer(
+    [property: Id(0)] bool WantsInventory,
+    [property: Id(1)] long Incarnation);
+
 /// <summary>Energy by kind of source over one window, J. A kind without any source is NaN, not zero.</summary>
 [GenerateSerializer, Immutable, Alias("EnergyByKind")]
 public readonly record struct EnergyByKind(
@@ -66,6 +74,7 @@ public readonly record struct EnergyByKind(
 /// <param name="Missing">Sources of the inventory without one.</param>
 /// <param name="ClockErrorSeconds">The worst clock error of any part, s.</param>
 /// <param name="Provenance">The worst of any part.</param>
+/// <param name="Incarnation">Which activation of the rack says it: revisions are counted anew by each, and one that was told less must not replace what another knew.</param>
 [GenerateSerializer, Immutable, Alias("RackWindow")]
 public sealed record RackWindow(
     [property: Id(0)] string Rack,
@@ -80,7 +89,8 @@ public sealed record RackWindow(
     [property: Id(9)] int Sources,
     [property: Id(10)] ImmutableArray<string> Missing,
     [property: Id(11)] double ClockErrorSeconds,
-    [property: Id(12)] Provenance Provenance);
+    [property: Id(12)] Provenance Provenance,
+    [property: Id(13)] long Incarnation = 0);
 
 /// <summary>What one rack tells its site: windows closed or revised since it last spoke.</summary>
 [GenerateSerializer, Immutable, Alias("RackReport")]

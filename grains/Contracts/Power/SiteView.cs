@@ -65,15 +65,17 @@ public sealed record RackLine(
 /// <param name="ItWatts">P_IT over that window, W.</param>
 /// <param name="FacilityWatts">P_facility over that window, W; null without facility meters.</param>
 /// <param name="PowerRatio">P_facility / P_IT over this one window: a ratio of powers, neither PUE nor ipue.</param>
-/// <param name="Ipue">Over all closed windows of this run, of one period.</param>
+/// <param name="Ipue">Over all closed windows of the period.</param>
 /// <param name="Coverage">Energy-weighted IT coverage of the window, 0–1.</param>
-/// <param name="TotalItJoules">Since the site started, J.</param>
+/// <param name="TotalItJoules">Since the period began, J.</param>
 /// <param name="Windows">How many windows were closed.</param>
 /// <param name="Revisions">How many times a closed window was revised.</param>
 /// <param name="Closure">Residuals at each level.</param>
 /// <param name="Racks">Its racks.</param>
 /// <param name="MissingMeters">Meters that were silent in the window.</param>
 /// <param name="Provenance">The worst of any part.</param>
+/// <param name="PeriodFromUtc">When the period of the sums began; null before the first window.</param>
+/// <param name="GapSeconds">How much of the period nobody drove the site: no window of it was told by anyone, s.</param>
 [GenerateSerializer, Immutable, Alias("SiteView")]
 public sealed record SiteView(
     [property: Id(0)] string Site,
@@ -89,4 +91,6 @@ public sealed record SiteView(
     [property: Id(10)] ImmutableArray<ClosureResidual> Closure,
     [property: Id(11)] ImmutableArray<RackLine> Racks,
     [property: Id(12)] ImmutableArray<string> MissingMeters,
-    [property: Id(13)] Provenance Provenance);
+    [property: Id(13)] Provenance Provenance,
+    [property: Id(14)] DateTimeOffset? PeriodFromUtc = null,
+    [property: Id(15)] long GapSeconds = 0);

@@ -105,7 +105,7 @@ public sealed partial class GpuGrain(
     {
         TrialRun? ran = null;
         try { ran = await run; }
-        catch (Exception e) { LogLost(e, work.Order.Trial, this.GetPrimaryKeyString()); } // unknown, never failed: the sweep runs it again
+        catch (Exception e) { LogLost(work.Order.Trial, this.GetPrimaryKeyString(), FaultText.Of(e)); } // unknown, never failed: the sweep runs it again
         var end = ran is null ? OrderEnd.Lost : ran.Result.Outcome == TrialOutcome.Cancelled ? OrderEnd.Stopped : await Keep(work, ran);
         work.Ended(end);
         // The group would find out at its next look; this saves the wait. Nothing depends on it.
@@ -128,7 +128,11 @@ public sealed partial class GpuGrain(
                 }
                 var answer = await store.Commit(sweep, work.Order.Id, result, work.Stop.Token);
                 work.Trouble = "";
-                if (answer == CommitAnswer.Committed) work.Result = result;
+                if (answer == CommitAnswer.Committed)
+                {
+                    work.Result = result;
+                    GridTelemetry.TrialsCommitted.Add(1, new KeyValuePair<string, object?>("outcome", result.Outcome.ToString()));
+                }
                 return answer switch { CommitAnswer.Committed => OrderEnd.Kept, CommitAnswer.AlreadyThere => OrderEnd.KeptBefore, _ => OrderEnd.Withdrawn };
             }
             catch (StorageTroubleException e)
@@ -142,7 +146,7 @@ public sealed partial class GpuGrain(
             catch (OperationCanceledException) { /* Told below. */ }
             catch (Exception e)
             {
-                LogLost(e, work.Order.Trial, this.GetPrimaryKeyString());
+                LogLost(work.Order.Trial, this.GetPrimaryKeyString(), FaultText.Of(e));
                 return OrderEnd.Lost;
             }
             if (work.Stop.IsCancellationRequested) return OrderEnd.Stopped;
@@ -164,8 +168,8 @@ public sealed partial class GpuGrain(
         return new MemberStatus(uuid, watts, celsius);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Trial {Trial} on {Device} ended without a result: its outcome is unknown")]
-    private partial void LogLost(Exception error, TrialId trial, string device);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Trial {Trial} on {Device} ended without a result, its outcome is unknown: {Reason}")]
+    private partial void LogLost(TrialId trial, string device, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The result of trial {Trial} cannot be kept yet: {Reason}. It is tried again until it is kept.")]
     private partial void LogUnkept(TrialId trial, string reason);

@@ -5,40 +5,41 @@ using Microsoft.Extensions.Logging;
 
 namespace EnergyGrid.Grains;
 
-/// <summary>How long windows wait for what is late, in windows of one second of the data's own time.</summary>
-/// <param name="RackLateness">A rack closes a window without a silent node after so many.</param>
-/// <param name="SiteLateness">A site closes one without a silent rack after so many: more than the racks'.</param>
-/// <param name="Kept">How many windows can still be revised.</param>
-public sealed record WindowPace(int RackLateness = 3, int SiteLateness = 5, int Kept = 64)
-{
-    /// <summary>The same patience by the wall clock where the data's time runs faster.</summary>
-    public static WindowPace Scaled(double timeScale)
-    {
-        var (rack, site) = ((int)Math.Ceiling(3 + 0.5 * timeScale), (int)Math.Ceiling(5 + timeScale));
-        return timeScale <= 1 ? new WindowPace() : new WindowPace(rack, site, 2 * site + 64);
-    }
-}
-
-/// <summary>One rack: merges what its nodes report, and tells its site what it closed. Keeps nothing on disk: what it missed is missing.</summary>
+/// <summary>
+/// One rack: merges what its nodes report, and tells its site what it closed. Keeps nothing on disk: what should stand here it reads from the inventory, and what was
+/// measured its nodes say again when they find that they speak to a new activation.
+/// </summary>
 [KeepAlive]
-public sealed partial class RackGrain(WindowPace pace, ILogger<RackGrain> log) : Grain, IRackGrain
+public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogger<RackGrain> log) : Grain, IRackGrain
 {
-    private const int Remembered = 120;
-
-    private readonly Queue<RackWindow> _recent = new();
+    private readonly SortedDictionary<long, RackWindow> _recent = [];
     private RackMerge _merge = null!;
     private ISiteGrain _site = null!;
     private ImmutableArray<RackWindow> _unsent = [];
+    private long _incarnation;
+    private long _siteIncarnation;
     private bool _announced;
+    private bool _untold;
 
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var key = this.GetPrimaryKeyString();
         var slash = key.IndexOf('/');
         if (slash <= 0) throw new RefusedException($"'{key}' is no key of a rack: it must be 'site/rack'.");
-        _merge = new RackMerge(key, pace.RackLateness, pace.Kept);
+        // Later activations have higher numbers, as far as clocks agree.
+        _incarnation = time.GetUtcNow().ToUnixTimeMilliseconds();
+        _merge = new RackMerge(key, pace.RackLateness, pace.Kept, _incarnation);
         _site = GrainFactory.GetGrain<ISiteGrain>(key[..slash]);
-        return Task.CompletedTask;
+        try
+        {
+            // A node that is down is expected as well: its silence must show in the coverage.
+            foreach (var node in await GrainFactory.GetGrain<IInventoryGrain>("grid").InRack(key[..slash], key[(slash + 1)..])) _merge.SetInventory(node);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            // Then nodes announce themselves when they report.
+            LogNoInventory(key, FaultText.Of(e));
+        }
     }
 
     public async ValueTask Announce(NodeInventory node)
@@ -49,35 +50,51 @@ public sealed partial class RackGrain(WindowPace pace, ILogger<RackGrain> log) :
         _announced = true;
     }
 
-    public async ValueTask Report(NodeReport report)
+    public ValueTask Forget(string host)
     {
-        _merge.Apply(report);
+        _merge.RemoveNode(host);
+        return default;
+    }
+
+    public async ValueTask<ReportAnswer> Report(NodeReport report)
+    {
+        GridTelemetry.Reports.Add(1);
+        var known = _merge.Apply(report);
         if (_merge.TakeReport() is { } closed)
         {
-            foreach (var window in closed.Windows)
-            {
-                _recent.Enqueue(window);
-                if (_recent.Count > Remembered) _recent.Dequeue();
-            }
+            foreach (var window in closed.Windows) _recent[window.Window] = window;
+            while (_recent.Count > pace.ToldAgain) _recent.Remove(_recent.Keys.First());
             _unsent = _unsent.AddRange(closed.Windows);
         }
-        if (_unsent.IsEmpty) return;
-        var sending = new RackReport(this.GetPrimaryKeyString(), _unsent);
+        if (!_unsent.IsEmpty) await Tell();
+        return new ReportAnswer(!known, _incarnation);
+    }
+
+    public ValueTask<RackReport> Recent(int windows) => ValueTask.FromResult(new RackReport(this.GetPrimaryKeyString(), [.. _recent.Values.TakeLast(Math.Clamp(windows, 0, pace.ToldAgain))]));
+
+    private async Task Tell()
+    {
         try
         {
-            await _site.Report(sending);
-            _unsent = [];
+            var answer = await _site.Report(new RackReport(this.GetPrimaryKeyString(), _unsent));
+            var moved = _siteIncarnation != 0 && answer.Incarnation != _siteIncarnation;
+            _siteIncarnation = answer.Incarnation;
+            // What the site had not kept when it ended, it is told again; what it had, it knows.
+            if (moved) await _site.Report(new RackReport(this.GetPrimaryKeyString(), [.. _recent.Values]));
+            (_unsent, _untold) = ([], false);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // Told again with the next report; the site knows a window that it has heard before. Bounded: the site could not take older ones.
-            LogUntold(e, sending.Rack, sending.Windows.Length);
+            if (!_untold) LogUntold(this.GetPrimaryKeyString(), _unsent.Length, FaultText.Of(e));
+            _untold = true;
             if (_unsent.Length > pace.Kept) _unsent = _unsent.RemoveRange(0, _unsent.Length - pace.Kept);
         }
     }
 
-    public ValueTask<RackReport> Recent(int windows) => ValueTask.FromResult(new RackReport(this.GetPrimaryKeyString(), [.. _recent.TakeLast(Math.Clamp(windows, 0, Remembered))]));
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Rack {Rack}: {Count} windows could not be told to the site yet: {Reason}")]
+    private partial void LogUntold(string rack, int count, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Rack {Rack}: {Count} windows could not be told to the site yet")]
-    private partial void LogUntold(Exception error, string rack, int count);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Rack {Rack} could not read what stands in it, and waits for its nodes to say so: {Reason}")]
+    private partial void LogNoInventory(string rack, string reason);
 }

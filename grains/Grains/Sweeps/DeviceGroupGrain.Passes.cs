@@ -13,6 +13,7 @@ public sealed partial class DeviceGroupGrain
     private readonly Dictionary<TrialId, int> _lost = [];
     private int _read;
     private string _registered = "";
+    private System.Diagnostics.Activity? _span;
     private long _numbered;
     private Held? _held;
     private Given? _given;
@@ -191,6 +192,7 @@ public sealed partial class DeviceGroupGrain
             }
         }
         _held = new Held(GroupCourse.PassName(pass), lease.Epoch, time.GetTimestamp());
+        _span ??= GridTelemetry.Begin("pass", _sweep)?.SetTag("energygrid.pass", GroupCourse.PassName(pass)).SetTag("energygrid.host", Host);
         return true;
     }
 
@@ -215,6 +217,8 @@ public sealed partial class DeviceGroupGrain
         (_registered, _given) = (id, new Given(id, trial, ""));
         try
         {
+            // The trial on its node is a part of the pass.
+            if (_span is not null) System.Diagnostics.Activity.Current = _span;
             _status = await Lead.Start(order);
         }
         catch (StaleEpochException)
@@ -238,7 +242,7 @@ public sealed partial class DeviceGroupGrain
         if (_silentSince is not { } since)
         {
             // Said once; the next looks find the same until it answers or is given up.
-            LogSilent(this.GetPrimaryKeyString(), Host, error.Message);
+            LogSilent(this.GetPrimaryKeyString(), Host, FaultText.Of(error));
             _silentSince = time.GetTimestamp();
             return;
         }
@@ -246,7 +250,7 @@ public sealed partial class DeviceGroupGrain
         try
         {
             await Withdraw();
-            await GiveUp(GroupPhase.Away, $"host '{Host}' did not answer for {pace.HostPatience.TotalSeconds:0} s: {error.Message}");
+            await GiveUp(GroupPhase.Away, $"host '{Host}' did not answer for {pace.HostPatience.TotalSeconds:0} s: {FaultText.Of(error)}");
         }
         catch (StorageTroubleException e)
         {
@@ -334,11 +338,17 @@ public sealed partial class DeviceGroupGrain
         catch (Exception e) when (IsSilence(e)) { /* As said. */ }
     }
 
-    private Task KeepPass(PassRow pass) => _kept.Change(s =>
+    private async Task KeepPass(PassRow pass)
     {
-        s.Passes = Replace(s.Passes, pass);
-        if (pass.Phase != PassPhase.Void) s.SeenUtc = time.GetUtcNow();
-    });
+        await _kept.Change(s =>
+        {
+            s.Passes = Replace(s.Passes, pass);
+            if (pass.Phase != PassPhase.Void) s.SeenUtc = time.GetUtcNow();
+        });
+        if (pass.Phase == PassPhase.Open) return;
+        _span?.SetTag("energygrid.outcome", $"{pass.Phase}").Stop();
+        _span = null;
+    }
 
     private static ImmutableArray<PassRow> Replace(ImmutableArray<PassRow> passes, PassRow pass)
     {

@@ -87,8 +87,8 @@ public sealed partial class SweepGrain
         catch (Exception e)
         {
             // Its home is gone: it is asked again, and gets another.
-            if (line.Silent.Length == 0) LogNoAnswer(Id, $"device group {group.Number}", e.Message);
-            line.Silent = e.Message;
+            if (line.Silent.Length == 0) LogNoAnswer(Id, $"device group {group.Number}", FaultText.Of(e));
+            line.Silent = FaultText.Of(e);
         }
     }
 
@@ -128,7 +128,7 @@ public sealed partial class SweepGrain
             $"device group {group.Number} on '{group.Host}' is {(lost.Phase == GroupPhase.Away ? "away" : "given up")}: {lost.Reason}");
         if (_soughtAt is { } sought && time.GetElapsedTime(sought) < Watched) return;
         _soughtAt = time.GetTimestamp();
-        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var nodes = await NodesUp();
         var other = Other([.. nodes.Where(n => lost.Phase == GroupPhase.Sick || n.Host != group.Host)]);
         if (other.IsDefaultOrEmpty) return;
         var number = _kept.Now.Groups.Max(g => g.Number) + 1;
@@ -136,7 +136,7 @@ public sealed partial class SweepGrain
         await Note($"b{number}/instead", "void", $"device group {number} on '{other[0].Host}' takes the place of group {group.Number}");
         _soughtAt = null;
         try { Hear(await Group(group.Number).End(_kept.Now.Fence, $"device group {number} took its place")); }
-        catch (Exception e) when (e is not (SupersededException or StorageTroubleException)) { LogNoAnswer(Id, $"device group {group.Number}", e.Message); }
+        catch (Exception e) when (e is not (SupersededException or StorageTroubleException)) { LogNoAnswer(Id, $"device group {group.Number}", FaultText.Of(e)); }
         WantAnew();
     }
 
@@ -159,6 +159,8 @@ public sealed partial class SweepGrain
             away.Length == 0 ? "" : $"{away.Length} of {reports.Length} device groups are away, {away[0].Reason}",
         }.Where(t => t.Length > 0));
     }
+
+    private async Task<ImmutableArray<NodeInventory>> NodesUp() => [.. (await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes()).Where(n => n.Up).Select(n => n.Inventory)];
 
     private IDeviceGroupGrain Group(int number) => GrainFactory.GetGrain<IDeviceGroupGrain>($"{Id}/{number}");
 }

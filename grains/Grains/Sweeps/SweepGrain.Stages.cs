@@ -74,7 +74,7 @@ public sealed partial class SweepGrain
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            LogNoAnswer(Id, $"site '{_results[0].Site}'", e.Message);
+            LogNoAnswer(Id, $"site '{_results[0].Site}'", FaultText.Of(e));
             return (null, []);
         }
     }
@@ -109,6 +109,6 @@ public sealed partial class SweepGrain
     private async Task EndGroup(GroupRow group)
     {
         try { Hear(await Group(group.Number).End(_kept.Now.Fence, "the sweep has ended")); }
-        catch (Exception e) when (e is not (SupersededException or StorageTroubleException)) { LogNoAnswer(Id, $"device group {group.Number}", e.Message); }
+        catch (Exception e) when (e is not (SupersededException or StorageTroubleException)) { LogNoAnswer(Id, $"device group {group.Number}", FaultText.Of(e)); }
     }
 }

@@ -51,7 +51,7 @@ public sealed partial class SweepGrain(
         }
 
         var plan = Resolve(planText);
-        var nodes = await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes();
+        var nodes = await NodesUp();
         var groups = DeviceChoice.Groups(plan, nodes);
         await store.Create(Id, planText, plan);
         await _kept.Change(s =>

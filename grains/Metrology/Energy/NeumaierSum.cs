@@ -6,6 +6,9 @@ public struct NeumaierSum
     private double _sum;
     private double _lost;
 
+    /// <summary>A sum that goes on from a value.</summary>
+    public NeumaierSum(double value) => _sum = value;
+
     /// <summary>The sum so far.</summary>
     public readonly double Value => _sum + _lost;
 

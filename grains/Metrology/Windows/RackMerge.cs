@@ -11,15 +11,21 @@ namespace EnergyGrid.Metrology;
 /// ahead of it, or by <see cref="Advance"/>. All of this is in window seconds: the data's own time. A closed window that changes
 /// comes out again with the next revision. The last <c>keepWindows</c> windows can still change; older reports are counted.
 /// </para>
-/// <para>Not thread safe: it lives inside the turns of one rack. It keeps nothing across a restart.</para>
+/// <para>Windows of sources that are not in the inventory wait for it, up to <see cref="MostWaiting"/>: a rack that has just begun loses nothing of a node that has still to announce itself.</para>
+/// <para>Not thread safe: it lives inside the turns of one rack. It keeps nothing across a restart: nodes say their latest windows again.</para>
 /// </summary>
 public sealed class RackMerge
 {
     /// <summary>A window further ahead than this of all that is known is a clock gone wrong, not a report.</summary>
     public const int MaxAheadWindows = 3600;
 
+    /// <summary>So many windows of unknown sources wait for an inventory; then the oldest are dropped and counted.</summary>
+    public const int MostWaiting = 20_000;
+
     private const double FullSecond = 0.999;
 
+    private readonly long _incarnation;
+    private readonly Queue<PowerWindow> _waiting = new();
     private readonly int _lateness;
     private readonly int _keep;
     private readonly SortedDictionary<string, NodeInventory> _nodes = new(StringComparer.Ordinal);
@@ -37,8 +43,10 @@ public sealed class RackMerge
     /// <param name="rack"><c>site/rack</c>.</param>
     /// <param name="latenessWindows">How long a window waits for a silent source, in windows.</param>
     /// <param name="keepWindows">How many windows can still be revised; more than the lateness.</param>
-    public RackMerge(string rack, int latenessWindows = 3, int keepWindows = 32)
+    /// <param name="incarnation">As in <see cref="RackWindow.Incarnation"/>; a later merge of the same rack has a higher one.</param>
+    public RackMerge(string rack, int latenessWindows = 3, int keepWindows = 32, long incarnation = 0)
     {
+        _incarnation = incarnation;
         ArgumentOutOfRangeException.ThrowIfLessThan(latenessWindows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(keepWindows, latenessWindows + 2);
         Rack = rack;
@@ -72,8 +80,11 @@ public sealed class RackMerge
     /// <summary>Parts that make no sense: joules or coverage not finite, negative, or covering more than the window.</summary>
     public long RefusedInvalid { get; private set; }
 
-    /// <summary>Parts of sources that are not in the inventory.</summary>
+    /// <summary>Parts of sources that were not in the inventory when they came. They wait for it.</summary>
     public long UnknownSources { get; private set; }
+
+    /// <summary>Those that were dropped because the inventory did not come.</summary>
+    public long DroppedUnknown { get; private set; }
 
     /// <summary>Windows of which the last word was not taken before they fell out of those kept: time jumped, or <see cref="TakeReport"/> was not called.</summary>
     public long SkippedWindows { get; private set; }
@@ -83,6 +94,15 @@ public sealed class RackMerge
     {
         _nodes[node.Host] = node;
         Rebuild();
+        if (_waiting.Count == 0) return;
+        var waiting = _waiting.ToArray();
+        _waiting.Clear();
+        foreach (var part in waiting)
+        {
+            if (_index.ContainsKey(part.Source)) Take(part);
+            else _waiting.Enqueue(part);
+        }
+        CloseReady();
     }
 
     /// <summary>Forgets a node: it is no longer expected. Says whether it was known.</summary>
@@ -93,11 +113,13 @@ public sealed class RackMerge
         return known;
     }
 
-    /// <summary>Takes in what a node says, and closes what can be closed.</summary>
-    public void Apply(NodeReport report)
+    /// <summary>Takes in what a node says, and closes what can be closed. Says whether every source of it is in the inventory.</summary>
+    public bool Apply(NodeReport report)
     {
+        var unknown = UnknownSources;
         foreach (var part in report.Windows) Take(part);
         CloseReady();
+        return UnknownSources == unknown;
     }
 
     /// <summary>Time goes on though nobody reports: closes windows that are the lateness behind.</summary>
@@ -136,6 +158,10 @@ public sealed class RackMerge
         if (!_index.TryGetValue(part.Source, out var source))
         {
             UnknownSources++;
+            _waiting.Enqueue(part);
+            if (_waiting.Count <= MostWaiting) return;
+            _waiting.Dequeue();
+            DroppedUnknown++;
             return;
         }
         var known = Math.Max(_high, _now);
@@ -161,6 +187,8 @@ public sealed class RackMerge
             return;
         }
         held = new Part(part);
+        // Closed before its source was known: it was there all the same.
+        if (slot.Layout is { } closed && !closed.Has(source)) slot.Layout = _layout;
         if (part.Window < _closedTo) Revise(slot);
         if (part.Window >= _began) return;
         // An earlier beginning than was thought: what lies between was expected too.
@@ -270,7 +298,7 @@ public sealed class RackMerge
             (complete & Layout.Bit(SourceKind.RackInput)) != 0 ? rack.Value : double.NaN);
         return new RackWindow(
             Rack, window, slot.Stated, joules.Value, Math.Min(covered.Value, layout.ExpectedWatts), layout.ExpectedWatts, low, high, byKind, sources,
-            missing?.DrainToImmutable() ?? [], clock, provenance);
+            missing?.DrainToImmutable() ?? [], clock, provenance, _incarnation);
     }
 
     private void Rebuild()
@@ -302,6 +330,7 @@ public sealed class RackMerge
         public Layout(MeterTree tree, int[] sources)
         {
             (Tree, Sources) = (tree, sources);
+            _has = [.. sources];
             var expected = new NeumaierSum();
             foreach (var meter in tree.Meters) if (meter.Accounting) expected.Add(meter.RatedWatts);
             expected.Add(tree.UnmeteredWatts);
@@ -311,6 +340,10 @@ public sealed class RackMerge
             foreach (var kind in tree.Meters.Select((m, i) => (Bit: Bit(m.Kind), Host: tree.Hosts[i])).Distinct().GroupBy(k => k.Bit))
                 if (kind.Key == Bit(SourceKind.RackInput) || kind.Count() == hosts) Complete |= kind.Key;
         }
+
+        private readonly HashSet<int> _has;
+
+        public bool Has(int source) => _has.Contains(source);
 
         public MeterTree Tree { get; }
         public int[] Sources { get; }

@@ -7,9 +7,11 @@ namespace EnergyGrid.Metrology;
 /// Merges the reports of a site's racks and of its facility meters into the site's view. Like <see cref="RackMerge"/>: reports may come
 /// twice, in any order, late and revised; the highest revision of a rack's window stands and replaces. Windows that can no longer change are
 /// folded into compensated totals, the others are summed anew, so the site's total is at any time the sum of what its racks last said.
-/// <para>Not thread safe: it lives inside the turns of one site. It keeps nothing across a restart.</para>
+/// <para>What it knows can be taken out and put into another one (<see cref="Snapshot"/>): the period goes on from there, windows that are told again replace and
+/// never add, and those that nobody told in between are the period's gap.</para>
+/// <para>Not thread safe: it lives inside the turns of one site.</para>
 /// </summary>
-public sealed class SiteMerge
+public sealed partial class SiteMerge
 {
     private const double FullSecond = 0.999;
 
@@ -71,6 +73,12 @@ public sealed class SiteMerge
 
     /// <summary>Facility parts of meters that are not in the inventory.</summary>
     public long UnknownSources { get; private set; }
+
+    /// <summary>How many windows were closed.</summary>
+    public long WindowsClosed => _windowsClosed;
+
+    /// <summary>The highest window told; 0 before the first.</summary>
+    public long Latest => _high == long.MinValue ? 0 : _high;
 
     /// <summary>How often a closed window changed.</summary>
     public long Revisions { get; private set; }
@@ -140,10 +148,13 @@ public sealed class SiteMerge
     public SiteView View()
     {
         var totals = Sum();
-        var latest = _closedTo - 1;
-        var slot = _windowsClosed > 0 && latest > _high - _keep && latest <= _high ? _slots[latest % _keep] : null;
-        if (slot is null || !slot.Closed)
-            return new SiteView(Site, 0, 0, null, null, null, 0, 0, 0, 0, [], [.. _racks.Where(r => r.IsExpected).Select(r => new RackLine(r.Name, 0, 0, 0, 0))], [], Provenance.Measured);
+        var (latest, slot) = LatestClosed();
+        if (slot is null)
+        {
+            // Nothing is known of the present; what was summed before stands.
+            return new SiteView(Site, 0, 0, null, null, Ipue(totals, []), 0, totals.It.Value, _windowsClosed, Revisions, [],
+                [.. _racks.Where(r => r.IsExpected).Select(r => new RackLine(r.Name, 0, 0, 0, r.LastSources))], [], Provenance.Measured, Began, GapWindows(0, long.MaxValue));
+        }
         var now = Read(slot);
         var lines = ImmutableArray.CreateBuilder<RackLine>(_racks.Count);
         var missing = ImmutableArray.CreateBuilder<string>();
@@ -167,8 +178,18 @@ public sealed class SiteMerge
         return new SiteView(
             Site, latest, now.It, facilityWatts,
             facilityWatts is { } watts && coverage >= FacilityRatios.MinCoverage ? FacilityRatios.PowerRatio(watts, now.It) : null,
-            Ipue(totals, silent), coverage, totals.It.Value, _windowsClosed, Revisions, Residuals(), lines.DrainToImmutable(), silent, now.Provenance);
+            Ipue(totals, silent), coverage, totals.It.Value, _windowsClosed, Revisions, Residuals(), lines.DrainToImmutable(), silent, now.Provenance, Began, GapWindows(0, long.MaxValue));
     }
+
+    // The latest closed window; none where only what was restored is known.
+    private (long Window, Slot? Slot) LatestClosed()
+    {
+        if (_windowsClosed == 0 || _isSilent) return (0, null);
+        for (var w = Math.Min(_closedTo - 1, _high); w > _high - _keep && w >= 0; w--) if (_slots[w % _keep].Closed) return (w, _slots[w % _keep]);
+        return (0, null);
+    }
+
+    private DateTimeOffset? Began => _windowsClosed > 0 ? DateTimeOffset.FromUnixTimeSeconds(From(_windowsClosed)) : null;
 
     /// <summary>
     /// The facility ratio over the windows of <c>[fromWindow, toWindow)</c>, both rounded inward to <see cref="BucketWindows"/>; the answer says
@@ -209,13 +230,23 @@ public sealed class SiteMerge
         if (window.Window > _racks[rack].Spoken) (_racks[rack].Spoken, _racks[rack].LastExpected, _racks[rack].LastSources) = (window.Window, window.ExpectedWeightSeconds, window.Sources + window.Missing.Length);
         if (slot.Racks.Length < _racks.Count) Array.Resize(ref slot.Racks, _racks.Count);
         ref var held = ref slot.Racks[rack];
-        if (held is not null && (window.Revision, window.CoveredWeightSeconds, window.ItJoules).CompareTo((held.Revision, held.CoveredWeightSeconds, held.ItJoules)) <= 0)
+        if (held is not null && !GivesWay(held, window))
         {
             Duplicates++;
             return;
         }
         held = window;
         Changed(window.Window, slot);
+    }
+
+    /// <summary>Whether a rack's statement of a window yields to another one.</summary>
+    private static bool GivesWay(RackWindow held, RackWindow told)
+    {
+        if (told.Incarnation == held.Incarnation)
+            return (told.Revision, told.CoveredWeightSeconds, told.ItJoules).CompareTo((held.Revision, held.CoveredWeightSeconds, held.ItJoules)) > 0;
+        // Another activation of the rack counts its revisions anew, and may have been told less: the better covered one stands, of two alike the later.
+        var more = told.CoveredWeightSeconds - held.CoveredWeightSeconds;
+        return Math.Abs(more) <= 1e-9 * held.ExpectedWeightSeconds ? told.Incarnation > held.Incarnation : more > 0;
     }
 
     private void Take(PowerWindow part)
@@ -252,12 +283,14 @@ public sealed class SiteMerge
             RefusedAhead++;
             return null;
         }
+        if (_isSilent && _mayGoBack && window <= _high - _keep) Forget();
         if (_high == long.MinValue)
         {
             (_high, _began, _closedTo) = (window, window, Math.Max(0, window - _lateness + 1));
             foreach (var slot in _slots) slot.Reset();
         }
         Raise(window);
+        _isSilent = false;
         if (window > _high - _keep) return _slots[window % _keep];
         DroppedOld++;
         return null;
@@ -298,7 +331,7 @@ public sealed class SiteMerge
         for (var w = Math.Max(_closedTo, Math.Max(0, _high - _keep + 1)); w < to; w++)
         {
             var slot = _slots[w % _keep];
-            if (!slot.Closed && (w >= _began || slot.HasParts)) CloseSlot(slot);
+            if (!slot.Closed && (slot.HasParts || (w >= _began && !slot.IsUndriven))) CloseSlot(slot);
         }
         _closedTo = Math.Max(_closedTo, to);
     }
@@ -307,20 +340,29 @@ public sealed class SiteMerge
     {
         if (window <= _high) return;
         CloseTo(Math.Min(window - _keep + 1, _high + 1));
-        for (var w = Math.Max(_high + 1, window - _keep + 1); w <= window; w++)
+        var first = Math.Max(_high + 1, window - _keep + 1);
+        for (var w = first; w <= window; w++)
         {
             var slot = _slots[w % _keep];
-            if (slot.Closed)
-            {
-                var reading = Read(slot);
-                Settle(ref _settled, reading);
-                Remember(w - _keep * ((w - _high + _keep - 1) / _keep), reading);
-                for (var i = 0; i < slot.Racks.Length; i++) if (slot.Racks[i] is { } told) _racks[i].Settled.Add(told.ItJoules);
-            }
+            Leave(w - _keep * ((w - _high + _keep - 1) / _keep), slot);
             slot.Reset();
+            // Between what was restored and what is told first now, nobody drove the site; who was there then may still tell.
+            slot.IsUndriven = _isSilent && w < window;
         }
+        if (_isSilent && first > _high + 1) AddGap(_high + 1, first);
         _high = window;
         _closedTo = Math.Max(_closedTo, window - _keep + 1);
+    }
+
+    // A window can no longer change: into the sums with it.
+    private void Leave(long window, Slot slot)
+    {
+        if (slot.IsUndriven && !slot.HasParts) AddGap(window, window + 1);
+        if (!slot.Closed) return;
+        var reading = Read(slot);
+        Settle(ref _settled, reading);
+        Remember(window, reading);
+        for (var i = 0; i < slot.Racks.Length; i++) if (slot.Racks[i] is { } told) _racks[i].Settled.Add(told.ItJoules);
     }
 
     private void Remember(long window, in Reading reading)
@@ -397,18 +439,21 @@ public sealed class SiteMerge
     /// <summary>
     /// Both sides over the windows in which the facility was metered in full; if there never was one, over those in which it was in part.
     /// </summary>
-    private FacilityRatio? Ipue(in Totals totals, ImmutableArray<string> missing) => Period(totals, Math.Min(_began, _closedTo - totals.Windows), _closedTo, missing);
+    private FacilityRatio? Ipue(in Totals totals, ImmutableArray<string> missing) => Period(totals, From(totals.Windows), _closedTo, missing);
+
+    private long From(long windows) => Math.Min(_began, _closedTo - windows);
 
     private FacilityRatio? Period(in Totals totals, long from, long to, ImmutableArray<string> missing)
     {
         var side = totals.Whole.Windows > 0 ? totals.Whole : totals.Part;
         if (side.Windows == 0) return null;
         var isWhole = totals.Whole.Windows > 0;
-        return FacilityRatios.Of(new FacilityPeriod(
+        var ratio = FacilityRatios.Of(new FacilityPeriod(
             from, to, side.Windows,
             side.Facility.Value, isWhole ? 0 : side.FacilityLow, isWhole ? 0 : side.FacilityHigh, isWhole ? 1 : side.FacilityWeight > 0 ? side.FacilityCovered / side.FacilityWeight : 0,
             side.It.Value, side.ItLow, side.ItHigh, side.ItRated,
             _category, false, missing, side.Provenance));
+        return GapWindows(from, to) is var gap and > 0 ? ratio with { Flags = ratio.Flags.Add($"gap of {gap} s: the site was not driven") } : ratio;
     }
 
     /// <summary>Over the closed windows that can still change: one window alone is all edges.</summary>
@@ -449,6 +494,7 @@ public sealed class SiteMerge
         public RackWindow?[] Racks = [];
         public PowerWindow?[] Facility = [];
         public bool Closed;
+        public bool IsUndriven;
 
         public bool HasParts => Array.Exists(Racks, static r => r is not null) || Array.Exists(Facility, static f => f is not null);
 
@@ -456,7 +502,7 @@ public sealed class SiteMerge
         {
             Array.Clear(Racks);
             Array.Clear(Facility);
-            Closed = false;
+            (Closed, IsUndriven) = (false, false);
         }
     }
 

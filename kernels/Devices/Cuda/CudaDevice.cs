@@ -62,6 +62,16 @@ public sealed class CudaDevice : IDevice
 
     public string? Quarantine => _quarantine;
 
+    public bool Revive()
+    {
+        if (_quarantine is null) return true;
+        if (_ending) return false;
+        var done = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate) _jobs.Enqueue(() => done.SetResult(OpenAgain()));
+        _wake.Release();
+        return done.Task.GetAwaiter().GetResult();
+    }
+
     public DeviceCondition Condition()
     {
         ThrowIfLost();
@@ -273,7 +283,25 @@ public sealed class CudaDevice : IDevice
     private void Lose(string reason)
     {
         _running = false;
-        _quarantine ??= $"{Info.Uuid} is quarantined until the process is restarted: {reason}";
+        _quarantine ??= $"{Info.Uuid} is quarantined until it answers again: {reason}";
+    }
+
+    // On the worker. First the sensors, which need no context; then everything that was in the context anew.
+    private bool OpenAgain()
+    {
+        try
+        {
+            _sensor.Condition();
+            Close();
+            PrimaryContext.Reset(_board.Index);
+            Open();
+        }
+        catch (Exception still) when (still is DeviceLostException or CudaException or PtxRefusedException or NvmlException)
+        {
+            return false;
+        }
+        (_fault, _quarantine) = (null, null);
+        return true;
     }
 
     private void ThrowIfLost()

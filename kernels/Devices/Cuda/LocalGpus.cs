@@ -40,14 +40,27 @@ public static class LocalGpus
     /// <summary>The ceilings need no more than this on start, s each: the evidence measures them with care.</summary>
     private const double CeilingSeconds = 0.3;
 
+    /// <summary>Those that are asked for, without opening any: this takes no longer than the driver's start.</summary>
+    /// <exception cref="DriverMissingException">There is no driver.</exception>
+    /// <exception cref="GpuRefusedException">The driver is too old, or one that was asked for is not there.</exception>
+    public static IReadOnlyList<CudaBoard> Boards(LocalGpuOptions options) =>
+        Refusing(() => options.Which is { } which ? (IReadOnlyList<CudaBoard>)[.. which.Select(CudaDriver.Find).DistinctBy(b => b.Uuid)] : CudaDriver.Boards());
+
+    /// <summary>Opens one, which takes the better part of a minute. It must be free.</summary>
+    /// <exception cref="DriverMissingException">There is no NVML.</exception>
+    /// <exception cref="GpuRefusedException">The driver refuses a kernel, or it cannot be metered.</exception>
+    public static CudaDevice OpenOne(CudaBoard board, LocalGpuOptions options, TimeProvider time) => Refusing(() => Open(board, options, time));
+
     /// <summary>Opens them at the same time: each has sensors of its own.</summary>
     /// <exception cref="DriverMissingException">There is no driver, or no NVML.</exception>
     /// <exception cref="GpuRefusedException">The driver or a board is too old, one that was asked for is not there, the driver refuses a kernel, a board cannot be metered.</exception>
-    public static IReadOnlyList<CudaDevice> Open(LocalGpuOptions options, TimeProvider time)
+    public static IReadOnlyList<CudaDevice> Open(LocalGpuOptions options, TimeProvider time) => Refusing(() => OpenAll(options, time));
+
+    private static T Refusing<T>(Func<T> act)
     {
         try
         {
-            return OpenAll(options, time);
+            return act();
         }
         catch (Exception e) when (e is DriverTooOldException or ArgumentException or CudaException or PtxRefusedException or KernelRefusedException or NvmlException or DeviceLostException or InvalidOperationException or UnauthorizedAccessException)
         {
@@ -57,7 +70,7 @@ public static class LocalGpus
 
     private static IReadOnlyList<CudaDevice> OpenAll(LocalGpuOptions options, TimeProvider time)
     {
-        var boards = options.Which is { } which ? [.. which.Select(CudaDriver.Find).DistinctBy(b => b.Uuid)] : CudaDriver.Boards();
+        var boards = Boards(options);
         var opening = boards.Select(b => Task.Factory.StartNew(() => Open(b, options, time), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
         try
         {

@@ -1,44 +1,63 @@
+using System.Collections.Immutable;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
 
 namespace EnergyGrid.Node;
 
-/// <summary>All sensors of one node.</summary>
+/// <summary>All sensors of one node. Devices may come to it while it is at work.</summary>
 internal sealed class NodeSampler
 {
-    private readonly MeterInfo[] _meters;
+    private readonly Lock _gate = new();
+    private ImmutableArray<DeviceSampler> _devices = [];
     private NodeInventory? _inventory;
-    private int _offered = -1;
 
     public NodeSampler(INode node, TimeProvider time)
     {
         (Node, Time) = (node, time);
-        Devices = [.. node.Devices.Select(d => new DeviceSampler(d))];
         Meters = [.. node.Meters.Select(m => new MeterSampler(m))];
         Input = Meters.FirstOrDefault(m => m.Meter.Info.Kind == SourceKind.NodeInput);
-        // Where no meter sees the whole node, its devices' own readings are what accounts.
-        var accounting = node.Meters.Any(m => m.Info.Accounting)
-            ? node.Meters.Select(m => m.Info)
-            : [.. node.Meters.Select(m => m.Info), .. Devices.Select(d => new MeterInfo(d.Device.Info.Key, d.Kind, true, d.Device.Info.RatedWatts))];
-        _meters = [.. accounting];
     }
 
     public INode Node { get; }
 
     public TimeProvider Time { get; }
 
-    /// <summary>What the node offers: another one when a device has been quarantined. A meter stays though its device is gone: its silence must show in the coverage.</summary>
+    /// <summary>
+    /// What the node offers: another one when a device has come, was quarantined or is sound again. A meter stays though its device is gone: its silence must show in the coverage.
+    /// </summary>
     public NodeInventory Inventory
     {
         get
         {
-            DeviceInfo[] sound = [.. Devices.Where(d => d.Device.Quarantine is null).Select(d => d.Device.Info)];
-            if (_inventory is null || _offered != sound.Length) (_inventory, _offered) = (new NodeInventory(Node.Host, Node.Site, Node.Rack, [.. sound], [.. _meters]), sound.Length);
-            return _inventory;
+            var devices = Devices;
+            ImmutableArray<DeviceInfo> sound = [.. devices.Where(d => d.Device.Quarantine is null).Select(d => d.Device.Info)];
+            // Where no meter sees the whole node, its devices' own readings are what accounts.
+            IEnumerable<MeterInfo> own = Meters.Select(m => m.Meter.Info);
+            ImmutableArray<MeterInfo> meters = Meters.Any(m => m.Meter.Info.Accounting)
+                ? [.. own]
+                : [.. own, .. devices.Select(d => new MeterInfo(d.Device.Info.Key, d.Kind, true, d.Device.Info.RatedWatts))];
+            lock (_gate)
+            {
+                if (_inventory is null || !_inventory.Devices.SequenceEqual(sound) || !_inventory.Meters.SequenceEqual(meters))
+                    _inventory = new NodeInventory(Node.Host, Node.Site, Node.Rack, sound, meters);
+                return _inventory;
+            }
         }
     }
 
-    public IReadOnlyList<DeviceSampler> Devices { get; }
+    /// <summary>A sampler for each of the node's devices, in the node's order.</summary>
+    public ImmutableArray<DeviceSampler> Devices
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var there = Node.Devices;
+                if (there.Count != _devices.Length) _devices = [.. there.Select(d => _devices.FirstOrDefault(s => ReferenceEquals(s.Device, d)) ?? new DeviceSampler(d))];
+                return _devices;
+            }
+        }
+    }
 
     public IReadOnlyList<MeterSampler> Meters { get; }
 
@@ -51,10 +70,11 @@ internal sealed class NodeSampler
     public void Sample(List<PowerWindow> windows)
     {
         var error = Node.ClockErrorSeconds;
-        foreach (var device in Devices) device.Pump(error);
+        var devices = Devices;
+        foreach (var device in devices) device.Pump(error);
         foreach (var meter in Meters) meter.Pump(error);
         var now = Time.UtcNowNanoseconds();
-        foreach (var device in Devices) device.Take(windows, now);
+        foreach (var device in devices) device.Take(windows, now);
         foreach (var meter in Meters) meter.Take(windows, now);
     }
 }

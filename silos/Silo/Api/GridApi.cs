@@ -4,7 +4,6 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Sdk;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
@@ -42,14 +41,16 @@ internal static class GridApi
     public static void MapGridApi(this WebApplication app)
     {
         app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization(Roles.Viewer);
-        app.MapGet("/healthz", () => TypedResults.Text("ok\n")).AllowAnonymous().WithSummary("The process answers.").WithTags("health");
-        app.MapGet("/readyz", Ready).AllowAnonymous().WithSummary("The grains answer.").WithTags("health").ProducesProblem(503);
+        foreach (var alive in (string[])["/livez", "/healthz"])
+            app.MapGet(alive, () => TypedResults.Text("ok\n")).AllowAnonymous().WithSummary("The process answers. Touches neither storage nor grains.").WithTags("health");
+        app.MapGet("/readyz", Ready).AllowAnonymous().WithSummary("A member of the cluster, its storage answers, and its view of the grid is fresh.").WithTags("health").Produces<string>(200, "text/plain").ProducesProblem(503);
         app.MapGet("/metrics", (Metrics metrics, CancellationToken stop) => metrics.Page(stop)).RequireAuthorization(Roles.Viewer)
             .WithSummary("Prometheus text format.").WithTags("health").Produces<string>(200, "text/plain");
 
         var v1 = app.MapGroup("/v1").RequireAuthorization(Roles.Viewer).ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
-        v1.MapGet("/version", (SiloOptions options, TimeProvider time) => TypedResults.Ok(Version(options, time))).WithSummary("What answers.").WithTags("grid");
+        v1.MapGet("/version", (SiloOptions options, IStorageHealth storage, TimeProvider time) => TypedResults.Ok(Version(options, time) with { Storage = storage.Now })).WithSummary("What answers.").WithTags("grid");
         v1.MapSites();
+        v1.MapNodes();
         v1.MapDevices();
         v1.MapPlans();
         v1.MapSweeps();
@@ -65,9 +66,15 @@ internal static class GridApi
     public static string ProductVersion { get; } =
         typeof(GridApi).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    private static Results<ContentHttpResult, ProblemHttpResult> Ready(SiteSnapshots sites)
+    // Not an exception: a probe that is told no once a second is no failure to be logged.
+    private static async Task Ready(HttpContext context, SiteSnapshots sites, IStorageHealth storage, IClusterMembershipService membership, ILocalSiloDetails self)
     {
-        _ = sites.Fresh();
-        return TypedResults.Text("ready\n");
+        var missing = new List<string>();
+        if (membership.CurrentSnapshot.GetSiloStatus(self.SiloAddress) is var status and not SiloStatus.Active) missing.Add($"this silo is no member of the cluster: it is {status.ToString().ToLowerInvariant()}");
+        if (!storage.Now.Answers) missing.Add(storage.Now.Says);
+        try { _ = sites.Fresh(); }
+        catch (UnreachableException e) { missing.Add(e.Message.TrimEnd('.')); }
+        if (missing.Count == 0) await context.Response.WriteAsync("ready\n");
+        else await Problems.Write(context, StatusCodes.Status503ServiceUnavailable, $"Not ready: {string.Join("; ", missing)}.");
     }
 }

@@ -10,7 +10,7 @@ namespace EnergyGrid.Silo;
 /// The page that Prometheus scrapes, made from snapshots alone. Labels are sites and racks; single devices appear only while they run a trial
 /// and only up to <see cref="MaxDevices"/>, so that a big grid is no bigger page.
 /// </summary>
-internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, TimeProvider time)
+internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, IStorageHealth storage, TimeProvider time)
 {
     public const int MaxDevices = 64;
 
@@ -25,10 +25,10 @@ internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, TimePr
             views.Where(v => v.FacilityWatts is not null).Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance)), v.FacilityWatts!.Value)));
         Family(page, "energygrid_site_power_ratio", "gauge", "P_facility over P_IT in one window: a ratio of powers, neither PUE nor ipue.",
             views.Where(v => v.PowerRatio is not null).Select(v => (Labels("site", v.Site), v.PowerRatio!.Value)));
-        Family(page, "energygrid_site_ipue", "gauge", "E_facility over E_IT of all closed windows of this run.",
+        Family(page, "energygrid_site_ipue", "gauge", "E_facility over E_IT of all closed windows of the period.",
             views.Where(v => v.Ipue is not null).Select(v => (Labels("site", v.Site, "category", v.Ipue!.Category.ToString(CultureInfo.InvariantCulture)), v.Ipue!.Value)));
         Family(page, "energygrid_site_coverage_ratio", "gauge", "Energy-weighted IT coverage of the latest window, 0 to 1.", views.Select(v => (Labels("site", v.Site), v.Coverage)));
-        Family(page, "energygrid_site_it_joules_total", "counter", "IT energy since the site started, J.", views.Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance)), v.TotalItJoules)));
+        Family(page, "energygrid_site_it_joules_total", "counter", "IT energy since the period began, J.", views.Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance)), v.TotalItJoules)));
         Family(page, "energygrid_site_windows_total", "counter", "Closed windows.", views.Select(v => (Labels("site", v.Site), (double)v.Windows)));
         Family(page, "energygrid_site_revisions_total", "counter", "Closed windows that late data revised.", views.Select(v => (Labels("site", v.Site), (double)v.Revisions)));
         Family(page, "energygrid_site_window_age_seconds", "gauge", "Age of the end of the latest closed window, s.",
@@ -39,8 +39,12 @@ internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, TimePr
         Family(page, "energygrid_rack_it_watts", "gauge", "P_IT of a rack over the latest closed window, W.", racks.Select(r => (Labels("site", r.Site, "rack", r.Rack.Rack), r.Rack.ItWatts)));
         Family(page, "energygrid_rack_coverage_ratio", "gauge", "Energy-weighted coverage of a rack, 0 to 1.", racks.Select(r => (Labels("site", r.Site, "rack", r.Rack.Rack), r.Rack.Coverage)));
         Family(page, "energygrid_rack_missing_sources", "gauge", "Sources of a rack that were silent.", racks.Select(r => (Labels("site", r.Site, "rack", r.Rack.Rack), (double)r.Rack.Missing)));
-        Family(page, "energygrid_devices", "gauge", "Devices by site and hardware class.",
-            snapshot.Nodes.SelectMany(n => n.Devices).GroupBy(d => (d.Site, d.Model)).Select(g => (Labels("site", g.Key.Site, "model", g.Key.Model), (double)g.Count())));
+        Family(page, "energygrid_devices", "gauge", "Devices of nodes that are up, by site and hardware class.",
+            snapshot.DevicesUp.GroupBy(d => (d.Site, d.Model)).Select(g => (Labels("site", g.Key.Site, "model", g.Key.Model), (double)g.Count())));
+        Family(page, "energygrid_nodes", "gauge", "Nodes by site and whether they are up.",
+            snapshot.Nodes.GroupBy(n => (n.Inventory.Site, n.Up)).Select(g => (Labels("site", g.Key.Site, "state", g.Key.Up ? "up" : "down"), (double)g.Count())));
+        Family(page, "energygrid_site_gap_seconds", "gauge", "How much of the period nobody drove the site, s.", views.Select(v => (Labels("site", v.Site), (double)v.GapSeconds)));
+        Family(page, "energygrid_storage_answers", "gauge", "Whether what keeps the grid's state answers this silo.", [(Labels("kind", storage.Now.Kind), storage.Now.Answers ? 1 : 0)]);
         await Sweeps(page, stop);
         return TypedResults.Text(page.ToString(), "text/plain; version=0.0.4; charset=utf-8");
     }

@@ -43,7 +43,7 @@ internal static class PlanEndpoints
             throw new FaultyPlanException([new("plan", 0, 0, "", $"byte {e.Index} is not UTF-8", "a plan is text in UTF-8")]);
         }
         if (json) RefuseMalformed(text);
-        var verdict = desk.Check(text, "plan", [.. sites.Fresh().Nodes.SelectMany(n => n.Devices)]);
+        var verdict = desk.Check(text, "plan", [.. sites.Fresh().DevicesUp]);
         return verdict.Plan is { } plan ? (text, plan) : throw new FaultyPlanException(verdict.Faults);
     }
 

@@ -69,6 +69,7 @@ internal static partial class SweepEndpoints
             throw new MalformedException($"id '{id}' is no sweep id; 1 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit.");
         var (text, plan) = await PlanEndpoints.Read(context, desk, sites);
         id ??= NewId(plan.Name, time);
+        using var span = GridTelemetry.Start("submit", id)?.SetTag("energygrid.sweep", id);
         var known = await sweeps.Knows(id, context.RequestAborted);
         SweepStatus status;
         try

@@ -23,13 +23,16 @@ internal static class GridParts
         services.AddSingleton(new SweepPace());
         services.AddSingleton(WindowPace.Scaled(scale));
         services.AddResults(options);
+        // What is refused is refused while the host is put together; nothing is opened before it has started.
+        var local = new Lazy<(LocalNode? Node, IReadOnlyList<CudaBoard> Boards)>(() => LocalMachine(options));
         services.AddNodeAgents(nodes =>
         {
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
             if (options.Node is { } opened) nodes.AddNode(opened.Node, opened.Time);
-            var local = LocalDevices(options);
-            if (local.Count > 0) nodes.AddNode(new LocalNode(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, local, ClockErrorSeconds), TimeProvider.System);
+            if (local.Value.Node is { } machine) nodes.AddNode(machine, TimeProvider.System);
         });
+        // After Orleans, which has joined when this starts.
+        services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), local.Value.Node, s.GetRequiredService<Microsoft.Extensions.Logging.ILogger<GpuOpening>>()));
     }
 
     // Alone: files. In a cluster every silo must see the same results, so they are where the cluster's state is.
@@ -59,13 +62,13 @@ internal static class GridParts
     /// <summary>Declared bound of this machine's clock against UTC, s.</summary>
     private const double ClockErrorSeconds = 0.005;
 
-    private static List<IDevice> LocalDevices(SiloOptions options)
+    /// <summary>This machine's node, with its processor alone at first, and the GPUs that are to be looked at.</summary>
+    private static (LocalNode? Node, IReadOnlyList<CudaBoard> Boards) LocalMachine(SiloOptions options)
     {
-        var devices = new List<IDevice>();
-        if (options.LocalCpu) devices.Add(new CpuDevice(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds }));
+        IReadOnlyList<CudaBoard> boards = [];
         try
         {
-            if (options.Gpus is not { Count: 0 }) devices.AddRange(LocalGpus.Open(Gpus(options), TimeProvider.System));
+            if (options.Gpus is not { Count: 0 }) boards = LocalGpus.Boards(Gpus(options));
         }
         catch (DriverMissingException) when (options.Gpus is null)
         {
@@ -73,10 +76,12 @@ internal static class GridParts
         }
         catch (Exception e) when (e is DriverMissingException or GpuRefusedException)
         {
-            foreach (var device in devices) device.Dispose();
             throw new SiloRefusedException($"{e.Message} 'up --gpus none' starts without this machine's GPUs.", e);
         }
-        return devices;
+        IDevice[] devices = options.LocalCpu
+            ? [new CpuDevice(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds })]
+            : [];
+        return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, devices, ClockErrorSeconds) : null, boards);
     }
 
     private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack)

@@ -11,6 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Orleans.Dashboard;
 
 namespace EnergyGrid.Silo;
 
@@ -36,11 +37,7 @@ public static class SiloHost
                 "Bind to http://127.0.0.1:7070, or give --tokens FILE (lines of 'SHA256-OF-TOKEN ROLE NAME') and --certificate FILE with --key FILE, and an https:// address.");
 
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = typeof(SiloHost).Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = [] });
-        builder.Logging.ClearProviders();
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
-        // Standard output belongs to the command that runs the silo.
-        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.Logging.SetMinimumLevel(options.LogLevel);
+        builder.Logging.AddSiloLog(options.LogLevel);
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -60,6 +57,12 @@ public static class SiloHost
             orleans.Redis = options.Redis;
             (orleans.SiloPort, orleans.SiloAddress) = (options.SiloPort, options.SiloAddress);
         });
+        builder.AddGridTelemetry(options);
+        if (options.Dashboard) builder.UseOrleans(orleans => orleans.AddDashboard());
+        builder.Services.AddHostedService<ClusterWatch>();
+        builder.Services.AddSingleton<StorageHealth>();
+        builder.Services.AddSingleton<IStorageHealth>(s => s.GetRequiredService<StorageHealth>());
+        builder.Services.AddHostedService(s => s.GetRequiredService<StorageHealth>());
         if (options.WithParts) builder.AddGridParts(options);
         builder.Services.AddSingleton<IPlanDesk, PlanDesk>();
         builder.Services.AddSingleton<SiteSnapshots>();
@@ -80,6 +83,7 @@ public static class SiloHost
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapGridApi();
+        if (options.Dashboard) app.MapOrleansDashboard("/orleans").RequireAuthorization(Roles.Operator).ExcludeFromDescription();
         return app;
     }
 

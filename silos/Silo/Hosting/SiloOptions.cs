@@ -64,7 +64,13 @@ public sealed record SiloOptions
     /// <summary>A further node of this machine under its own time, opened by the caller: one GPU while evidence is collected; null for none. The silo does not dispose of it.</summary>
     public (INode Node, TimeProvider Time)? Node { get; init; }
 
-    /// <summary>Least level that is logged, to standard error.</summary>
+    /// <summary>A collector of traces and metrics, over OTLP in HTTP; null for the one that <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> names, if any.</summary>
+    public Uri? Otlp { get; init; }
+
+    /// <summary>Whether Orleans' dashboard is served under <c>/orleans</c>, for operators. It profiles every call: some per cent of the silo's time.</summary>
+    public bool Dashboard { get; init; }
+
+    /// <summary>Least level that is logged, to standard error. From information on, with stack traces and Orleans' own lines.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Warning;
 
     /// <summary>The last word on services: tests put their own parts here.</summary>

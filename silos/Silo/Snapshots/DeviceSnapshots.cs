@@ -19,19 +19,24 @@ internal sealed class DeviceSnapshots
 
     public async Task<ImmutableArray<DeviceLine>> All(CancellationToken stop)
     {
-        var devices = _sites.Fresh().Nodes.SelectMany(n => n.Devices);
+        var nodes = _sites.Fresh().Nodes;
         var running = new Dictionary<string, (string Sweep, RunningTrial Trial)>(StringComparer.Ordinal);
         foreach (var sweep in await _sweeps.Live(stop))
             foreach (var trial in sweep.Running) running[trial.Device] = (sweep.Id, trial);
-        return [.. devices.Select(d => running.TryGetValue(d.Key, out var at)
+        return [.. nodes.SelectMany(n => n.Inventory.Devices.Select(d => !n.Up ? Down(n, d)
+            : running.TryGetValue(d.Key, out var at)
             ? new DeviceLine(d, Known(at.Trial.Watts), Known(at.Trial.Celsius), at.Trial.Phase, at.Sweep, at.Trial.Trial)
-            : new DeviceLine(d, null, null, TrialPhase.Idle, null, null))];
+            : new DeviceLine(d, null, null, TrialPhase.Idle, null, null)))];
     }
+
+    // What a sweep or the device said last is not the present of a host that is down.
+    private static DeviceLine Down(NodeStanding node, DeviceInfo device) => new(device, null, null, TrialPhase.Idle, null, null, Up: false, node.SinceUtc);
 
     /// <exception cref="UnknownException">There is no such device.</exception>
     public async Task<DeviceLine> One(string host, string uuid, CancellationToken stop)
     {
         var device = Require(host, uuid);
+        if (_sites.Fresh().Nodes.FirstOrDefault(n => n.Inventory.Host == host) is { Up: false } down) return Down(down, device);
         var status = await _status.Get(device.Key, stop);
         var busy = status.Phase is not (TrialPhase.Idle or TrialPhase.Ended);
         return new(device, Known(status.Watts), Known(status.Celsius), status.Phase, busy ? status.Trial?.Sweep : null, busy ? status.Trial?.ToString() : null);

@@ -253,7 +253,7 @@ public sealed class ApiTests : IAsyncLifetime
             "/v1/version", "/v1/sites", "/v1/sites/{site}", "/v1/sites/{site}/ratio", "/v1/events/windows", "/v1/devices", "/v1/devices/{host}/{uuid}", "/v1/devices/{host}/{uuid}/power",
             "/v1/plans/schema", "/v1/plans/validate", "/v1/sweeps", "/v1/sweeps/adopt", "/v1/sweeps/{id}", "/v1/sweeps/{id}/pause", "/v1/sweeps/{id}/resume", "/v1/sweeps/{id}/cancel", "/v1/sweeps/{id}/matrix",
             "/v1/sweeps/{id}/report", "/v1/sweeps/{id}/cells.csv", "/v1/sweeps/{id}/trials", "/v1/sweeps/{id}/files", "/v1/sweeps/{id}/files/{name}", "/v1/sweeps/{id}/events",
-            "/metrics", "/healthz", "/readyz",
+            "/metrics", "/healthz", "/livez", "/readyz", "/v1/nodes", "/v1/nodes/{host}",
         ];
         var paths = document.GetProperty("paths").EnumerateObject().ToDictionary(p => p.Name, p => p.Value);
         Assert.Empty(wanted.Except(paths.Keys));

@@ -46,6 +46,10 @@ public sealed class FakeGrid : IAsyncDisposable
 
     public ConcurrentDictionary<string, FakeSweep> Sweeps { get; } = new(StringComparer.Ordinal);
     public FakeResults Results { get; } = new();
+    public ImmutableList<NodeStanding> Nodes { get; set; } = [new(new("n1", "lab", "r1", [Device], []), true, DateTimeOffset.UnixEpoch)];
+    public SiteView SiteView { get; set; } = View;
+    public Exception? SiteFault { get; set; }
+    public Exception? InventoryFault { get; set; }
     public ConcurrentDictionary<string, int> Calls { get; } = new(StringComparer.Ordinal);
     public ConcurrentQueue<TaskCompletionSource<PowerSample>> PowerSteps { get; } = new();
 
@@ -64,7 +68,7 @@ public sealed class FakeGrid : IAsyncDisposable
                 await client.Sites();
                 return grid;
             }
-            catch (GridProblemException e) when ((int)e.Status == 503 && i < 500)
+            catch (GridProblemException e) when ((int)e.Status == 503 && i < 3000)
             {
                 await Task.Delay(10);
             }
@@ -138,16 +142,26 @@ public class FakeFactory : DispatchProxy
 /// <summary>Every grain but the sweep.</summary>
 public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain, ISiteGrain, IGpuGrain, ISweepIndexGrain
 {
-    public Task<ImmutableArray<NodeInventory>> Nodes()
+    public Task<ImmutableArray<NodeStanding>> Nodes()
     {
         grid.Count("nodes");
-        return Task.FromResult<ImmutableArray<NodeInventory>>([new("n1", "lab", "r1", [FakeGrid.Device], [])]);
+        return grid.InventoryFault is { } fault ? Task.FromException<ImmutableArray<NodeStanding>>(fault) : Task.FromResult<ImmutableArray<NodeStanding>>([.. grid.Nodes]);
+    }
+
+    public Task<ImmutableArray<NodeInventory>> InRack(string site, string rack) => Task.FromResult<ImmutableArray<NodeInventory>>([.. grid.Nodes.Select(n => n.Inventory)]);
+
+    public Task<bool> Forget(string host)
+    {
+        if (grid.Nodes.FirstOrDefault(n => n.Inventory.Host == host) is not { } node) return Task.FromResult(false);
+        if (node.Up) throw new RefusedException($"Host '{host}' is up.");
+        grid.Nodes = grid.Nodes.Remove(node);
+        return Task.FromResult(true);
     }
 
     public ValueTask<SiteView> View()
     {
         grid.Count("view");
-        return ValueTask.FromResult(FakeGrid.View);
+        return grid.SiteFault is { } fault ? ValueTask.FromException<SiteView>(fault) : ValueTask.FromResult(grid.SiteView);
     }
 
     public ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow) => ValueTask.FromResult<FacilityRatio?>(
@@ -173,9 +187,9 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
 
     public Task Announce(NodeInventory node) => Task.CompletedTask;
     public ValueTask Announce(string rack) => ValueTask.CompletedTask;
-    public ValueTask Report(RackReport report) => ValueTask.CompletedTask;
+    public ValueTask<ReportAnswer> Report(RackReport report) => ValueTask.FromResult(new ReportAnswer(false, 1));
     public ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters) => ValueTask.CompletedTask;
-    public ValueTask ReportFacility(FacilityReport report) => ValueTask.CompletedTask;
+    public ValueTask<ReportAnswer> ReportFacility(FacilityReport report) => ValueTask.FromResult(new ReportAnswer(false, 1));
     public Task<GpuStatus> Start(TrialOrder order) => Status();
     public Task<bool> Stop(string order) => Task.FromResult(false);
     public Task Yield(long epoch) => Task.CompletedTask;

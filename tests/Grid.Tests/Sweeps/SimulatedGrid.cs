@@ -56,7 +56,7 @@ public sealed class SimulatedGrid : IAsyncDisposable
     }
 
     /// <summary>What stands there.</summary>
-    public async Task<System.Collections.Immutable.ImmutableArray<NodeInventory>> Nodes() => await Grains.GetGrain<IInventoryGrain>("grid").Nodes();
+    public async Task<System.Collections.Immutable.ImmutableArray<NodeInventory>> Nodes() => [.. (await Grains.GetGrain<IInventoryGrain>("grid").Nodes()).Select(n => n.Inventory)];
 
     public ISweepGrain Sweep(string id) => Grains.GetGrain<ISweepGrain>(id);
 

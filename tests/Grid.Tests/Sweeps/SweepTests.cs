@@ -83,7 +83,7 @@ public sealed class SweepTests
         await sweep.Submit(SmallPlan.Of(), "tests");
         await SimulatedGrid.Until(async () => (await sweep.Status()).CommittedTrials >= 1, "a trial is committed");
         Assert.Equal(SweepPhase.Cancelled, (await sweep.Cancel("enough")).Phase);
-        var device = grid.Grains.GetGrain<IGpuGrain>((await grid.Grains.GetGrain<IInventoryGrain>("grid").Nodes())[0].Devices[0].Key);
+        var device = grid.Grains.GetGrain<IGpuGrain>((await grid.Nodes())[0].Devices[0].Key);
         Assert.Empty((await grid.Grains.GetGrain<INodeGrain>(device.GetPrimaryKeyString().Split('/')[0]).View()).Held);
         Assert.NotEmpty(await grid.Store.Results("s"));
         Assert.False((await grid.Files.Matrix("s"))!.Complete);

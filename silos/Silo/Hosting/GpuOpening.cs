@@ -1,0 +1,37 @@
+using EnergyGrid.Devices;
+using EnergyGrid.Devices.Cuda;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace EnergyGrid.Silo;
+
+/// <summary>
+/// Looks at this machine's GPUs once the silo is a member of the grid, all at the same time, and offers each as soon as it is found fit. The grid does not wait for them, and a
+/// host that is slow to know its GPUs is not taken for dead.
+/// </summary>
+internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(boards.Select(b => Task.Factory.StartNew(() => Open(b), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+
+    public override void Dispose()
+    {
+        node?.Dispose();
+        base.Dispose();
+    }
+
+    private void Open(CudaBoard board)
+    {
+        try
+        {
+            node!.Offer(LocalGpus.OpenOne(board, options, TimeProvider.System));
+        }
+        catch (Exception e) when (e is GpuRefusedException or DriverMissingException)
+        {
+            NotOffered(log, board.Index, board.Uuid, e.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid: {Reason}")]
+    private static partial void NotOffered(ILogger log, int index, string uuid, string reason);
+}
