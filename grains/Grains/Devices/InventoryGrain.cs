@@ -4,7 +4,7 @@ using EnergyGrid.Contracts;
 namespace EnergyGrid.Grains;
 
 /// <summary>What stands where, as the nodes last announced it. In memory only: nodes announce themselves again every few seconds.</summary>
-[KeepAlive]
+[ControlPlacement, KeepAlive]
 public sealed class InventoryGrain : Grain, IInventoryGrain
 {
     private readonly SortedDictionary<string, NodeInventory> _nodes = new(StringComparer.Ordinal);

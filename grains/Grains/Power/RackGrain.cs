@@ -20,7 +20,7 @@ public sealed record WindowPace(int RackLateness = 3, int SiteLateness = 5, int 
 }
 
 /// <summary>One rack: merges what its nodes report, and tells its site what it closed. Keeps nothing on disk: what it missed is missing.</summary>
-[KeepAlive]
+[ControlPlacement, KeepAlive]
 public sealed partial class RackGrain(WindowPace pace, ILogger<RackGrain> log) : Grain, IRackGrain
 {
     private const int Remembered = 120;

@@ -5,7 +5,7 @@ using EnergyGrid.Metrology;
 namespace EnergyGrid.Grains;
 
 /// <summary>One site: racks and facility meters into P_IT and its ratios. Keeps nothing on disk: a site that restarts begins a new period.</summary>
-[KeepAlive]
+[ControlPlacement, KeepAlive]
 public sealed class SiteGrain(WindowPace pace) : Grain, ISiteGrain
 {
     private SiteMerge _merge = null!;

@@ -10,7 +10,7 @@ namespace EnergyGrid.Grains;
 /// One sweep. This part is its life: submitted, running, paused, ended; <c>SweepGrain.Blocks.cs</c> drives the device groups. What to do next is
 /// decided in <see cref="SweepCourse"/> from the plan, the passes and the committed results, so a sweep that was killed goes on where it was.
 /// </summary>
-[KeepAlive]
+[ControlPlacement, KeepAlive]
 public sealed partial class SweepGrain(
     IResultStore store,
     GridIdentity identity,

@@ -24,6 +24,9 @@ public sealed record LocalGpuOptions(string Host, string Site, string Rack)
     /// <summary>Stated bound of the clock's error against UTC, s.</summary>
     public double ClockErrorSeconds { get; init; } = 0.005;
 
+    /// <summary>Given the UUID of each before it is touched; throws where another process has it.</summary>
+    public Action<string> Claim { get; init; } = static _ => { };
+
     /// <summary>Told what goes on: qualification takes the better part of a minute.</summary>
     public Action<string> Say { get; init; } = static _ => { };
 
@@ -75,6 +78,7 @@ public static class LocalGpus
     /// <summary>Opens one. It must be free.</summary>
     public static CudaDevice Open(CudaBoard board, LocalGpuOptions options, TimeProvider time)
     {
+        options.Claim(board.Uuid);
         // NVML counts its users: each device is one, and gives it back when it is disposed.
         var nvml = new NvmlSession();
         try

@@ -13,7 +13,7 @@ namespace EnergyGrid.Silo;
 /// <summary>The one place where the parts behind the ports are chosen: result store, node agents, what simulates a site.</summary>
 internal static class GridParts
 {
-    public static void AddGridParts(this IHostApplicationBuilder builder, SiloOptions options)
+    public static void AddGridParts(this IHostApplicationBuilder builder, SiloOptions options, SiloClaims claims)
     {
         var services = builder.Services;
         var scale = options.Simulated?.TimeScale ?? (options.Node is { } given ? ScaledTimeProvider.ScaleOf(given.Time) : 1);
@@ -26,23 +26,23 @@ internal static class GridParts
         services.AddSingleton<ITraceSink>(s => s.GetRequiredService<FileResultStore>());
         services.AddNodeAgents(nodes =>
         {
-            if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
+            if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options, site), new ScaledTimeProvider(site.TimeScale));
             if (options.Node is { } opened) nodes.AddNode(opened.Node, opened.Time);
-            var local = LocalDevices(options);
-            if (local.Count > 0) nodes.AddNode(new LocalNode(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, local, ClockErrorSeconds), TimeProvider.System);
+            var local = LocalDevices(options, claims);
+            if (local.Count > 0) nodes.AddNode(new LocalNode(options.Name, SiteOf(options), options.Rack, local, ClockErrorSeconds), TimeProvider.System);
         });
     }
 
     /// <summary>Declared bound of this machine's clock against UTC, s.</summary>
     private const double ClockErrorSeconds = 0.005;
 
-    private static List<IDevice> LocalDevices(SiloOptions options)
+    private static List<IDevice> LocalDevices(SiloOptions options, SiloClaims claims)
     {
         var devices = new List<IDevice>();
-        if (options.LocalCpu) devices.Add(new CpuDevice(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds }));
+        if (options.LocalCpu) devices.Add(new CpuDevice(options.Name, SiteOf(options), options.Rack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds }));
         try
         {
-            if (options.Gpus is not { Count: 0 }) devices.AddRange(LocalGpus.Open(Gpus(options), TimeProvider.System));
+            if (options.Gpus is not { Count: 0 }) devices.AddRange(LocalGpus.Open(Gpus(options) with { Claim = claims.Gpu }, TimeProvider.System));
         }
         catch (DriverMissingException) when (options.Gpus is null)
         {
@@ -56,7 +56,7 @@ internal static class GridParts
         return devices;
     }
 
-    private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack)
+    private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, SiteOf(options), options.Rack)
     {
         Which = options.Gpus,
         ClockErrorSeconds = ClockErrorSeconds,
@@ -71,10 +71,12 @@ internal static class GridParts
 
     private static SimulatedProfile[] Profiles => [SimulatedProfile.H100, SimulatedProfile.H200];
 
-    private static SimulatedSiteOptions Simulation(string silo, SimulatedSiteChoice site) => new()
+    private static string SiteOf(SiloOptions options) => options.Site ?? LocalNode.DefaultSite;
+
+    private static SimulatedSiteOptions Simulation(SiloOptions options, SimulatedSiteChoice site) => new()
     {
-        Name = site.Name,
-        Silo = silo,
+        Name = options.Site ?? site.Name,
+        Silo = options.Name,
         Racks = site.Racks,
         NodesPerRack = site.NodesPerRack,
         GpusPerNode = site.GpusPerNode,
