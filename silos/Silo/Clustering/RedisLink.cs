@@ -36,6 +36,8 @@ internal sealed class RedisLink(ConfigurationOptions options) : IAsyncDisposable
         try
         {
             _connection = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(TimeSpan.FromSeconds(20), stop).ConfigureAwait(false);
+            // The client goes on as the default user where a password is refused and that user needs none: ask again, where the answer is seen.
+            if (!string.IsNullOrEmpty(options.Password)) await _connection.GetDatabase().ExecuteAsync("AUTH", string.IsNullOrEmpty(options.User) ? [options.Password] : [options.User, options.Password]).ConfigureAwait(false);
             await _connection.GetDatabase().PingAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or IOException or System.Security.Authentication.AuthenticationException)
@@ -52,6 +54,7 @@ internal sealed class RedisLink(ConfigurationOptions options) : IAsyncDisposable
         return SiloRefusedException.NotAble(
             said.Contains("WRONGPASS", StringComparison.Ordinal) || said.Contains("AuthenticationFailure", StringComparison.Ordinal) && !said.Contains("NOAUTH", StringComparison.Ordinal)
                 ? $"Redis at {Where} does not take the password of {user}: put the right one into the connection string ('user=…,password=…')."
+            : said.Contains("without any password configured", StringComparison.Ordinal) ? $"Redis at {Where} has no password for the default user, and the connection string gives one: is it the right Redis?"
             : said.Contains("NOAUTH", StringComparison.Ordinal) ? $"Redis at {Where} wants a password: give 'password=…' in a file for --redis-file."
             : said.Contains("NOPERM", StringComparison.Ordinal) ? $"Redis at {Where} does not let {user} do what a grid must ({Brief(error, "NOPERM")}): {Rights("CLUSTER")} is the least, with the name of the cluster."
             : said.Contains("OOM", StringComparison.Ordinal) ? $"Redis at {Where} is full (used memory is at 'maxmemory'): give it more memory, or move old sweeps out."

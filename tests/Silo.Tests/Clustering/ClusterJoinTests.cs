@@ -11,14 +11,25 @@ public sealed class ClusterJoinTests : IAsyncLifetime
 {
     private readonly TemporaryDirectory _directory = new();
     private readonly List<WebApplication> _silos = [];
+    private readonly List<RedisServer> _redis = [];
     private int _next;
 
     public Task InitializeAsync() => Task.CompletedTask;
 
     public async Task DisposeAsync()
     {
-        foreach (var silo in _silos) Assert.True(await SiloHost.EndAsync(silo));
+        // Before their Redis: without it they would not end in order.
+        var ended = await Task.WhenAll(_silos.Select(SiloHost.EndAsync));
+        foreach (var redis in _redis) await redis.DisposeAsync();
         _directory.Dispose();
+        Assert.All(ended, Assert.True);
+    }
+
+    private async Task<RedisServer> Redis(params string[] arguments)
+    {
+        var redis = await RedisServer.Start(arguments);
+        _redis.Add(redis);
+        return redis;
     }
 
     private SiloOptions Options(string redis, string name) => new()
@@ -70,7 +81,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
     [RedisFact]
     public async Task A_cluster_takes_in_silos_of_other_names_that_speak_alike_and_refuses_the_rest()
     {
-        await using var redis = await RedisServer.Start();
+        var redis = await Redis();
         var first = await Start(Options(redis.Where, "a"));
         var second = await Start(Options(redis.Where, "b"));
         Assert.Equal((2, IPAddress.Loopback), (Active(second), second.Services.GetRequiredService<ClusterJoin>().Address));
@@ -96,7 +107,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
     [RedisFact]
     public async Task Two_grids_share_one_Redis_without_meeting()
     {
-        await using var redis = await RedisServer.Start();
+        var redis = await Redis();
         var one = await Start(Options(redis.Where, "a") with { Cluster = "one" });
         var two = await Start(Options(redis.Where, "a") with { Cluster = "two" });
         Assert.Equal((1, 1), (Active(one), Active(two)));
@@ -109,7 +120,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
     [RedisFact]
     public async Task Silos_with_certificates_of_one_authority_form_a_cluster_and_no_other_gets_in()
     {
-        await using var redis = await RedisServer.Start();
+        var redis = await Redis();
         var (ours, others) = (new Authority(_directory.Path, "ours"), new Authority(_directory.Path, "others"));
         var first = await Start(With(Options(redis.Where, "a"), ours));
         await Start(With(Options(redis.Where, "b"), ours)); // a silo that joins has been answered by all members, each over a connection of its own
@@ -128,7 +139,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
     [RedisFact]
     public async Task A_cluster_lives_on_IPv6()
     {
-        await using var redis = await RedisServer.Start("--bind", "::1");
+        var redis = await Redis("--bind", "::1");
         var where = redis.Where.Replace("127.0.0.1", "[::1]", StringComparison.Ordinal);
         var first = await Start(Options(where, "a"));
         await Start(Options(where, "b"));
@@ -138,7 +149,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
     [RedisFact]
     public async Task An_ACL_user_with_the_least_rights_is_enough_and_one_with_less_is_told_so()
     {
-        await using var redis = await RedisServer.Start();
+        var redis = await Redis();
         using var admin = await ConnectionMultiplexer.ConnectAsync($"{redis.Where},allowAdmin=true");
         await Acl(admin, RedisLink.Rights("energygrid").Trim('\'').Replace("PASSWORD", "secret", StringComparison.Ordinal));
         var silo = await Start(Options($"{redis.Where},user=grid,password=secret", "a"));
@@ -161,7 +172,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
     {
         Assert.Contains("cannot be reached", await Refusal(Options($"127.0.0.1:{RedisServer.Free()}", "a")));
 
-        await using var redis = await RedisServer.Start("--requirepass", "secret", "--maxmemory", "3mb");
+        var redis = await Redis("--requirepass", "secret", "--maxmemory", "3mb");
         Assert.Contains("wants a password", await Refusal(Options(redis.Where, "a")));
         Assert.Contains("does not take the password of the default user", await Refusal(Options($"{redis.Where},password=wrong", "a")));
         using var admin = await ConnectionMultiplexer.ConnectAsync($"{redis.Where},password=secret,allowAdmin=true");
@@ -176,7 +187,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
         Assert.Contains("keeps no append-only file", await Refusal(Options($"{redis.Where},password=secret", "a")));
         await Start(Options($"{redis.Where},password=secret", "a") with { RedisMayForget = true });
 
-        await using var replica = await RedisServer.Start("--replicaof", "127.0.0.1", "1");
+        var replica = await Redis("--replicaof", "127.0.0.1", "1");
         Assert.Contains("is a replica", await Refusal(Options(replica.Where, "b")));
     }
 
@@ -186,7 +197,7 @@ public sealed class ClusterJoinTests : IAsyncLifetime
         var (ours, others) = (new Authority(_directory.Path, "ours"), new Authority(_directory.Path, "others"));
         var (certificate, key) = ours.Issue("redis");
         var port = RedisServer.Free();
-        await using var redis = await RedisServer.Start("--tls-port", $"{port}", "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", ours.File, "--tls-auth-clients", "no");
+        var redis = await Redis("--tls-port", $"{port}", "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", ours.File, "--tls-auth-clients", "no");
         var (silo, siloKey) = ours.Issue("a");
         var right = Options($"127.0.0.1:{port},ssl=true", "a") with { SiloCertificateFile = silo, SiloKeyFile = siloKey, SiloAuthorityFile = ours.File };
         Assert.Equal(1, Active(await Start(right)));

@@ -16,6 +16,8 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public int Port { get; } = Free();
 
+    public string DataDirectory => _directory.FullName;
+
     public string Where => $"127.0.0.1:{Port.ToString(CultureInfo.InvariantCulture)}";
 
     /// <summary>With an append-only file that is always flushed, unless the arguments say otherwise.</summary>
