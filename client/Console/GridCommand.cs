@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
@@ -14,9 +15,9 @@ public static class GridCommand
 
     public static Option<string> Url { get; } = new("--url")
     {
-        Description = "Where the grid is; also ENERGYGRID_URL.",
+        Description = "Where the grid is, or several of its silos, separated by commas: one that answers is asked; also ENERGYGRID_URL.",
         Recursive = true,
-        HelpName = "URL",
+        HelpName = "URL[,URL]",
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("ENERGYGRID_URL") is { Length: > 0 } url ? url : DefaultUrl,
     };
 
@@ -63,7 +64,7 @@ public static class GridCommand
         void Interrupt(PosixSignalContext signal)
         {
             // The second one does not wait for anything to end well.
-            if (Interlocked.Increment(ref interrupts) > 1) return;
+            if (Interlocked.Increment(ref interrupts) > 1) Environment.Exit(128 + (signal.Signal == PosixSignal.SIGTERM ? 15 : 2));
             signal.Cancel = true;
             stop.Cancel();
         }
@@ -94,9 +95,10 @@ public static class GridCommand
     public static GridClient Client(ParseResult parsed)
     {
         var text = parsed.GetValue(Url)!;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-            throw new CommandException(ExitCodes.Usage, $"--url '{text}' is no address; say for example {DefaultUrl}.");
-        return new GridClient(url, Token(parsed.GetValue(TokenFile)));
+        var urls = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(part => Uri.TryCreate(part, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : throw new CommandException(ExitCodes.Usage, $"--url '{part}' is no address; say for example {DefaultUrl}."))
+            .ToImmutableArray();
+        return urls.IsEmpty ? throw new CommandException(ExitCodes.Usage, $"--url is empty; say for example {DefaultUrl}.") : new GridClient(urls, Token(parsed.GetValue(TokenFile)));
     }
 
     public static Screen Screen(ParseResult parsed) => Console.Screen.Open(parsed.GetValue(Json));
@@ -135,7 +137,7 @@ public static class GridCommand
                 return (int)refused.Status == 503 ? ExitCodes.Unreachable : ExitCodes.Usage;
             case SiloRefusedException refused:
                 Term.Error.WriteLine($"energygrid: {refused.Message}");
-                return ExitCodes.Usage;
+                return refused.Unable ? ExitCodes.Unreachable : ExitCodes.Usage;
             case IOException or UnauthorizedAccessException:
                 Term.Error.WriteLine($"energygrid: {error.Message}");
                 return ExitCodes.Failed;

@@ -18,21 +18,38 @@ public sealed class GridClient : IDisposable
 {
     private readonly HttpClient _http;
     private readonly bool _owned;
+    private readonly ImmutableArray<Uri> _addresses;
+    private int _current;
 
     /// <summary>A client of the grid at an address.</summary>
     /// <param name="address">For example <c>http://127.0.0.1:7070</c>.</param>
     /// <param name="token">Bearer token; null where the grid asks for none.</param>
-    public GridClient(Uri address, string? token = null) : this(new HttpClient { BaseAddress = WithSlash(address), Timeout = Timeout.InfiniteTimeSpan }, token) => _owned = true;
+    public GridClient(Uri address, string? token = null) : this([address], token)
+    {
+    }
+
+    /// <summary>
+    /// The same with the addresses of several silos: when one cannot be reached the next is asked, and the one that answered stays the one that is asked. What changes something is asked of
+    /// another only where no connection was made: else it may have been done.
+    /// </summary>
+    /// <param name="addresses">In the order in which they are tried, at least one.</param>
+    /// <param name="token">Bearer token, of all of them; null where the grid asks for none.</param>
+    public GridClient(ImmutableArray<Uri> addresses, string? token = null) : this(new HttpClient { BaseAddress = WithSlash(addresses[0]), Timeout = Timeout.InfiniteTimeSpan }, token)
+    {
+        _owned = true;
+        _addresses = [.. addresses.Select(WithSlash)];
+    }
 
     /// <summary>The same over an <see cref="HttpClient"/> whose base address is the grid's; it stays the caller's.</summary>
     public GridClient(HttpClient http, string? token = null)
     {
         _http = http;
+        _addresses = [http.BaseAddress!];
         if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
-    /// <summary>Where the grid is.</summary>
-    public Uri Address => _http.BaseAddress!;
+    /// <summary>Where the grid was last found.</summary>
+    public Uri Address => _addresses[Volatile.Read(ref _current)];
 
     /// <summary>How long a request other than a stream may take.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
@@ -126,14 +143,14 @@ public sealed class GridClient : IDisposable
     public async Task Download(string id, string name, Stream into, CancellationToken stop = default)
     {
         var path = string.Join('/', name.Split('/').Select(Escape));
-        using var answer = await Ask(new(HttpMethod.Get, $"v1/sweeps/{Escape(id)}/files/{path}"), HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
+        using var answer = await Ask(HttpMethod.Get, $"v1/sweeps/{Escape(id)}/files/{path}", null, null, HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
         await answer.Content.CopyToAsync(into, stop).ConfigureAwait(false);
     }
 
     /// <summary>Removes an ended sweep and its results from the grid, if its <c>manifest.json</c> has this SHA-256 (lower-case hex).</summary>
     public async Task Remove(string id, string manifestSha256, CancellationToken stop = default)
     {
-        using var answer = await Ask(new(HttpMethod.Delete, $"v1/sweeps/{Escape(id)}?manifest={Escape(manifestSha256)}"), HttpCompletionOption.ResponseContentRead, stop).ConfigureAwait(false);
+        using var answer = await Ask(HttpMethod.Delete, $"v1/sweeps/{Escape(id)}?manifest={Escape(manifestSha256)}", null, null, HttpCompletionOption.ResponseContentRead, stop).ConfigureAwait(false);
     }
 
     /// <summary>Takes in the directory of an ended sweep.</summary>
@@ -143,7 +160,7 @@ public sealed class GridClient : IDisposable
     {
         var body = new StreamContent(tar);
         body.Headers.ContentType = new MediaTypeHeaderValue("application/x-tar");
-        using var answer = await Ask(new(HttpMethod.Post, "v1/sweeps/adopt") { Content = body }, HttpCompletionOption.ResponseContentRead, stop).ConfigureAwait(false);
+        using var answer = await Ask(HttpMethod.Post, "v1/sweeps/adopt", body, null, HttpCompletionOption.ResponseContentRead, stop).ConfigureAwait(false);
         return Parse<SweepLine>(await answer.Content.ReadAsStringAsync(stop).ConfigureAwait(false));
     }
 
@@ -218,35 +235,45 @@ public sealed class GridClient : IDisposable
         patience.CancelAfter(Patience);
         try
         {
-            using var answer = await Ask(new(method, path) { Content = body }, HttpCompletionOption.ResponseContentRead, patience.Token).ConfigureAwait(false);
+            using var answer = await Ask(method, path, body, null, HttpCompletionOption.ResponseContentRead, patience.Token).ConfigureAwait(false);
             return await answer.Content.ReadAsStringAsync(patience.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
+            Next(Address); // it took the connection and is silent: whoever asks again asks another
             throw new GridUnreachableException(Address, $"no answer within {Patience.TotalSeconds:0} s.");
         }
     }
 
     private async IAsyncEnumerable<SseItem<string>> Stream(string path, string? lastEventId, [EnumeratorCancellation] CancellationToken stop)
     {
-        var request = new HttpRequestMessage(HttpMethod.Get, path);
-        request.Headers.Accept.ParseAdd("text/event-stream");
-        if (lastEventId is not null) request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
-        using var answer = await Ask(request, HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
+        using var answer = await Ask(HttpMethod.Get, path, null, request =>
+        {
+            request.Headers.Accept.ParseAdd("text/event-stream");
+            if (lastEventId is not null) request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+        }, HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
         await using var body = await answer.Content.ReadAsStreamAsync(stop).ConfigureAwait(false);
         await foreach (var item in SseParser.Create(body).EnumerateAsync(stop).ConfigureAwait(false)) yield return item;
     }
 
-    private async Task<HttpResponseMessage> Ask(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken stop)
+    private async Task<HttpResponseMessage> Ask(HttpMethod method, string path, HttpContent? body, Action<HttpRequestMessage>? shape, HttpCompletionOption completion, CancellationToken stop)
     {
-        HttpResponseMessage answer;
-        try
+        HttpResponseMessage? answer = null;
+        for (var asked = 1; answer is null; asked++)
         {
-            answer = await _http.SendAsync(request, completion, stop).ConfigureAwait(false);
-        }
-        catch (HttpRequestException e)
-        {
-            throw new GridUnreachableException(Address, e.InnerException?.Message ?? e.Message, e);
+            var address = Address;
+            var request = new HttpRequestMessage(method, new Uri(address, path)) { Content = body };
+            shape?.Invoke(request);
+            try
+            {
+                answer = await _http.SendAsync(request, completion, stop).ConfigureAwait(false);
+            }
+            catch (HttpRequestException e)
+            {
+                Next(address);
+                if (asked < _addresses.Length && (method == HttpMethod.Get || NeverConnected(e))) continue;
+                throw Unreachable(address, e);
+            }
         }
         if (answer.IsSuccessStatusCode) return answer;
         using (answer)
@@ -254,6 +281,22 @@ public sealed class GridClient : IDisposable
             var text = await answer.Content.ReadAsStringAsync(stop).ConfigureAwait(false);
             throw new GridProblemException(answer.StatusCode, ProblemIn(text, answer));
         }
+    }
+
+    private static bool NeverConnected(HttpRequestException e) =>
+        e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError;
+
+    private GridUnreachableException Unreachable(Uri address, HttpRequestException e)
+    {
+        var why = e.InnerException?.Message ?? e.Message;
+        return new(address, _addresses.Length > 1 ? $"{why} (of {string.Join(", ", _addresses)})" : why, e);
+    }
+
+    // Unless somebody else has gone on already.
+    private void Next(Uri from)
+    {
+        var at = _addresses.IndexOf(from);
+        Interlocked.CompareExchange(ref _current, (at + 1) % _addresses.Length, at);
     }
 
     private static GridProblem ProblemIn(string text, HttpResponseMessage answer)

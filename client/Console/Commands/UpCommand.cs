@@ -15,13 +15,22 @@ internal static partial class UpCommand
     {
         var bind = new Option<string>("--bind") { Description = "Where to serve HTTP; port 0 is any free one.", HelpName = "URL", DefaultValueFactory = _ => GridCommand.DefaultUrl };
         var data = new Option<string>("--data") { Description = "Directory of grain state and results.", HelpName = "DIR", DefaultValueFactory = _ => DefaultData };
-        var name = new Option<string>("--name") { Description = "The silo's name: device keys begin with it.", HelpName = "NAME", DefaultValueFactory = _ => Environment.MachineName };
+        var name = new Option<string>("--name") { Description = "The silo's name: device keys begin with it; the host's full name if not said.", HelpName = "NAME", DefaultValueFactory = _ => Dns.GetHostName() };
         var tokens = new Option<string?>("--tokens") { Description = "Token file: lines of 'SHA256-OF-TOKEN ROLE NAME'.", HelpName = "FILE" };
         var certificate = new Option<string?>("--certificate") { Description = "PEM certificate chain for https.", HelpName = "FILE" };
         var key = new Option<string?>("--key") { Description = "PEM key of the certificate.", HelpName = "FILE" };
-        var redis = new Option<string?>("--redis") { Description = "Redis connection string, for many silos.", HelpName = "STRING" };
-        var siloPort = new Option<int?>("--silo-port") { Description = "Where other silos reach this one; 11111 with --redis if not said.", HelpName = "PORT" };
-        var siloAddress = new Option<string?>("--silo-address") { Description = "IP address at which other silos reach this one; what the machine's name resolves to if not said.", HelpName = "IP" };
+        var redis = new Option<string?>("--redis") { Description = "Redis of a cluster of silos, HOST:PORT. A string with a password goes into --redis-file.", HelpName = "STRING" };
+        var redisFile = new Option<string?>("--redis-file") { Description = $"File whose first line is the Redis connection string; also {RedisString.Variable}.", HelpName = "FILE" };
+        var mayForget = new Option<bool>("--redis-may-forget") { Description = "Take a Redis without an append-only file, or one that drops keys when it is full: what it forgets is lost." };
+        var cluster = new Option<string>("--cluster") { Description = "Name of the grid: several share one Redis without meeting.", HelpName = "NAME", DefaultValueFactory = _ => ClusteringOptions.DefaultCluster };
+        var site = new Option<string?>("--site") { Description = "Where this machine stands: its site; 'local' if not said, 'sim' for a simulated one.", HelpName = "NAME" };
+        var rack = new Option<string>("--rack") { Description = "Where this machine stands: its rack.", HelpName = "NAME", DefaultValueFactory = _ => "r1" };
+        var control = new Option<bool>("--control") { Description = "Grains that steer and add up prefer this silo: for a machine that measures nothing." };
+        var siloCertificate = new Option<string?>("--silo-certificate") { Description = "PEM certificate that this silo shows to others, for both sides of TLS.", HelpName = "FILE" };
+        var siloKey = new Option<string?>("--silo-key") { Description = "PEM key of the silo's certificate.", HelpName = "FILE" };
+        var siloCa = new Option<string?>("--silo-ca") { Description = "PEM of the authority that the certificates of all silos come from.", HelpName = "FILE" };
+        var siloPort = new Option<int?>("--silo-port") { Description = "Where other silos reach this one; 11111 in a cluster if not said.", HelpName = "PORT" };
+        var siloAddress = new Option<string?>("--silo-address") { Description = "IP address at which other silos reach this one; the one that leads to Redis if not said.", HelpName = "IP" };
         var simulate = new Option<string?>("--simulate") { Description = "Adds a simulated site, RACKSxNODESxGPUS, for example 2x4x8. Its figures are modelled.", HelpName = "RxNxG" };
         var model = new Option<string>("--model") { Description = "Hardware class of the simulated GPUs.", HelpName = "NAME", DefaultValueFactory = _ => "H100-SXM-80GB" };
         var scale = new Option<double>("--time-scale") { Description = "Seconds of simulated time in one second.", HelpName = "N", DefaultValueFactory = _ => 1 };
@@ -32,7 +41,7 @@ internal static partial class UpCommand
         var otlp = new Option<string?>("--otlp") { Description = "Collector of traces and metrics, OTLP over HTTP; also OTEL_EXPORTER_OTLP_ENDPOINT and its kin.", HelpName = "URL" };
         var dashboard = new Option<bool>("--dashboard") { Description = "Serve Orleans' dashboard under /orleans, for operators; it profiles every call." };
         var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
-        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, gpus, qualify, otlp, dashboard, verbose };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, redisFile, mayForget, cluster, site, rack, control, siloPort, siloAddress, siloCertificate, siloKey, siloCa, simulate, model, scale, seed, noLocal, gpus, qualify, otlp, dashboard, verbose };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -40,7 +49,7 @@ internal static partial class UpCommand
             if (!(timeScale is >= 1 and <= 10_000)) throw new CommandException(ExitCodes.Usage, $"--time-scale {timeScale.ToString(CultureInfo.InvariantCulture)}: it is from 1 to 10000.");
             var qualification = parsed.GetValue(qualify);
             if (!(qualification is >= 0.5 and <= 600)) throw new CommandException(ExitCodes.Usage, $"--qualify {qualification.ToString(CultureInfo.InvariantCulture)}: it is from 0.5 to 600.");
-            await using var app = SiloHost.Build(new SiloOptions
+            var app = SiloHost.Build(new SiloOptions
             {
                 Name = parsed.GetValue(name)!,
                 DataDirectory = Path.GetFullPath(parsed.GetValue(data)!),
@@ -48,7 +57,15 @@ internal static partial class UpCommand
                 TokenFile = parsed.GetValue(tokens),
                 CertificateFile = parsed.GetValue(certificate),
                 KeyFile = parsed.GetValue(key),
-                Redis = parsed.GetValue(redis),
+                Redis = RedisString.Choose(parsed.GetValue(redis), parsed.GetValue(redisFile), Environment.GetEnvironmentVariable(RedisString.Variable)),
+                RedisMayForget = parsed.GetValue(mayForget),
+                Cluster = parsed.GetValue(cluster)!,
+                Site = parsed.GetValue(site),
+                Rack = parsed.GetValue(rack)!,
+                Control = parsed.GetValue(control),
+                SiloCertificateFile = parsed.GetValue(siloCertificate),
+                SiloKeyFile = parsed.GetValue(siloKey),
+                SiloAuthorityFile = parsed.GetValue(siloCa),
                 SiloPort = parsed.GetValue(siloPort) is not { } port ? null : port is >= 1 and <= 65535 ? port : throw new CommandException(ExitCodes.Usage, $"--silo-port {port.ToString(CultureInfo.InvariantCulture)}: it is from 1 to 65535."),
                 SiloAddress = parsed.GetValue(siloAddress) is not { } ip ? null : IPAddress.TryParse(ip, out var reached) ? reached : throw new CommandException(ExitCodes.Usage, $"--silo-address '{ip}' is no IP address; say for example 10.0.0.7."),
                 Simulated = parsed.GetValue(simulate) is { } size ? Site(size, parsed.GetValue(model)!, timeScale, parsed.GetValue(seed)) : null,
@@ -60,22 +77,30 @@ internal static partial class UpCommand
                 Say = line => { if (!screen.Json) screen.Say(line); },
                 LogLevel = parsed.GetValue(verbose) ? LogLevel.Information : LogLevel.Warning,
             });
-            await SiloHost.StartAsync(app, stop);
-            var address = SiloHost.AddressOf(app);
-            if (screen.Json) screen.Line(new { url = address, name = parsed.GetValue(name), data = Path.GetFullPath(parsed.GetValue(data)!) });
-            else
-            {
-                screen.Say($"grid      {address}");
-                screen.Say($"data      {Path.GetFullPath(parsed.GetValue(data)!)}");
-                screen.Say("Ctrl-C stops it; sweeps go on when it is started again.");
-            }
             try
             {
+                await SiloHost.StartAsync(app, stop);
+                var address = SiloHost.AddressOf(app);
+                if (screen.Json) screen.Line(new { url = address, name = parsed.GetValue(name), data = Path.GetFullPath(parsed.GetValue(data)!) });
+                else
+                {
+                    screen.Say($"grid      {address}");
+                    screen.Say($"data      {Path.GetFullPath(parsed.GetValue(data)!)}");
+                    screen.Say("Ctrl-C stops it; sweeps go on when it is started again.");
+                }
                 await Task.Delay(Timeout.Infinite, stop);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
-                await app.StopAsync(CancellationToken.None);
+                // Asked to end: what follows does.
+            }
+            finally
+            {
+                if (!await SiloHost.EndAsync(app))
+                {
+                    System.Console.Error.WriteLine("energygrid: the silo ends without having taken leave of the others (is Redis away?): they take it for dead after some seconds. Nothing acknowledged is lost.");
+                    Environment.Exit(stop.IsCancellationRequested ? ExitCodes.Ok : ExitCodes.Unreachable);
+                }
             }
             return ExitCodes.Ok;
         });

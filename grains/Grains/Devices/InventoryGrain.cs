@@ -22,7 +22,7 @@ public sealed class InventoryState
 /// back without it, is down, and stays in the list until somebody takes it out.
 /// </summary>
 /// <remarks>Reentrant, so that a slow disk holds up who waits for it and nobody who only asks: changes that come meanwhile share the next write.</remarks>
-[KeepAlive, Reentrant]
+[ControlPlacement, KeepAlive, Reentrant]
 public sealed partial class InventoryGrain(
     IClusterMembershipService membership,
     TimeProvider time,

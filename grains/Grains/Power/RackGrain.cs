@@ -9,7 +9,7 @@ namespace EnergyGrid.Grains;
 /// One rack: merges what its nodes report, and tells its site what it closed. Keeps nothing on disk: what should stand here it reads from the inventory, and what was
 /// measured its nodes say again when they find that they speak to a new activation.
 /// </summary>
-[KeepAlive]
+[ControlPlacement, KeepAlive]
 public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogger<RackGrain> log) : Grain, IRackGrain
 {
     private readonly SortedDictionary<long, RackWindow> _recent = [];

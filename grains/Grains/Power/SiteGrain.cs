@@ -24,7 +24,7 @@ public sealed class SiteDay
 /// One site: racks and facility meters into P_IT and its ratios. Its sums are kept twice a minute, so that a period goes on in the next activation; what was not kept yet the
 /// racks and meters tell again, and what nobody tells is the period's gap.
 /// </summary>
-[KeepAlive]
+[ControlPlacement, KeepAlive]
 public sealed partial class SiteGrain(
     WindowPace pace,
     TimeProvider time,

@@ -9,6 +9,7 @@ namespace EnergyGrid.Grains;
 /// One device group of a sweep. This part is its life: orders, activation, what it says of itself; <c>DeviceGroupGrain.Passes.cs</c> is how it gets through a pass.
 /// It looks at its devices at every tick and whenever one of them calls; looks never overlap. A silent host holds up nobody but itself.
 /// </summary>
+[ControlPlacement]
 [GrainType("device-group")]
 public sealed partial class DeviceGroupGrain(
     IResultStore store,

@@ -11,6 +11,7 @@ namespace EnergyGrid.Grains;
 /// <c>SweepGrain.Stages.cs</c> how it gets from one stage to the next and to its end. Trials are the device groups' business: while a sweep is between two homes
 /// they go on.
 /// </summary>
+[ControlPlacement]
 [GrainType("sweep")]
 public sealed partial class SweepGrain(
     IResultStore store,

@@ -11,6 +11,7 @@ public sealed class SweepIndexState
 }
 
 /// <summary>Knows which sweeps there are, so that a restarted grid finds the unfinished ones.</summary>
+[ControlPlacement]
 public sealed class SweepIndexGrain([PersistentState("index", "grid")] IPersistentState<SweepIndexState> state) : Grain, ISweepIndexGrain
 {
     public Task Add(SweepLine line) => Keep(state.State.Sweeps.Any(s => s.Id == line.Id) ? state.State.Sweeps : state.State.Sweeps.Add(line));

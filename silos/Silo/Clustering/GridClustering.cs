@@ -4,8 +4,12 @@ using EnergyGrid.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Clustering.Redis;
 using Orleans.Configuration;
 using Orleans.Hosting;
+using Orleans.Persistence;
+using Orleans.Runtime.MembershipService.SiloMetadata;
 using StackExchange.Redis;
 
 namespace EnergyGrid.Silo;
@@ -25,24 +29,22 @@ public static class GridClustering
     {
         var options = new ClusteringOptions();
         configure(options);
+        builder.Logging.QuietStart();
+        // Before Orleans adds its own, which ends the process with the dump of a crash.
+        builder.Services.AddSingleton<IFatalErrorHandler, SiloEnd>();
         return builder.UseOrleans(silo =>
         {
-            silo.AddGridGrains(options);
-            silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName = options.Host);
             if (options.Redis is null)
             {
-                silo.UseLocalhostClustering(options.SiloPort ?? FreePort(), NoGateway, serviceId: "energygrid", clusterId: "energygrid");
+                silo.AddGridGrains(options);
+                silo.UseLocalhostClustering(options.SiloPort ?? FreePort(), NoGateway, serviceId: options.Cluster, clusterId: options.Cluster);
             }
             else
             {
-                silo.Configure<ClusterOptions>(o => (o.ServiceId, o.ClusterId) = ("energygrid", "energygrid"));
-                var port = options.SiloPort ?? EndpointOptions.DEFAULT_SILO_PORT;
-                if (options.SiloAddress is { } address) silo.ConfigureEndpoints(address, port, NoGateway);
-                else silo.ConfigureEndpoints(Dns.GetHostName(), port, NoGateway);
-                silo.UseRedisClustering(o => o.ConfigurationOptions = ConfigurationOptions.Parse(options.Redis));
-                // A dead host is known after some 5 s instead of 15.
-                silo.Configure<ClusterMembershipOptions>(o => (o.ProbeTimeout, o.NumMissedProbesLimit, o.TableRefreshTimeout) = (TimeSpan.FromSeconds(1), 3, TimeSpan.FromSeconds(5)));
+                silo.AddRedis(options, RedisString.Parse(options.Redis, options.Tls?.AuthorityFile));
+                silo.AddGridGrains(options);
             }
+            silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName = options.Host);
         });
     }
 
@@ -54,13 +56,40 @@ public static class GridClustering
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
+    private static void AddRedis(this ISiloBuilder silo, ClusteringOptions options, ConfigurationOptions redis)
+    {
+        var services = silo.Services;
+        services.AddSingleton(_ => new RedisLink(redis));
+        services.AddSingleton(s => s.GetRequiredService<RedisLink>().Connection);
+        services.AddSingleton<ClusterJoin>();
+        services.AddHostedService<MembershipGuard>();
+        silo.Configure<ClusterOptions>(o => (o.ServiceId, o.ClusterId) = (options.Cluster, options.Cluster));
+        services.AddOptions<EndpointOptions>().Configure<ClusterJoin>((o, join) =>
+            (o.AdvertisedIPAddress, o.SiloPort, o.GatewayPort) = (join.Address, options.SiloPort ?? EndpointOptions.DEFAULT_SILO_PORT, NoGateway));
+        silo.Configure<ClusterMembershipOptions>(MembershipPace.Apply);
+        options.Tls?.Apply(silo);
+        silo.UseRedisClustering(o => o.ConfigurationOptions = redis);
+        services.AddOptions<RedisClusteringOptions>().Configure<RedisLink>((o, link) => o.CreateMultiplexer = _ => Task.FromResult((link.Connection, IsShared: true)));
+        // A directory in Redis, and not Orleans' own, which is spread over the silos: that one forgets what a dead silo's part held, and until its grains are called and found again two of
+        // them may live. A sweep that is driven twice is fenced off by its store, but it would drive devices twice meanwhile. The price is that nothing is activated anew while Redis is
+        // away; what has state could not be anyway, and what is active is found in each silo's cache and goes on.
+        silo.UseRedisGrainDirectoryAsDefault(o => o.Configure<RedisLink>((o, link) => (o.ConfigurationOptions, o.CreateMultiplexer) = (redis, _ => Task.FromResult((link.Connection, IsShared: true)))));
+        silo.AddRedisGrainStorage(RedisStorage, o => o.Configure<RedisLink>((o, link) =>
+        {
+            (o.ConfigurationOptions, o.CreateMultiplexer) = (redis, _ => Task.FromResult((link.Connection, IsShared: true)));
+            o.GrainStorageSerializer = new StateJson();
+        }));
+    }
+
     /// <summary>Everything but clustering: placement, state, timeouts. Test clusters bring their own clustering.</summary>
     public static ISiloBuilder AddGridGrains(this ISiloBuilder silo, ClusteringOptions options)
     {
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.AddSingleton(options);
         silo.AddIncomingGrainCallFilter<FaultFilter>();
+        silo.UseSiloMetadata(ControlPlacementDirector.MetadataOf(options.Control));
         silo.AddPlacementDirector<HostPlacement, HostPlacementDirector>();
+        silo.AddPlacementDirector<ControlPlacement, ControlPlacementDirector>();
         silo.Configure<SiloMessagingOptions>(o => (o.ResponseTimeout, o.CancelRequestOnTimeout) = (options.ResponseTimeout, true));
         silo.Configure<GrainCollectionOptions>(o => (o.CollectionAge, o.CollectionQuantum) = (options.IdleAfter, options.IdleScan));
         if (options.Redis is null)
@@ -70,11 +99,6 @@ public static class GridClustering
         }
         else
         {
-            silo.AddRedisGrainStorage(RedisStorage, o =>
-            {
-                o.ConfigurationOptions = ConfigurationOptions.Parse(options.Redis);
-                o.GrainStorageSerializer = new StateJson();
-            });
             silo.Services.AddKeyedSingleton<IGrainStorage>(Storage, (services, _) => new DeclaredStorage(services.GetRequiredKeyedService<IGrainStorage>(RedisStorage)));
         }
         return silo;

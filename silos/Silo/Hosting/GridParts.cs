@@ -6,7 +6,6 @@ using EnergyGrid.Grains;
 using EnergyGrid.Node;
 using EnergyGrid.Results;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
 
@@ -15,7 +14,7 @@ namespace EnergyGrid.Silo;
 /// <summary>The one place where the parts behind the ports are chosen: result store, node agents, what simulates a site.</summary>
 internal static class GridParts
 {
-    public static void AddGridParts(this IHostApplicationBuilder builder, SiloOptions options)
+    public static void AddGridParts(this IHostApplicationBuilder builder, SiloOptions options, SiloClaims claims)
     {
         var services = builder.Services;
         var scale = options.Simulated?.TimeScale ?? (options.Node is { } given ? ScaledTimeProvider.ScaleOf(given.Time) : 1);
@@ -24,10 +23,10 @@ internal static class GridParts
         services.AddSingleton(WindowPace.Scaled(scale));
         services.AddResults(options);
         // What is refused is refused while the host is put together; nothing is opened before it has started.
-        var local = new Lazy<(LocalNode? Node, IReadOnlyList<CudaBoard> Boards)>(() => LocalMachine(options));
+        var local = new Lazy<(LocalNode? Node, IReadOnlyList<CudaBoard> Boards)>(() => LocalMachine(options, claims));
         services.AddNodeAgents(nodes =>
         {
-            if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options.Name, site), new ScaledTimeProvider(site.TimeScale));
+            if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options, site), new ScaledTimeProvider(site.TimeScale));
             if (options.Node is { } opened) nodes.AddNode(opened.Node, opened.Time);
             if (local.Value.Node is { } machine) nodes.AddNode(machine, TimeProvider.System);
         });
@@ -38,18 +37,15 @@ internal static class GridParts
     // Alone: files. In a cluster every silo must see the same results, so they are where the cluster's state is.
     private static void AddResults(this IServiceCollection services, SiloOptions options)
     {
-        if (options.Redis is not { } redis)
+        if (options.Redis is null)
         {
             services.AddSingleton(s => new FileResultStore(options.ResultsDirectory, s.GetRequiredService<TimeProvider>()));
             Ports<FileResultStore>(services);
             return;
         }
-        services.TryAddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(ConfigurationOptions.Parse(redis)));
-        services.AddSingleton(s => new RedisResultStore(s.GetRequiredService<IConnectionMultiplexer>(), ResultsPrefix, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new RedisResultStore(s.GetRequiredService<IConnectionMultiplexer>(), $"{options.Cluster}:results", s.GetRequiredService<TimeProvider>()));
         Ports<RedisResultStore>(services);
     }
-
-    private const string ResultsPrefix = "energygrid:results";
 
     private static void Ports<T>(IServiceCollection services) where T : class, IResultStore, IResultFiles, ITraceSink, IResultRetention
     {
@@ -63,12 +59,13 @@ internal static class GridParts
     private const double ClockErrorSeconds = 0.005;
 
     /// <summary>This machine's node, with its processor alone at first, and the GPUs that are to be looked at.</summary>
-    private static (LocalNode? Node, IReadOnlyList<CudaBoard> Boards) LocalMachine(SiloOptions options)
+    private static (LocalNode? Node, IReadOnlyList<CudaBoard> Boards) LocalMachine(SiloOptions options, SiloClaims claims)
     {
         IReadOnlyList<CudaBoard> boards = [];
         try
         {
             if (options.Gpus is not { Count: 0 }) boards = LocalGpus.Boards(Gpus(options));
+            foreach (var board in boards) claims.Gpu(board.Uuid);
         }
         catch (DriverMissingException) when (options.Gpus is null)
         {
@@ -79,12 +76,12 @@ internal static class GridParts
             throw new SiloRefusedException($"{e.Message} 'up --gpus none' starts without this machine's GPUs.", e);
         }
         IDevice[] devices = options.LocalCpu
-            ? [new CpuDevice(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds })]
+            ? [new CpuDevice(options.Name, SiteOf(options), options.Rack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds })]
             : [];
-        return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, devices, ClockErrorSeconds) : null, boards);
+        return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, SiteOf(options), options.Rack, devices, ClockErrorSeconds) : null, boards);
     }
 
-    private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack)
+    private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, SiteOf(options), options.Rack)
     {
         Which = options.Gpus,
         ClockErrorSeconds = ClockErrorSeconds,
@@ -99,10 +96,12 @@ internal static class GridParts
 
     private static SimulatedProfile[] Profiles => [SimulatedProfile.H100, SimulatedProfile.H200];
 
-    private static SimulatedSiteOptions Simulation(string silo, SimulatedSiteChoice site) => new()
+    private static string SiteOf(SiloOptions options) => options.Site ?? LocalNode.DefaultSite;
+
+    private static SimulatedSiteOptions Simulation(SiloOptions options, SimulatedSiteChoice site) => new()
     {
-        Name = site.Name,
-        Silo = silo,
+        Name = options.Site ?? site.Name,
+        Silo = options.Name,
         Racks = site.Racks,
         NodesPerRack = site.NodesPerRack,
         GpusPerNode = site.GpusPerNode,

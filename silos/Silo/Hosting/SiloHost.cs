@@ -25,8 +25,11 @@ public static class SiloHost
     /// <exception cref="SiloRefusedException">The options do not fit together, or a file that they name cannot be used.</exception>
     public static WebApplication Build(SiloOptions options)
     {
-        if (options.Name.Length == 0 || options.Name.AsSpan().ContainsAny('/', '~'))
-            throw new SiloRefusedException($"'{options.Name}' is no name of a silo: device keys begin with it, and '/' and '~' end it there. Choose another with --name.");
+        PlainName.Of(options.Name, "silo", "--name");
+        PlainName.Of(options.Cluster, "cluster", "--cluster");
+        PlainName.Of(options.Rack, "rack", "--rack");
+        if (options.Site is { } site) PlainName.Of(site, "site", "--site");
+        var siloTls = SiloTls.Read(options.SiloCertificateFile, options.SiloKeyFile, options.SiloAuthorityFile, TimeProvider.System);
         var (scheme, address, port) = Endpoint(options.Url);
         var tokens = options.TokenFile is { } file ? TokenFile.Read(file) : null;
         var certificate = Certificate(options, scheme);
@@ -50,11 +53,13 @@ public static class SiloHost
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         builder.Services.AddSingleton(options);
         builder.Services.TryAddSingleton(TimeProvider.System);
+        var claims = new SiloClaims(TimeProvider.System);
+        builder.Services.AddSingleton(_ => claims);
         builder.AddGridClustering(orleans =>
         {
-            orleans.Host = options.Name;
+            (orleans.Host, orleans.Cluster, orleans.Control) = (options.Name, options.Cluster, options.Control);
             orleans.StateDirectory = options.StateDirectory;
-            orleans.Redis = options.Redis;
+            (orleans.Redis, orleans.RedisMayForget, orleans.Tls) = (options.Redis, options.RedisMayForget, siloTls);
             (orleans.SiloPort, orleans.SiloAddress) = (options.SiloPort, options.SiloAddress);
         });
         builder.AddGridTelemetry(options);
@@ -63,7 +68,7 @@ public static class SiloHost
         builder.Services.AddSingleton<StorageHealth>();
         builder.Services.AddSingleton<IStorageHealth>(s => s.GetRequiredService<StorageHealth>());
         builder.Services.AddHostedService(s => s.GetRequiredService<StorageHealth>());
-        if (options.WithParts) builder.AddGridParts(options);
+        if (options.WithParts) builder.AddGridParts(options, claims);
         builder.Services.AddSingleton<IPlanDesk, PlanDesk>();
         builder.Services.AddSingleton<SiteSnapshots>();
         builder.Services.AddHostedService(s => s.GetRequiredService<SiteSnapshots>());
@@ -129,14 +134,20 @@ public static class SiloHost
         _ => "TLS is",
     };
 
-    /// <summary>Starts a silo and says plainly why it could not.</summary>
-    /// <exception cref="SiloRefusedException">The port is taken, or the data directory cannot be used.</exception>
+    /// <summary>Starts a silo and says plainly why it could not: what others must not have is claimed and what it needs is checked before anything starts.</summary>
+    /// <exception cref="SiloRefusedException">A port is taken, the data directory cannot be used, Redis or the cluster does not take this silo.</exception>
     public static async Task StartAsync(WebApplication app, CancellationToken stop = default)
     {
         var options = app.Services.GetRequiredService<SiloOptions>();
         try
         {
+            if (options.WithParts) await app.Services.GetRequiredService<SiloClaims>().DataDirectory(options.DataDirectory, stop).ConfigureAwait(false);
+            var (_, address, port) = Endpoint(options.Url);
+            ClusterJoin.PortIsFree(address, port, "--bind");
+            var join = app.Services.GetService<ClusterJoin>();
+            if (join is not null) await join.Prepare(app.Services, stop).ConfigureAwait(false);
             await app.StartAsync(stop).ConfigureAwait(false);
+            if (join is not null) await join.Joined().ConfigureAwait(false);
         }
         catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException or SocketException)
         {
@@ -149,6 +160,37 @@ public static class SiloHost
         catch (InvalidOperationException e) when (e.Message.Contains("state directory", StringComparison.Ordinal))
         {
             throw new SiloRefusedException(e.Message, e);
+        }
+    }
+
+    /// <summary>How long an orderly end may take; a service manager kills somewhat later.</summary>
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(8);
+
+    /// <summary>
+    /// Ends a silo in order, or gives up: without Redis Orleans tries for minutes to take leave of its members. True if it has ended; else the process is to end as it is, which
+    /// the others take for a death, and nothing acknowledged is lost by it.
+    /// </summary>
+    public static async Task<bool> EndAsync(WebApplication app)
+    {
+        var ending = Task.Run(async () =>
+        {
+            using var patience = new CancellationTokenSource(EndPatience - TimeSpan.FromSeconds(2));
+            try { await app.StopAsync(patience.Token).ConfigureAwait(false); }
+            finally { await app.DisposeAsync().ConfigureAwait(false); }
+        });
+        try
+        {
+            await ending.WaitAsync(EndPatience).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is not SiloRefusedException)
+        {
+            // What it cannot tell others any more they find out; nobody can act on it here.
+            return true;
         }
     }
 }

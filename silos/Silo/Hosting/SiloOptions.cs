@@ -19,8 +19,8 @@ public sealed record SimulatedSiteChoice(
 /// <summary>What a silo is told. Refused as a whole by <see cref="SiloHost.Build"/> where it does not fit together.</summary>
 public sealed record SiloOptions
 {
-    /// <summary>The silo's name, which is its host's: device keys begin with it. Without <c>/</c> and <c>~</c>, which end it there.</summary>
-    public string Name { get; init; } = Environment.MachineName;
+    /// <summary>The silo's name, which is its host's, with its domain where it has one: hosts of two racks may share a short name, and device keys begin with it.</summary>
+    public string Name { get; init; } = Dns.GetHostName();
 
     /// <summary>Grain state lies below <c>state/</c>, results below <c>results/</c>.</summary>
     public required string DataDirectory { get; init; }
@@ -37,14 +37,38 @@ public sealed record SiloOptions
     /// <summary>PEM key of the certificate.</summary>
     public string? KeyFile { get; init; }
 
-    /// <summary>Redis connection string for more than one silo.</summary>
+    /// <summary>Redis connection string for more than one silo (see <see cref="RedisString.Choose"/>).</summary>
     public string? Redis { get; init; }
+
+    /// <summary>Whether a Redis that forgets is taken, with a warning.</summary>
+    public bool RedisMayForget { get; init; }
+
+    /// <summary>The name of the grid: two of them share one Redis without meeting.</summary>
+    public string Cluster { get; init; } = ClusteringOptions.DefaultCluster;
+
+    /// <summary>Where this machine stands; null for <c>local</c>, and for <c>sim</c> with a simulated site.</summary>
+    public string? Site { get; init; }
+
+    /// <summary>Where this machine stands.</summary>
+    public string Rack { get; init; } = LocalNode.DefaultRack;
+
+    /// <summary>Whether control grains prefer this silo.</summary>
+    public bool Control { get; init; }
 
     /// <summary>The port at which other silos reach this one; null for 11111 with Redis, and any free one on loopback without.</summary>
     public int? SiloPort { get; init; }
 
-    /// <summary>The IP address at which other silos reach this one; null for what the machine's name resolves to. Without Redis nobody does.</summary>
+    /// <summary>The IP address at which other silos reach this one; null for the one that leads to Redis. Without Redis nobody does.</summary>
     public IPAddress? SiloAddress { get; init; }
+
+    /// <summary>PEM certificate that this silo shows to others.</summary>
+    public string? SiloCertificateFile { get; init; }
+
+    /// <summary>PEM key of it; null where it is in the same file.</summary>
+    public string? SiloKeyFile { get; init; }
+
+    /// <summary>PEM certificates of the authority that all silos' certificates come from, and Redis' may.</summary>
+    public string? SiloAuthorityFile { get; init; }
 
     /// <summary>A simulated site; null for none.</summary>
     public SimulatedSiteChoice? Simulated { get; init; }
@@ -88,6 +112,3 @@ public sealed record SiloOptions
     /// <summary>Directory of results, one directory a sweep.</summary>
     public string ResultsDirectory => Path.Combine(DataDirectory, "results");
 }
-
-/// <summary>A silo was told something that cannot be: the message says what is wrong and what would be right.</summary>
-public sealed class SiloRefusedException(string message, Exception? inner = null) : Exception(message, inner);

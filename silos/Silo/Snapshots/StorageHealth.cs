@@ -23,8 +23,6 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
     /// <summary>What a person needs to know while it is away.</summary>
     public const string GoesOn = "sampling, live power and running trials go on; commits, new sweeps and what must move to another silo wait";
 
-    private IConnectionMultiplexer? _redis;
-    private IConnectionMultiplexer? _own;
     private volatile StorageInfo _now = new(options.Redis is null ? "files" : "redis", true, time.GetUtcNow(), options.Redis is null ? "the data directory can be written" : "Redis answers");
 
     public StorageInfo Now => _now;
@@ -46,12 +44,6 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
             Note(trouble);
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
-    }
-
-    public override void Dispose()
-    {
-        _own?.Dispose();
-        base.Dispose();
     }
 
     private void Note(string? trouble)
@@ -88,8 +80,7 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
     {
         try
         {
-            _redis ??= services.GetService<IConnectionMultiplexer>() ?? (_own = await Connect());
-            await _redis.GetDatabase().PingAsync().WaitAsync(Patience, time, stop);
+            await services.GetRequiredService<IConnectionMultiplexer>().GetDatabase().PingAsync().WaitAsync(Patience, time, stop);
             return null;
         }
         catch (TimeoutException)
@@ -100,13 +91,6 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
         {
             return e is RedisConnectionException ? "the connection is gone" : e.Message;
         }
-    }
-
-    private Task<IConnectionMultiplexer> Connect()
-    {
-        var configuration = ConfigurationOptions.Parse(options.Redis!);
-        (configuration.AbortOnConnectFail, configuration.BacklogPolicy) = (false, BacklogPolicy.FailFast);
-        return ConnectionMultiplexer.ConnectAsync(configuration).ContinueWith(static t => (IConnectionMultiplexer)t.GetAwaiter().GetResult(), TaskScheduler.Default);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Storage} is away: {Reason}. Meanwhile {GoesOn}.")]

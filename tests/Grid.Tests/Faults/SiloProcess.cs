@@ -88,6 +88,20 @@ internal sealed class SiloProcess : IAsyncDisposable
         return status!;
     }
 
+    /// <summary>A signal by its name, for example TERM.</summary>
+    public async Task Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"]);
+        await kill.WaitForExitAsync();
+    }
+
+    /// <summary>Waits for its end and gives its exit code.</summary>
+    public async Task<int> Ended(int seconds)
+    {
+        await _process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(seconds)).Token);
+        return _process.ExitCode;
+    }
+
     /// <summary>SIGKILL: nothing in the process gets to know.</summary>
     public async Task Kill()
     {

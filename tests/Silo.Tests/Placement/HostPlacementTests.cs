@@ -29,7 +29,12 @@ public sealed class HostPlacementTests(GridCluster cluster)
         => Assert.Equal((silo, (host, device)), (HostPlacement.SiloOf(key), HostPlacement.Split(key)));
 
     [Theory]
-    [InlineData("gpu-7")]
+    [InlineData("gpu-7", "gpu-7")]
+    [InlineData("demo~r1n3", "demo")]
+    public void A_key_may_be_a_host_alone(string key, string silo) => Assert.Equal(silo, HostPlacement.SiloOf(key));
+
+    [Theory]
+    [InlineData("")]
     [InlineData("/GPU-1f")]
     public void A_key_without_a_host_is_refused(string key)
         => Assert.Contains("host/device", Assert.Throws<ArgumentException>(() => HostPlacement.SiloOf(key)).Message);
