@@ -29,8 +29,9 @@ internal static partial class UpCommand
         var noLocal = new Option<bool>("--no-local") { Description = "Leave this machine's processor out; its GPUs have --gpus." };
         var gpus = new Option<string>("--gpus") { Description = "This machine's GPUs: all, none, or a list of indices or UUIDs. Each is looked at for about a minute first.", HelpName = "all|none|LIST", DefaultValueFactory = _ => "all" };
         var qualify = new Option<double>("--qualify") { Description = "How long each look at a GPU's sensors takes, s; below 10 the check of its counter is coarse.", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
+        var runLog = new Option<string?>("--run-log") { Description = "Logs every trial that a device here begins and ends, a line of JSON each, apart from what the grid keeps.", HelpName = "FILE" };
         var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
-        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, gpus, qualify, verbose };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, siloPort, siloAddress, simulate, model, scale, seed, noLocal, gpus, qualify, runLog, verbose };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -54,6 +55,7 @@ internal static partial class UpCommand
                 Gpus = parsed.GetValue(gpus)! switch { "all" => null, "none" => [], var list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) },
                 QualificationSeconds = qualification,
                 Say = line => { if (!screen.Json) screen.Say(line); },
+                RunLog = parsed.GetValue(runLog),
                 LogLevel = parsed.GetValue(verbose) ? LogLevel.Information : LogLevel.Warning,
             });
             await SiloHost.StartAsync(app, stop);

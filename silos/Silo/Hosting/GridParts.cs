@@ -7,6 +7,7 @@ using EnergyGrid.Node;
 using EnergyGrid.Results;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace EnergyGrid.Silo;
 
@@ -31,6 +32,20 @@ internal static class GridParts
             var local = LocalDevices(options);
             if (local.Count > 0) nodes.AddNode(new LocalNode(options.Name, LocalNode.DefaultSite, LocalNode.DefaultRack, local, ClockErrorSeconds), TimeProvider.System);
         });
+        if (options.RunLog is { } path)
+        {
+            var file = OpenRunLog(path);
+            services.AddSingleton<INodeAgents>(s => new RunLog(s.GetRequiredService<NodeAgents>(), file, TimeProvider.System, s.GetRequiredService<ILogger<RunLog>>()));
+        }
+    }
+
+    private static FileStream OpenRunLog(string path)
+    {
+        try { return RunLog.Open(Path.GetFullPath(path)); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SiloRefusedException($"The run log {path} cannot be appended to: {e.Message} Name another with --run-log.", e);
+        }
     }
 
     /// <summary>Declared bound of this machine's clock against UTC, s.</summary>

@@ -64,6 +64,9 @@ public sealed record SiloOptions
     /// <summary>A further node of this machine under its own time, opened by the caller: one GPU while evidence is collected; null for none. The silo does not dispose of it.</summary>
     public (INode Node, TimeProvider Time)? Node { get; init; }
 
+    /// <summary>Where every trial that a device of this silo begins and ends is logged, a line of JSON each; null for nowhere.</summary>
+    public string? RunLog { get; init; }
+
     /// <summary>Least level that is logged, to standard error.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Warning;
 
