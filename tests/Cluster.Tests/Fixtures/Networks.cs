@@ -20,6 +20,7 @@ internal sealed class Networks : IDisposable
     public Networks(int hosts)
     {
         _hosts = hosts;
+        AtExit.Do(this, Dispose);
         Do($"ip link add {Bridge} type bridge");
         Do($"ip addr add {Gateway}/24 dev {Bridge}");
         Do($"ip link set {Bridge} up");
@@ -65,6 +66,7 @@ internal sealed class Networks : IDisposable
 
     public void Dispose()
     {
+        AtExit.Forget(this);
         for (var i = 0; i < _hosts; i++) Run($"ip netns del {this[i]}");
         Run($"ip link del {Bridge}");
     }

@@ -82,6 +82,8 @@ internal sealed class RedisServer : IAsyncDisposable
     {
         var start = new ProcessStartInfo("redis-server", Arguments()) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
         _process = Process.Start(start)!;
+        var id = _process.Id;
+        AtExit.Do(this, () => Signals.Kill(id));
         var said = new StringBuilder();
         void Hear(object _, DataReceivedEventArgs line)
         {
@@ -176,6 +178,7 @@ internal sealed class RedisServer : IAsyncDisposable
         _process = null;
         signal(process.Id);
         await process.WaitForExitAsync();
+        AtExit.Forget(this);
         process.Dispose();
     }
 

@@ -94,6 +94,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         var process = _process = Process.Start(start)!;
         var life = new SiloLife(process.Id, runLog);
         lock (_lives) _lives.Add(life);
+        AtExit.Do(this, () => Signals.Kill(process.Id));
         process.EnableRaisingEvents = true;
         process.Exited += (_, _) => (life.EndedUtc, life.ExitCode) = (TimeProvider.System.GetUtcNow(), process.ExitCode);
         process.ErrorDataReceived += (_, line) =>
@@ -141,6 +142,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         {
             throw new TimeoutException($"Silo {Name} has not ended within {seconds} s:\n{Log}");
         }
+        AtExit.Forget(this);
         Life.EndedUtc ??= TimeProvider.System.GetUtcNow();
         return _process.ExitCode;
     }
@@ -165,6 +167,7 @@ internal sealed class SiloProcess : IAsyncDisposable
             Continue();
             await Kill();
         }
+        AtExit.Forget(this);
         _process?.Dispose();
         Client.Dispose();
         _http.Dispose();
