@@ -28,6 +28,20 @@ public sealed record StorageInfo(string Kind, bool Answers, DateTimeOffset Since
 /// <param name="Devices">How many devices it offered last.</param>
 public sealed record NodeLine(string Host, string Site, string Rack, bool Up, DateTimeOffset SinceUtc, int Devices);
 
+/// <summary>A process of the grid as the one that was asked knows it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Address">Where the others reach it.</param>
+/// <param name="Status">Created, joining, active, shuttingdown, stopping or dead.</param>
+/// <param name="Generation">Grows with every start at the same address.</param>
+public sealed record SiloLine(string Name, string Address, string Status, int Generation);
+
+/// <summary>Grains of one kind that a silo has in memory.</summary>
+/// <param name="Silo">Its name.</param>
+/// <param name="Kind">For example <c>SweepGrain</c>.</param>
+/// <param name="Count">How many.</param>
+/// <param name="Keys">Which; empty for kinds whose place follows from their key.</param>
+public sealed record ActivationLine(string Silo, string Kind, int Count, ImmutableArray<string> Keys);
+
 /// <summary>A device with what the grid saw of it last.</summary>
 /// <param name="Device">What it is.</param>
 /// <param name="Watts">Latest power, W; null where nothing is known.</param>

@@ -57,6 +57,12 @@ public sealed class GridClient : IDisposable
     /// <summary>What answers.</summary>
     public Task<VersionInfo> Version(CancellationToken stop = default) => Get<VersionInfo>("v1/version", stop);
 
+    /// <summary>The processes of the grid, the dead ones too, as the one that answers knows them.</summary>
+    public Task<ImmutableArray<SiloLine>> Silos(CancellationToken stop = default) => Get<ImmutableArray<SiloLine>>("v1/silos", stop);
+
+    /// <summary>Which grains are in memory where; for operators.</summary>
+    public Task<ImmutableArray<ActivationLine>> Activations(CancellationToken stop = default) => Get<ImmutableArray<ActivationLine>>("v1/activations", stop);
+
     /// <summary>All sites at their latest closed window.</summary>
     public Task<ImmutableArray<SiteView>> Sites(CancellationToken stop = default) => Get<ImmutableArray<SiteView>>("v1/sites", stop);
 

@@ -125,8 +125,10 @@ public sealed partial class GpuGrain(
                 {
                     var (name, sha256) = await traces.Write(sweep, work.Order.Trial, ran.Trace, work.Stop.Token);
                     result = result with { Trace = name, TraceSha256 = sha256 };
+                    CrashPoint.Pass(CrashPoint.TraceWritten);
                 }
                 var answer = await store.Commit(sweep, work.Order.Id, result, work.Stop.Token);
+                CrashPoint.Pass(CrashPoint.Committed);
                 work.Trouble = "";
                 if (answer == CommitAnswer.Committed)
                 {

@@ -56,6 +56,7 @@ internal sealed class Kept<T>(IPersistentState<T> state) where T : class, IKeptS
                 change(state.State);
                 await state.WriteStateAsync();
                 Taken = true;
+                CrashPoint.Pass(CrashPoint.StateWritten);
             }
             catch (InconsistentStateException)
             {

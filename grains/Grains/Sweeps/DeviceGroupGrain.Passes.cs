@@ -174,6 +174,7 @@ public sealed partial class DeviceGroupGrain
         _held = null;
         _waiting = lease.Granted ? "" : $"{Host}: {lease.Why}";
         if (!lease.Granted) return false;
+        CrashPoint.Pass(CrashPoint.Leased);
         var binding = DeviceChoice.Binding(lease.Devices);
         if (binding != _kept.Now.Binding)
         {
@@ -213,6 +214,7 @@ public sealed partial class DeviceGroupGrain
         var order = new TrialOrder(trial, [.. _orders!.Devices.Select(d => d.Uuid)], _held!.Epoch, pass.Leases - 1, cell.Configuration, cell.Cost,
             GroupCourse.Legs(cell.Configuration, trial.Pass), plan.Timing, plan.Guards, keep, id, this.GetPrimaryKeyString(), Fence.Number, ++_numbered);
         await store.Register(_sweep, Fence, id);
+        CrashPoint.Pass(CrashPoint.Registered);
         // From here on it may have begun, whatever the call says.
         (_registered, _given) = (id, new Given(id, trial, ""));
         try

@@ -92,6 +92,7 @@ public sealed partial class SweepGrain
         try
         {
             await store.Publish(Id, Fence, await Record(phase, now, complete: phase != SweepPhase.Cancelled));
+            CrashPoint.Pass(CrashPoint.Published);
         }
         catch (RefusedException e)
         {

@@ -49,6 +49,7 @@ internal static class GridApi
 
         var v1 = app.MapGroup("/v1").RequireAuthorization(Roles.Viewer).ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
         v1.MapGet("/version", (SiloOptions options, IStorageHealth storage, TimeProvider time) => TypedResults.Ok(Version(options, time) with { Storage = storage.Now })).WithSummary("What answers.").WithTags("grid");
+        v1.MapSilos();
         v1.MapSites();
         v1.MapNodes();
         v1.MapDevices();

@@ -7,6 +7,7 @@ using EnergyGrid.Node;
 using EnergyGrid.Results;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EnergyGrid.Silo;
@@ -31,7 +32,12 @@ internal static class GridParts
             if (local.Value.Node is { } machine) nodes.AddNode(machine, TimeProvider.System);
         });
         // After Orleans, which has joined when this starts.
-        services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), local.Value.Node, s.GetRequiredService<Microsoft.Extensions.Logging.ILogger<GpuOpening>>()));
+        services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), local.Value.Node, s.GetRequiredService<ILogger<GpuOpening>>()));
+        if (options.RunLog is { } path)
+        {
+            var file = OpenRunLog(path);
+            services.AddSingleton<INodeAgents>(s => new RunLog(s.GetRequiredService<NodeAgents>(), file, TimeProvider.System, s.GetRequiredService<ILogger<RunLog>>()));
+        }
     }
 
     // Alone: files. In a cluster every silo must see the same results, so they are where the cluster's state is.
@@ -53,6 +59,15 @@ internal static class GridParts
         services.AddSingleton<IResultFiles>(s => s.GetRequiredService<T>());
         services.AddSingleton<ITraceSink>(s => s.GetRequiredService<T>());
         services.AddSingleton<IResultRetention>(s => s.GetRequiredService<T>());
+    }
+
+    private static FileStream OpenRunLog(string path)
+    {
+        try { return RunLog.Open(Path.GetFullPath(path)); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SiloRefusedException($"The run log {path} cannot be appended to: {e.Message} Name another with --run-log.", e);
+        }
     }
 
     /// <summary>Declared bound of this machine's clock against UTC, s.</summary>

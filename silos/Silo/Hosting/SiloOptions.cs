@@ -94,6 +94,9 @@ public sealed record SiloOptions
     /// <summary>Whether Orleans' dashboard is served under <c>/orleans</c>, for operators. It profiles every call: some per cent of the silo's time.</summary>
     public bool Dashboard { get; init; }
 
+    /// <summary>Where every trial that a device of this silo begins and ends is logged, a line of JSON each; null for nowhere.</summary>
+    public string? RunLog { get; init; }
+
     /// <summary>Least level that is logged, to standard error. From information on, with stack traces and Orleans' own lines.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Warning;
 
