@@ -108,8 +108,16 @@ public sealed class GridClient : IDisposable
     public Task<PlanSummary> Validate(string planText, CancellationToken stop = default) => Send<PlanSummary>(HttpMethod.Post, "v1/plans/validate", Plan(planText), stop);
 
     /// <summary>Submits a plan. With an id, the same text again changes nothing and answers the same.</summary>
-    public Task<SweepStatus> Submit(string planText, string? id = null, CancellationToken stop = default) =>
-        Send<SweepStatus>(HttpMethod.Post, id is null ? "v1/sweeps" : $"v1/sweeps?id={Escape(id)}", Plan(planText), stop);
+    /// <param name="planText">YAML or JSON.</param>
+    /// <param name="id">The sweep's id; null for one of the grid's choice.</param>
+    /// <param name="stop">Gives up.</param>
+    /// <param name="priority">Of sweeps that want the same devices the higher one has them first; of equals, the older. −100 to 100.</param>
+    public Task<SweepStatus> Submit(string planText, string? id = null, CancellationToken stop = default, int priority = 0)
+    {
+        string?[] options = [id is null ? null : $"id={Escape(id)}", priority == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"priority={priority}")];
+        var query = string.Join('&', options.Where(o => o is not null));
+        return Send<SweepStatus>(HttpMethod.Post, query.Length == 0 ? "v1/sweeps" : $"v1/sweeps?{query}", Plan(planText), stop);
+    }
 
     /// <summary>All sweeps, newest first.</summary>
     public Task<ImmutableArray<SweepLine>> Sweeps(CancellationToken stop = default) => Get<ImmutableArray<SweepLine>>("v1/sweeps", stop);

@@ -78,7 +78,7 @@ public sealed class NodeAgentTests
         Assert.InRange(input, 1.05 * (gpus + cpu + dram), 1.4 * (gpus + cpu + dram));
         Assert.Equal(input / 0.985, rack, 0.005 * rack);
         Assert.InRange(facility / input, 1.1, 1.6);
-        Assert.Equal("simulated/facility", Assert.Single(grid.FacilityMeters).Source);
+        Assert.Equal("simulated/local/facility", Assert.Single(grid.FacilityMeters).Source);
         Assert.All(grid.Latest, w => Assert.Equal(Provenance.Modelled, w.Provenance));
         var inventory = grid.Announced[0];
         Assert.Equal("local~r1n1", inventory.Host);

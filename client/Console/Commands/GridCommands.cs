@@ -114,6 +114,8 @@ internal static class StatusCommand
     {
         screen.Say($"{status.Id}  ({status.Name})");
         screen.Say($"  phase     {Tables.Phase(status.Phase)}{(status.Reason.Length > 0 ? $": {status.Reason}" : "")}");
+        if (status.Waiting.Length > 0) screen.Say($"  waiting   {status.Waiting}");
+        if (status.Priority != 0) screen.Say($"  priority  {status.Priority}");
         screen.Say($"  trials    {status.CommittedTrials} of {status.PlannedTrials} kept, {status.ValidTrials} valid, {status.InvalidTrials} invalid, {status.VoidedPasses} passes voided");
         screen.Say($"  stage     {status.Stage} of 2{(status.HasEnded ? "" : $", about {Say.Seconds(status.SecondsLeft)} left")}");
         if (!status.Running.IsDefaultOrEmpty)

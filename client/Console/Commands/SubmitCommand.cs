@@ -13,9 +13,10 @@ internal static class SubmitCommand
     {
         var file = new Argument<string>("plan") { Description = "Plan file, YAML or JSON." };
         var id = new Option<string?>("--id") { Description = "The sweep's id: the same plan again under it changes nothing.", HelpName = "ID" };
+        var priority = new Option<int>("--priority") { Description = "Of sweeps that want the same devices the higher one has them first; of equals, the older. -100 to 100.", HelpName = "N" };
         var watch = new Option<bool>("--watch") { Description = "Stay to the end and print the matrix." };
         var dry = new Option<bool>("--dry-run") { Description = "Check and expand the plan here; send nothing." };
-        var command = new Command("submit", "Submits a plan to the grid.") { file, id, watch, dry };
+        var command = new Command("submit", "Submits a plan to the grid.") { file, id, priority, watch, dry };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -26,7 +27,7 @@ internal static class SubmitCommand
                 return ExitCodes.Ok;
             }
             using var client = GridCommand.Client(parsed);
-            var status = await Send(client, plan, parsed.GetValue(id), stop);
+            var status = await Send(client, plan, parsed.GetValue(id), parsed.GetValue(priority), stop);
             if (!parsed.GetValue(watch))
             {
                 if (screen.Json) screen.Document(status);
@@ -44,11 +45,11 @@ internal static class SubmitCommand
     }
 
     /// <summary>Sends it; the grid's faults then bear the file's name.</summary>
-    public static async Task<SweepStatus> Send(GridClient client, LocalPlan plan, string? id, CancellationToken stop)
+    public static async Task<SweepStatus> Send(GridClient client, LocalPlan plan, string? id, int priority, CancellationToken stop)
     {
         try
         {
-            return await client.Submit(plan.Text, id, stop);
+            return await client.Submit(plan.Text, id, stop, priority);
         }
         catch (GridProblemException e) when (!e.Faults.IsEmpty)
         {

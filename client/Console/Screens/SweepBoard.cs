@@ -78,7 +78,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
     private string Progress(string id, SweepStatus s) =>
         $"{(ids.Count > 1 ? Name(id) + ": " : "")}{s.CommittedTrials}/{s.PlannedTrials} trials, {s.InvalidTrials} invalid, {Tables.Phase(s.Phase)}"
         + (s.HasEnded ? "" : double.IsFinite(s.SecondsLeft) ? $", about {Say.Seconds(s.SecondsLeft)} left" : "")
-        + (s.Reason.Length > 0 ? $": {s.Reason}" : "");
+        + (s.Reason.Length > 0 ? $": {s.Reason}" : s.Waiting.Length > 0 ? $": {s.Waiting}" : "");
 
     private string Name(string id)
     {
@@ -125,6 +125,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
         if (s.HasEnded) share = 1;
         var right = s.HasEnded ? Tables.Phase(s.Phase)
             : s.Phase == SweepPhase.Paused ? $"paused: {s.Reason}"
+            : s.Waiting.Length > 0 && s.Running.IsDefaultOrEmpty ? $"{s.CommittedTrials}/{s.PlannedTrials} trials  {s.Waiting}"
             : $"{s.CommittedTrials}/{s.PlannedTrials} trials  stage {s.Stage}  {(double.IsFinite(s.SecondsLeft) ? Say.Seconds(s.SecondsLeft) + " left" : "…")}";
         right = Cut(right, Math.Max(20, width / 2));
         var name = Name(id).PadRight(Math.Min(24, Math.Max(12, width / 5)));

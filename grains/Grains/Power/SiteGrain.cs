@@ -73,7 +73,7 @@ public sealed partial class SiteGrain(
 
     public ValueTask AnnounceFacility(ImmutableArray<MeterInfo> meters)
     {
-        _merge.SetFacilityMeters(meters);
+        _merge.AddFacilityMeters(meters);
         return default;
     }
 

@@ -120,6 +120,9 @@ public sealed partial class SiteMerge
         _meters = meters;
     }
 
+    /// <summary>Meters that somebody announces, beside those that others did: a meter that is not announced any more is missing, not forgotten.</summary>
+    public void AddFacilityMeters(ImmutableArray<MeterInfo> meters) => SetFacilityMeters([.. _meters.Where(m => !meters.Any(n => n.Source == m.Source)), .. meters]);
+
     /// <summary>Takes in what a rack says, and closes what can be closed.</summary>
     public void Apply(RackReport report)
     {

@@ -56,14 +56,14 @@ public sealed class SimulatedSite
                 var seed = SeededRandom.Mix(options.Seed, (ulong)((rack << 16) + node));
                 nodes.Add(new SimulatedNode($"{options.Silo}~r{rack}n{node}", options.Name, $"r{rack}", options.GpusPerNode, options.Profile, options.Defects, seed, time));
             }
-            // One agent of the rack reads its PDU, as one would in a real one.
+            // One agent of the rack reads its PDU, as one would in a real one. The names carry the silo: several of them may simulate parts of one site.
             var members = nodes[first..];
             var rated = members.Sum(n => n.RatedWatts) / PduEfficiency;
-            var pdu = new MeterInfo($"{options.Name}/r{rack}/pdu", SourceKind.RackInput, false, rated);
+            var pdu = new MeterInfo($"{options.Name}/r{rack}/{options.Silo}/pdu", SourceKind.RackInput, false, rated);
             nodes[first].AddMeter(new SumMeter(pdu, members, time, watts => watts / PduEfficiency));
         }
         var ratedAll = nodes.Sum(n => n.RatedWatts) / PduEfficiency;
-        var facility = new MeterInfo($"{options.Name}/facility", SourceKind.FacilityInput, true, 1.6 * ratedAll);
+        var facility = new MeterInfo($"{options.Name}/{options.Silo}/facility", SourceKind.FacilityInput, true, 1.6 * ratedAll);
         return new SimulatedSite(options.Name, nodes, new SumMeter(facility, nodes, time, watts => FacilityWatts(watts, ratedAll)));
     }
 

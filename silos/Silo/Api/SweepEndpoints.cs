@@ -17,7 +17,7 @@ internal static partial class SweepEndpoints
     public static void MapSweeps(this RouteGroupBuilder v1)
     {
         v1.MapPost("/sweeps", Submit).RequireAuthorization(Roles.Operator).AcceptsPlan().ProducesProblem(409)
-            .WithSummary("Submits a plan. With ?id= the same text again changes nothing; another text under a taken id is refused.").WithTags("sweeps");
+            .WithSummary("Submits a plan. With ?id= the same text again changes nothing; another text under a taken id is refused. ?priority= decides among sweeps that want the same devices.").WithTags("sweeps");
         v1.MapGet("/sweeps", async (SweepSnapshots sweeps, CancellationToken stop) => TypedResults.Ok(await sweeps.List(stop)))
             .WithSummary("All sweeps, newest first.").WithTags("sweeps");
         v1.MapGet("/sweeps/{id}", async (string id, SweepSnapshots sweeps, CancellationToken stop) => TypedResults.Ok(await sweeps.Status(id, stop)))
@@ -63,10 +63,11 @@ internal static partial class SweepEndpoints
             .RequireAuthorization(Roles.Operator).WithSummary(summary).WithTags("sweeps").ProducesProblem(400).ProducesProblem(404).ProducesProblem(409);
 
     private static async Task<Results<Created<SweepStatus>, Ok<SweepStatus>>> Submit(
-        string? id, HttpContext context, IPlanDesk desk, SiteSnapshots sites, SweepSnapshots sweeps, IGrainFactory grains, TimeProvider time)
+        string? id, int? priority, HttpContext context, IPlanDesk desk, SiteSnapshots sites, SweepSnapshots sweeps, IGrainFactory grains, TimeProvider time)
     {
         if (id is not null && !IdForm().IsMatch(id))
             throw new MalformedException($"id '{id}' is no sweep id; 1 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit.");
+        if (priority is < -100 or > 100) throw new MalformedException($"priority {priority} is not from -100 to 100; 0 is what a sweep has without it.");
         var (text, plan) = await PlanEndpoints.Read(context, desk, sites);
         id ??= NewId(plan.Name, time);
         using var span = GridTelemetry.Start("submit", id)?.SetTag("energygrid.sweep", id);
@@ -74,7 +75,7 @@ internal static partial class SweepEndpoints
         SweepStatus status;
         try
         {
-            status = await grains.GetGrain<ISweepGrain>(id).Submit(text, context.User.Identity?.Name ?? "unknown");
+            status = await grains.GetGrain<ISweepGrain>(id).Submit(text, context.User.Identity?.Name ?? "unknown", priority ?? 0);
         }
         catch (RefusedException e) when (!known)
         {
