@@ -19,7 +19,7 @@ public interface IDevice : IDisposable
     string? Quarantine => null;
 
     /// <summary>Looks at a device that is quarantined again, as long as that takes. True if it answers: then it is quarantined no longer. A device that is not is left alone.</summary>
-    bool Revive() => Quarantine is null;
+    Task<bool> Revive() => Task.FromResult(Quarantine is null);
 
     /// <summary>Its state at this moment, read from the device and not from the drained readings.</summary>
     DeviceCondition Condition();

@@ -174,13 +174,13 @@ public sealed partial class NodeAgent : INodeAgent
     {
         if (!_reviving.IsCompleted || _time.GetUtcNow() - _revived < TimeSpan.FromSeconds(_options.ReviveSeconds)) return;
         _revived = _time.GetUtcNow();
-        IDevice[] lost = [.. _sampler.Devices.Select(d => d.Device).Where(d => d.Quarantine is not null)];
-        if (lost.Length == 0) return;
-        _reviving = Task.Run(() =>
-        {
-            foreach (var device in lost)
-                if (device.Revive()) LogRevived(Host, device.Info.Uuid);
-        });
+        _reviving = ReviveLost();
+    }
+
+    private async Task ReviveLost()
+    {
+        foreach (var device in _sampler.Devices.Select(d => d.Device).Where(d => d.Quarantine is not null).ToArray())
+            if (await device.Revive()) LogRevived(Host, device.Info.Uuid);
     }
 
     private async Task<TrialRun> Traced(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)

@@ -93,11 +93,11 @@ public sealed class MovingRackTests
         public bool Answers { get; set; }
         public int Looks { get; private set; }
 
-        public bool Revive()
+        public Task<bool> Revive()
         {
             Looks++;
             if (Answers) Quarantine = null;
-            return Answers;
+            return Task.FromResult(Answers);
         }
 
         public DeviceCondition Condition() => inner.Condition();

@@ -62,14 +62,13 @@ public sealed class CudaDevice : IDevice
 
     public string? Quarantine => _quarantine;
 
-    public bool Revive()
+    public Task<bool> Revive()
     {
-        if (_quarantine is null) return true;
-        if (_ending) return false;
+        if (_quarantine is null || _ending) return Task.FromResult(!_ending);
         var done = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate) _jobs.Enqueue(() => done.SetResult(OpenAgain()));
         _wake.Release();
-        return done.Task.GetAwaiter().GetResult();
+        return done.Task;
     }
 
     public DeviceCondition Condition()

@@ -46,7 +46,7 @@ public sealed class InventoryTests
         await Inventory(cluster).Announce(Node(silo.Name, "r1", "g0"));
         await Inventory(cluster).Announce(Node($"{silo.Name}~r1n1", "r1", "s0"));
         var first = await One(cluster, silo.Name);
-        await cluster.Silos.RestartSiloAsync(silo);
+        await cluster.Restart(1);
         // A simulated site that was started once, and not again.
         await PowerCluster.Until(async () => !(await One(cluster, $"{silo.Name}~r1n1")).Up, "what the first process had is down");
         await Inventory(cluster).Announce(Node(silo.Name, "r1", "g0"));
@@ -69,7 +69,7 @@ public sealed class InventoryTests
         // A device was quarantined.
         await Inventory(cluster).Announce(node with { Devices = [node.Devices[0]] });
         Assert.NotEqual(written, await Written(cluster));
-        await cluster.Silos.RestartSiloAsync(cluster.Silos.Silos[0]);
+        await cluster.Restart(0);
         var kept = await One(cluster, silo);
         Assert.Equal(["g0"], kept.Inventory.Devices.Select(d => d.Uuid));
         Assert.False(kept.Up);

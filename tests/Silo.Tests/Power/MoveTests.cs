@@ -34,7 +34,7 @@ public sealed class MoveTests
         var before = (await rack.Report(Report(0))).Incarnation;
         Assert.Equal(40, (await site.View()).Windows);
 
-        await cluster.Silos.RestartSiloAsync(cluster.Silos.Silos[0]);
+        await cluster.Restart(0);
         (rack, site) = (cluster.Grains.GetGrain<IRackGrain>("lab/r1"), cluster.Grains.GetGrain<ISiteGrain>("lab"));
         // What was summed is there before anybody has told anything; of the present nothing is.
         var kept = await site.View();

@@ -1,3 +1,4 @@
+using EnergyGrid.Contracts;
 using EnergyGrid.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -36,6 +37,17 @@ internal sealed class PowerCluster : IAsyncDisposable
         var cluster = new PowerCluster(silos);
         await cluster.Silos.DeployAsync();
         return cluster;
+    }
+
+    /// <summary>Ends a silo's process in good order and begins another of its name; returns when the client has found the cluster again.</summary>
+    public async Task Restart(int silo)
+    {
+        await Silos.RestartSiloAsync(Silos.Silos[silo]);
+        await Until(async () =>
+        {
+            try { return !(await Grains.GetGrain<IInventoryGrain>("grid").Nodes()).IsDefault; }
+            catch (Exception e) when (e is OrleansException or TimeoutException or System.Net.Sockets.SocketException) { return false; }
+        }, "the client has found the cluster again");
     }
 
     /// <summary>Waits for something that must come; says what did not.</summary>
