@@ -18,6 +18,10 @@ public interface IDeviceGroupGrain : IGrainWithStringKey
     [Alias("End"), AlwaysInterleave, ResponseTimeout("00:00:15")]
     Task<GroupReport> End(long sweepFence, string reason);
 
+    /// <summary>Its sweep has ended and its results have left the grid: nothing of it is remembered.</summary>
+    [Alias("Forget")]
+    Task Forget();
+
     /// <summary>Something has happened at its devices: look now instead of at the next tick.</summary>
     [Alias("Nudge"), AlwaysInterleave, OneWay]
     Task Nudge();

@@ -24,6 +24,11 @@ public interface ISweepGrain : IGrainWithStringKey
     [Alias("Cancel")]
     Task<SweepStatus> Cancel(string reason);
 
+    /// <summary>Its results have left the grid: nothing of it is remembered, and its id is free again.</summary>
+    /// <exception cref="RefusedException">It has not ended.</exception>
+    [Alias("Forget")]
+    Task Forget();
+
     /// <summary>Whoever finds a sweep that has not ended wakes it: after a restart nobody else would.</summary>
     [Alias("Wake"), AlwaysInterleave]
     Task Wake();

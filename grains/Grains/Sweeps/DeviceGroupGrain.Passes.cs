@@ -365,7 +365,7 @@ public sealed partial class DeviceGroupGrain
     private async Task Note(string key, string kind, string text)
     {
         try { await store.Append(_sweep, Fence, key, kind, text); }
-        catch (StorageTroubleException e) { LogTrouble(this.GetPrimaryKeyString(), e.Message); }
+        catch (Exception e) when (e is StorageTroubleException or RefusedException) { LogTrouble(this.GetPrimaryKeyString(), e.Message); }
     }
 
     private ImmutableArray<RunningTrial> Running() => _given is { } given && _status is { Phase: not TrialPhase.Ended } status

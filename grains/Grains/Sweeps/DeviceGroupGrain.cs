@@ -87,6 +87,12 @@ public sealed partial class DeviceGroupGrain(
         }
     }
 
+    public async Task Forget()
+    {
+        await state.ClearStateAsync();
+        Retire();
+    }
+
     public Task Nudge()
     {
         // Without orders it is of no use to look; its sweep gives them again when it is asked for.

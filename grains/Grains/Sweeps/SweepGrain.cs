@@ -142,6 +142,15 @@ public sealed partial class SweepGrain(
         }
     }
 
+    public async Task Forget()
+    {
+        if (!_kept.Exists) return;
+        if (!HasEnded) throw new RefusedException($"Sweep '{Id}' has not ended: cancel it first.");
+        await Task.WhenAll(_kept.Now.Groups.Select(g => Group(g.Number).Forget()));
+        await state.ClearStateAsync();
+        DeactivateOnIdle();
+    }
+
     private bool HasEnded => _kept.Now.Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;
 
     // Whether something may be started. A state that could not be written may still say running.
@@ -274,7 +283,7 @@ public sealed partial class SweepGrain(
     private async Task Note(string key, string kind, string text)
     {
         try { await store.Append(Id, Fence, key, kind, text); }
-        catch (StorageTroubleException e) { LogEventLost(Id, kind, e.Message); } // an event is for people; the truth is in state and results
+        catch (Exception e) when (e is StorageTroubleException or RefusedException) { LogEventLost(Id, kind, e.Message); } // an event is for people; the truth is in state and results
     }
 
     private SweepStatus Look()

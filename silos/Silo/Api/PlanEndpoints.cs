@@ -30,7 +30,7 @@ internal static class PlanEndpoints
         // Not text/plain: a web page may send that anywhere without asking first.
         if (!json && media is not ("application/yaml" or "application/x-yaml" or "text/yaml" or "text/x-yaml"))
             throw new WrongMediaException($"'{media}' is no media type of a plan; send application/yaml or application/json.");
-        if (context.Request.ContentLength > SiloHost.MaxBodyBytes) throw new BadHttpRequestException(Problems.TooLarge, StatusCodes.Status413PayloadTooLarge);
+        if (context.Request.ContentLength > SiloOptions.MaxBodyBytes) throw new BadHttpRequestException(Problems.TooLarge, StatusCodes.Status413PayloadTooLarge);
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         string text;

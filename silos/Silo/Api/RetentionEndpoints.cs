@@ -32,6 +32,7 @@ internal static class RetentionEndpoints
         if (manifest is not { Length: 64 } || !manifest.All(char.IsAsciiHexDigitLower)) throw new MalformedException("manifest= must be the SHA-256 of the sweep's manifest.json, 64 digits of lower-case hex.");
         // Results first: a sweep that is still listed can be removed again, results that nobody lists would stay for ever.
         await retention.Remove(id, manifest, stop);
+        await grains.GetGrain<ISweepGrain>(id).Forget();
         await grains.GetGrain<ISweepIndexGrain>("grid").Remove(id);
         sweeps.Changed(id);
         return TypedResults.NoContent();

@@ -18,9 +18,6 @@ namespace EnergyGrid.Silo;
 /// <summary>One process of the grid: Orleans, devices, HTTP.</summary>
 public static class SiloHost
 {
-    /// <summary>A plan is text: a longer body is refused with 413.</summary>
-    public const long MaxBodyBytes = 1 << 20;
-
     /// <summary>Puts a silo together; nothing listens before it is started.</summary>
     /// <exception cref="SiloRefusedException">The options do not fit together, or a file that they name cannot be used.</exception>
     public static WebApplication Build(SiloOptions options)
@@ -44,7 +41,7 @@ public static class SiloHost
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+            kestrel.Limits.MaxRequestBodySize = SiloOptions.MaxBodyBytes;
             kestrel.Listen(address, port, listen =>
             {
                 if (certificate is not null) listen.UseHttps(certificate);

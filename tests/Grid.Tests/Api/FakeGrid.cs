@@ -238,6 +238,8 @@ public sealed class FakeSweep(FakeGrid grid, string id) : ISweepGrain
 
     public Task Told(GroupReport report) => Task.CompletedTask;
 
+    public Task Forget() => throw new NotSupportedException();
+
     private Task<SweepStatus> Turn(SweepPhase phase, string reason)
     {
         (Phase, Reason) = (phase, reason);

@@ -16,9 +16,12 @@ namespace EnergyGrid.Silo;
 public sealed record SimulatedSiteChoice(
     string Name = "sim", int Racks = 2, int NodesPerRack = 4, int GpusPerNode = 8, string Model = "H100-SXM-80GB", double TimeScale = 1, long Seed = 1);
 
-/// <summary>What a silo is told. Refused as a whole by <see cref="SiloHost.Build"/> where it does not fit together.</summary>
+/// <summary>What a silo is told. Refused as a whole by <c>SiloHost.Build</c> where it does not fit together.</summary>
 public sealed record SiloOptions
 {
+    /// <summary>A plan is text: a longer body is refused with 413.</summary>
+    public const long MaxBodyBytes = 1 << 20;
+
     /// <summary>The silo's name, which is its host's, with its domain where it has one: hosts of two racks may share a short name, and device keys begin with it.</summary>
     public string Name { get; init; } = Dns.GetHostName();
 

@@ -79,6 +79,7 @@ internal static partial class Problems
         BadHttpRequestException bad => (bad.StatusCode, bad.Message),
         UnreachableException or HostUnavailableException => (StatusCodes.Status503ServiceUnavailable, error.Message),
         TimeoutException => (StatusCodes.Status503ServiceUnavailable, "A grain did not answer in time; whether it obeyed is unknown. Look before you ask again."),
+        SupersededException => (StatusCodes.Status503ServiceUnavailable, $"It has just moved to another silo; ask again. ({error.Message})"),
         SiloUnavailableException or OrleansMessageRejectionException =>
             (StatusCodes.Status503ServiceUnavailable, "A grain's host went away; whether it obeyed is unknown. Look before you ask again."),
         InvalidDataException => (StatusCodes.Status500InternalServerError, $"Kept data is damaged: {error.Message}"),
