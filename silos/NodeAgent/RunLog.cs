@@ -51,7 +51,7 @@ public sealed partial class RunLog : INodeAgents, IDisposable
         {
             lock (_gate) _file.Write(bytes);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or ArgumentOutOfRangeException) // the latter is what .NET makes of EFBIG
         {
             LogNotWritten(_file.Name, $"{order.Trial}", e.Message);
         }

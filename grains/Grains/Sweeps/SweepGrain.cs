@@ -230,11 +230,11 @@ public sealed partial class SweepGrain(
             AskGroups();
             await Consider();
             if (!HasEnded) await PublishNowAndThen();
-            _trouble = "";
+            Trouble(_lines.Values.Select(l => l.Report?.Trouble).FirstOrDefault(t => t is { Length: > 0 }) is { } trouble ? Unkept(trouble) : "");
         }
         catch (StorageTroubleException e)
         {
-            Trouble($"what must be kept could not be written or read: {e.Message}");
+            Trouble(Unkept(e.Message));
         }
         catch (RefusedException e)
         {
@@ -274,11 +274,14 @@ public sealed partial class SweepGrain(
         DeactivateOnIdle();
     }
 
+    // Said once, however often it is met again before it is over.
     private void Trouble(string reason)
     {
-        if (_trouble.Length == 0) LogTrouble(Id, reason);
+        if (_trouble.Length == 0 && reason.Length > 0) LogTrouble(Id, reason);
         _trouble = reason;
     }
+
+    private static string Unkept(string reason) => $"what must be kept could not be written or read: {reason}";
 
     private async Task Note(string key, string kind, string text)
     {
@@ -292,8 +295,7 @@ public sealed partial class SweepGrain(
         if (HasEnded)
             return new SweepStatus(Id, s.Name, s.Phase, s.Reason, s.Committed, s.Committed, s.Valid, s.Committed - s.Valid, s.Voided, s.Stage, 0, [], s.SubmittedUtc, s.EndedUtc, "", s.Priority);
         var reports = _lines.Values.Select(l => l.Report).OfType<GroupReport>().ToArray();
-        var trouble = _trouble.Length > 0 ? _trouble
-            : reports.FirstOrDefault(r => r.Trouble.Length > 0) is { } troubled ? $"what must be kept could not be written or read: {troubled.Trouble}" : "";
+        var trouble = _trouble.Length > 0 ? _trouble : reports.FirstOrDefault(r => r.Trouble.Length > 0) is { } troubled ? Unkept(troubled.Trouble) : "";
         var committed = Math.Max(reports.Sum(r => r.Committed), _results.Count);
         var valid = Math.Max(reports.Sum(r => r.Valid), _results.Count(r => r.Outcome == TrialOutcome.Valid));
         var planned = Math.Max(reports.Sum(r => r.Planned), committed);

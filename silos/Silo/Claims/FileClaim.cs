@@ -87,7 +87,8 @@ internal sealed class FileClaim : IDisposable
         if (Volatile.Read(ref _disposed) != 0) return;
         _mark = _mark with { Beat = Guid.NewGuid().ToString("N") };
         try { Write(_markPath, _mark, shared: false); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* a full disk is told by what must be kept; the lock still holds */ }
+        // Out of range is what .NET makes of EFBIG: a file may not grow. A full disk is told by what must be kept; the lock still holds.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException) { }
     }
 
     private static async Task<bool> Lives(ProcessMark mark, ProcessMark own, string path, TimeProvider time, CancellationToken stop)
