@@ -13,7 +13,7 @@ internal sealed class FileClaim : IDisposable
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(10);
 
     // One process may host several silos (tests do): what it holds itself is no matter of files.
-    private static readonly HashSet<string> _here = [];
+    private static readonly HashSet<string> Here = [];
 
     private readonly FileStream _lock;
     private readonly string _path;
@@ -39,8 +39,8 @@ internal sealed class FileClaim : IDisposable
     public static async Task<(FileClaim? Claim, ProcessMark? Holder)> Take(string path, bool shared, TimeProvider time, CancellationToken stop)
     {
         path = Path.GetFullPath(path);
-        lock (_here)
-            if (!_here.Add(path)) return (null, ProcessMark.Own());
+        lock (Here)
+            if (!Here.Add(path)) return (null, ProcessMark.Own());
         FileStream? owner = null;
         var taken = false;
         try
@@ -68,7 +68,7 @@ internal sealed class FileClaim : IDisposable
             if (!taken)
             {
                 if (owner is not null) await owner.DisposeAsync().ConfigureAwait(false);
-                lock (_here) _here.Remove(path);
+                lock (Here) Here.Remove(path);
             }
         }
     }
@@ -80,7 +80,7 @@ internal sealed class FileClaim : IDisposable
         try { File.Delete(_markPath); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* it is known to be dead without */ }
         _lock.Dispose();
-        lock (_here) _here.Remove(_path);
+        lock (Here) Here.Remove(_path);
     }
 
     private void Change()
