@@ -13,18 +13,19 @@ internal sealed class FileClaim : IDisposable
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(10);
 
     // One process may host several silos (tests do): what it holds itself is no matter of files.
-    private static readonly HashSet<string> _here = [];
+    private static readonly HashSet<string> Here = [];
 
     private readonly FileStream _lock;
     private readonly string _path;
     private readonly string _markPath;
+    private readonly bool _shared;
     private readonly ITimer _beat;
     private ProcessMark _mark;
     private int _disposed;
 
-    private FileClaim(FileStream owner, string path, ProcessMark mark, TimeProvider time)
+    private FileClaim(FileStream owner, string path, ProcessMark mark, bool shared, TimeProvider time)
     {
-        (_lock, _path, _markPath, _mark) = (owner, path, MarkOf(path), mark);
+        (_lock, _path, _markPath, _mark, _shared) = (owner, path, MarkOf(path), mark, shared);
         _beat = time.CreateTimer(_ => Change(), null, Beat, Beat);
     }
 
@@ -38,8 +39,8 @@ internal sealed class FileClaim : IDisposable
     public static async Task<(FileClaim? Claim, ProcessMark? Holder)> Take(string path, bool shared, TimeProvider time, CancellationToken stop)
     {
         path = Path.GetFullPath(path);
-        lock (_here)
-            if (!_here.Add(path)) return (null, ProcessMark.Own());
+        lock (Here)
+            if (!Here.Add(path)) return (null, ProcessMark.Own());
         FileStream? owner = null;
         var taken = false;
         try
@@ -60,14 +61,14 @@ internal sealed class FileClaim : IDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(50), time, stop).ConfigureAwait(false);
             if (Read(MarkOf(path)) is { } now && now.Beat != own.Beat) return (null, now);
             taken = true;
-            return (new FileClaim(owner, path, own, time), null);
+            return (new FileClaim(owner, path, own, shared, time), null);
         }
         finally
         {
             if (!taken)
             {
                 if (owner is not null) await owner.DisposeAsync().ConfigureAwait(false);
-                lock (_here) _here.Remove(path);
+                lock (Here) Here.Remove(path);
             }
         }
     }
@@ -79,14 +80,14 @@ internal sealed class FileClaim : IDisposable
         try { File.Delete(_markPath); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* it is known to be dead without */ }
         _lock.Dispose();
-        lock (_here) _here.Remove(_path);
+        lock (Here) Here.Remove(_path);
     }
 
     private void Change()
     {
         if (Volatile.Read(ref _disposed) != 0) return;
         _mark = _mark with { Beat = Guid.NewGuid().ToString("N") };
-        try { Write(_markPath, _mark, shared: false); }
+        try { Write(_markPath, _mark, _shared); }
         // Out of range is what .NET makes of EFBIG: a file may not grow. A full disk is told by what must be kept; the lock still holds.
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException) { }
     }
@@ -108,8 +109,9 @@ internal sealed class FileClaim : IDisposable
 
     private static FileStream Open(string path, bool shared)
     {
-        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
-        if (shared && !OperatingSystem.IsWindows()) options.UnixCreateMode = Everybody;
+        // A file that is there is not asked to be made: in a directory of everybody's, Linux denies that for the files of others (fs.protected_regular).
+        var options = new FileStreamOptions { Mode = File.Exists(path) ? FileMode.Open : FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
+        if (shared && options.Mode == FileMode.OpenOrCreate && !OperatingSystem.IsWindows()) options.UnixCreateMode = Everybody;
         var file = new FileStream(path, options);
         if (shared) Widen(path);
         return file;
@@ -136,7 +138,17 @@ internal sealed class FileClaim : IDisposable
         var next = $"{path}.{mark.Pid}";
         File.WriteAllBytes(next, mark.ToBytes());
         if (shared) Widen(next);
-        File.Move(next, path, overwrite: true);
+        try
+        {
+            File.Move(next, path, overwrite: true);
+        }
+        catch (Exception e) when (shared && e is UnauthorizedAccessException)
+        {
+            // Left by another user in a directory where only the owner may replace it; everybody may write into it.
+            File.Delete(next);
+            using var file = new FileStream(path, FileMode.Truncate, FileAccess.Write, FileShare.ReadWrite);
+            file.Write(mark.ToBytes());
+        }
     }
 
     private const UnixFileMode Everybody = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;

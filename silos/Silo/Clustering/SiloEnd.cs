@@ -29,7 +29,8 @@ internal sealed partial class SiloEnd(ILogger<SiloEnd> log) : IFatalErrorHandler
         {
             Thread.Sleep(200); // the log's own thread writes it
             Environment.Exit(Code);
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
     }
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Why}")]

@@ -20,7 +20,7 @@ internal sealed partial class SiloTls
 {
     private const string ServerUse = "1.3.6.1.5.5.7.3.1";
     private const string ClientUse = "1.3.6.1.5.5.7.3.2";
-    private static readonly SslApplicationProtocol _protocol = new("Orleans1");
+    private static readonly SslApplicationProtocol Protocol = new("Orleans1");
 
     private readonly X509Certificate2Collection _authorities;
     private readonly TimeProvider _time;
@@ -122,7 +122,7 @@ internal sealed partial class SiloTls
                 {
                     TargetHost = silo.Address.ToString(),
                     ClientCertificateContext = SslStreamCertificateContext.Create(Certificate, null, offline: true),
-                    ApplicationProtocols = [_protocol],
+                    ApplicationProtocols = [Protocol],
                     CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
                 }, stop).ConfigureAwait(false);
                 // By TLS 1.3 a server judges the client's certificate after the client has finished: it hangs up then, or waits for the first message.

@@ -49,7 +49,7 @@ internal static class GridParts
             Ports<FileResultStore>(services);
             return;
         }
-        services.AddSingleton(s => new RedisResultStore(s.GetRequiredService<IConnectionMultiplexer>(), $"{options.Cluster}:results", s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new RedisResultStore(s.GetRequiredService<IConnectionMultiplexer>(), $"{options.Cluster}/results", s.GetRequiredService<TimeProvider>()));
         Ports<RedisResultStore>(services);
     }
 

@@ -8,10 +8,10 @@ namespace EnergyGrid.Grid.Tests.Faults;
 /// <summary><c>energygrid up</c> as a process: how it starts, what it says, how it ends.</summary>
 public sealed class ClusterProcessTests
 {
-    private static readonly Dictionary<string, string> _none = [];
+    private static readonly Dictionary<string, string> None = [];
 
     private static Task<SiloProcess> Up(string data, RedisServer redis, params string[] more) =>
-        SiloProcess.Start(data, ["--redis", redis.Where, "--silo-port", $"{RedisServer.Free()}", "--gpus", "none", "--simulate", "1x1x2", .. more], "exec \"$@\"", _none);
+        SiloProcess.Start(data, ["--redis", redis.Where, "--silo-port", $"{RedisServer.Free()}", "--gpus", "none", "--simulate", "1x1x2", .. more], "exec \"$@\"", None);
 
     private static Task<(int Code, string Out, string Error)> Refused(string data, params string[] more) =>
         SiloProcess.Command(["up", "--bind", "http://127.0.0.1:0", "--data", data, "--name", "other", "--no-local", "--gpus", "none", .. more]);

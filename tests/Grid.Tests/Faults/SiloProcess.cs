@@ -3,8 +3,8 @@ using System.Text;
 using System.Text.Json;
 using EnergyGrid.Contracts;
 using EnergyGrid.Grid.Tests.Sweeps;
-using EnergyGrid.Sdk;
 using EnergyGrid.Results;
+using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Grid.Tests.Faults;
 

@@ -4,16 +4,16 @@ namespace EnergyGrid.Silo.Tests;
 
 public sealed class OwnAddressTests
 {
-    private static readonly IPAddress _lan = IPAddress.Parse("10.0.0.7"), _other = IPAddress.Parse("10.0.0.9"), _six = IPAddress.Parse("fd00::7");
-    private static readonly IPAddress[] _local = [IPAddress.Loopback, _lan, _six];
+    private static readonly IPAddress Lan = IPAddress.Parse("10.0.0.7"), Other = IPAddress.Parse("10.0.0.9"), Six = IPAddress.Parse("fd00::7");
+    private static readonly IPAddress[] Own = [IPAddress.Loopback, Lan, Six];
 
-    private static IPAddress Choose(IPAddress? asked, IPAddress towards, IPAddress redis) => OwnAddress.Choose(asked, towards, redis, _local);
+    private static IPAddress Choose(IPAddress? asked, IPAddress towards, IPAddress redis) => OwnAddress.Choose(asked, towards, redis, Own);
 
     [Fact]
     public void Without_a_wish_it_is_the_local_end_of_the_connection_to_Redis()
     {
-        Assert.Equal(_lan, Choose(null, _lan, _other));
-        Assert.Equal(_six, Choose(null, _six, IPAddress.Parse("fd00::9")));
+        Assert.Equal(Lan, Choose(null, Lan, Other));
+        Assert.Equal(Six, Choose(null, Six, IPAddress.Parse("fd00::9")));
         Assert.Equal(IPAddress.IPv6Loopback, Choose(null, IPAddress.IPv6Loopback, IPAddress.IPv6Loopback));
     }
 
@@ -22,7 +22,7 @@ public sealed class OwnAddressTests
     {
         var beside = IPAddress.Parse("127.0.0.2");
         Assert.Equal(beside, Choose(beside, IPAddress.Loopback, IPAddress.Loopback));
-        Assert.Contains("loopback", Assert.Throws<SiloRefusedException>(() => Choose(IPAddress.Parse("127.0.1.1"), _lan, _other)).Message);
+        Assert.Contains("loopback", Assert.Throws<SiloRefusedException>(() => Choose(IPAddress.Parse("127.0.1.1"), Lan, Other)).Message);
     }
 
     [Theory]
@@ -30,10 +30,10 @@ public sealed class OwnAddressTests
     [InlineData("0.0.0.0", "10.0.0.7, fd00::7")]
     [InlineData("::", "10.0.0.7, fd00::7")]
     public void An_address_that_is_not_of_this_machine_is_refused_with_those_that_are(string asked, string says) =>
-        Assert.Contains(says, Assert.Throws<SiloRefusedException>(() => Choose(IPAddress.Parse(asked), _lan, _other)).Message);
+        Assert.Contains(says, Assert.Throws<SiloRefusedException>(() => Choose(IPAddress.Parse(asked), Lan, Other)).Message);
 
     [Fact]
-    public void A_network_address_may_be_asked_for_beside_a_Redis_on_loopback() => Assert.Equal(_lan, Choose(_lan, IPAddress.Loopback, IPAddress.Loopback));
+    public void A_network_address_may_be_asked_for_beside_a_Redis_on_loopback() => Assert.Equal(Lan, Choose(Lan, IPAddress.Loopback, IPAddress.Loopback));
 
     [Fact]
     public void The_addresses_of_this_machine_hold_its_loopback() => Assert.Contains(IPAddress.Loopback, OwnAddress.Local());

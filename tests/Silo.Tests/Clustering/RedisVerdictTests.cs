@@ -2,14 +2,14 @@ namespace EnergyGrid.Silo.Tests;
 
 public sealed class RedisVerdictTests
 {
-    private static readonly RedisFacts _sound = new("master", true, "always", "noeviction", "ok", TimeSpan.Zero);
+    private static readonly RedisFacts Sound = new("master", true, "always", "noeviction", "ok", TimeSpan.Zero);
 
     private static RedisVerdict Of(RedisFacts facts, bool mayForget = false) => RedisVerdict.Of(facts, "r:1", mayForget);
 
     [Fact]
     public void A_Redis_that_keeps_what_it_is_given_is_taken_without_a_word()
     {
-        var verdict = Of(_sound);
+        var verdict = Of(Sound);
         Assert.Null(verdict.Refusal);
         Assert.Empty(verdict.Warnings);
     }
@@ -30,12 +30,12 @@ public sealed class RedisVerdictTests
     {
         var facts = kind switch
         {
-            "replica" => _sound with { Role = "slave" },
-            "not appending" => _sound with { AppendOnly = false },
-            "never flushing" => _sound with { AppendSync = "no" },
-            "evicting" => _sound with { Eviction = "allkeys-lru" },
-            "failing disk" => _sound with { LastWrite = "err" },
-            _ => _sound with { ClockAhead = TimeSpan.FromMinutes(1) },
+            "replica" => Sound with { Role = "slave" },
+            "not appending" => Sound with { AppendOnly = false },
+            "never flushing" => Sound with { AppendSync = "no" },
+            "evicting" => Sound with { Eviction = "allkeys-lru" },
+            "failing disk" => Sound with { LastWrite = "err" },
+            _ => Sound with { ClockAhead = TimeSpan.FromMinutes(1) },
         };
         Assert.Contains(says, Of(facts).Refusal);
     }
@@ -43,19 +43,19 @@ public sealed class RedisVerdictTests
     [Fact]
     public void What_forgets_is_taken_with_a_warning_when_the_operator_says_so()
     {
-        var verdict = Of(_sound with { AppendOnly = false, AppendSync = "everysec", Eviction = "allkeys-lru" }, mayForget: true);
+        var verdict = Of(Sound with { AppendOnly = false, AppendSync = "everysec", Eviction = "allkeys-lru" }, mayForget: true);
         Assert.Null(verdict.Refusal);
         Assert.Contains(verdict.Warnings, w => w.Contains("are gone", StringComparison.Ordinal));
         Assert.Contains(verdict.Warnings, w => w.Contains("vanish", StringComparison.Ordinal));
         // It is no word about a replica, a clock or a disk.
-        Assert.NotNull(Of(_sound with { Role = "slave" }, mayForget: true).Refusal);
-        Assert.NotNull(Of(_sound with { ClockAhead = -RedisVerdict.ClockRefusal }, mayForget: true).Refusal);
+        Assert.NotNull(Of(Sound with { Role = "slave" }, mayForget: true).Refusal);
+        Assert.NotNull(Of(Sound with { ClockAhead = -RedisVerdict.ClockRefusal }, mayForget: true).Refusal);
     }
 
     [Fact]
     public void A_second_of_acknowledged_trials_at_risk_is_a_warning()
     {
-        var verdict = Of(_sound with { AppendSync = "everysec" });
+        var verdict = Of(Sound with { AppendSync = "everysec" });
         Assert.Null(verdict.Refusal);
         Assert.Contains("up to a second of acknowledged trials", Assert.Single(verdict.Warnings));
     }
@@ -67,7 +67,7 @@ public sealed class RedisVerdictTests
     [InlineData(-11, false, true)]
     public void A_clock_is_warned_of_by_a_second_and_refused_by_ten(double ahead, bool warned, bool refused)
     {
-        var verdict = Of(_sound with { ClockAhead = TimeSpan.FromSeconds(ahead) });
+        var verdict = Of(Sound with { ClockAhead = TimeSpan.FromSeconds(ahead) });
         Assert.Equal((warned, refused), (verdict.Warnings.Length == 1, verdict.Refusal is not null));
     }
 
@@ -77,6 +77,6 @@ public sealed class RedisVerdictTests
         var verdict = Of(new RedisFacts(null, null, null, null, null, null));
         Assert.Null(verdict.Refusal);
         Assert.Contains("appendonly, appendfsync, maxmemory-policy, its clock", Assert.Single(verdict.Warnings));
-        Assert.Contains("asked for appendfsync:", Assert.Single(Of(_sound with { AppendSync = null }).Warnings));
+        Assert.Contains("asked for appendfsync:", Assert.Single(Of(Sound with { AppendSync = null }).Warnings));
     }
 }
