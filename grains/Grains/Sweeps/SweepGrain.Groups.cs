@@ -12,6 +12,7 @@ public sealed partial class SweepGrain
 
     private readonly SortedDictionary<int, Line> _lines = [];
     private long _version = 1;
+    private MembershipVersion _members;
     private long? _lookedAt;
     private long? _soughtAt;
 
@@ -23,6 +24,9 @@ public sealed partial class SweepGrain
         public long? AskedAt;
         public long Driven;
         public string Silent = "";
+
+        /// <summary>Since when its host is away; null while it is not.</summary>
+        public long? AwaySince;
     }
 
     public Task Told(GroupReport report)
@@ -45,6 +49,7 @@ public sealed partial class SweepGrain
         // A group that has just been activated has no orders and no number yet: that is always news.
         if (report.Version > 0 && line.Report is { } known && (report.Fence, report.Sequence).CompareTo((known.Fence, known.Sequence)) <= 0) return false;
         line.Report = report;
+        line.AwaySince = report.Phase == GroupPhase.Away ? line.AwaySince ?? time.GetTimestamp() : null;
         return true;
     }
 
@@ -57,6 +62,10 @@ public sealed partial class SweepGrain
 
     private void AskGroups()
     {
+        // Who has lost their home with a silo is found at once.
+        var members = membership.CurrentSnapshot.Version;
+        if (members != _members) foreach (var line in _lines.Values) line.AskedAt = null;
+        _members = members;
         var patience = _lookedAt is { } looked && time.GetElapsedTime(looked) < Quiet ? Watched : Quiet;
         foreach (var group in _kept.Now.Groups)
         {
@@ -117,9 +126,12 @@ public sealed partial class SweepGrain
             WantAnew();
             return;
         }
-        // A host that is away may come back, and those that have done theirs do not wait for it.
-        if (answers.All(r => r.Idle || r.Phase is GroupPhase.Away or GroupPhase.Sick or GroupPhase.Ended) && answers.Any(r => r.Idle || r.Phase == GroupPhase.Ended)) await StageDone();
+        if (answers.All(IsDone) && answers.Any(r => r.Idle || r.Phase == GroupPhase.Ended)) await StageDone();
     }
+
+    // A host that is away is waited for, not for ever: then the sweep goes on without it.
+    private bool IsDone(GroupReport report) => report.Idle || report.Phase is GroupPhase.Sick or GroupPhase.Ended
+        || (report.Phase == GroupPhase.Away && LineOf(report.Group).AwaySince is { } since && time.GetElapsedTime(since) > pace.AwayPatience);
 
     // Other devices take the place of those that are lost, if there are others.
     private async Task Replace(GroupRow group, GroupReport lost)

@@ -17,6 +17,7 @@ public sealed partial class SweepGrain(
     IResultStore store,
     GridIdentity identity,
     SweepPace pace,
+    IClusterMembershipService membership,
     TimeProvider time,
     ILogger<SweepGrain> log,
     [PersistentState("sweep", "grid")] IPersistentState<SweepState> state) : Grain, ISweepGrain
@@ -134,12 +135,7 @@ public sealed partial class SweepGrain(
         if (!_kept.Exists) return;
         // A crash between the end of a sweep and that of its line in the index leaves it there as live.
         if (HasEnded) await GrainFactory.GetGrain<ISweepIndexGrain>("grid").End(Id);
-        else
-        {
-            // Something has happened to the cluster: whoever has lost their home is found at once.
-            foreach (var line in _lines.Values) line.AskedAt = null;
-            Begin();
-        }
+        else Begin();
     }
 
     public async Task Forget()

@@ -20,6 +20,9 @@ public sealed record SweepPace
     /// <summary>A host that does not answer for so long loses its open pass.</summary>
     public TimeSpan HostPatience { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>A host that is away is waited for so long, once everything else is done; then the sweep goes on without it.</summary>
+    public TimeSpan AwayPatience { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>How often the sweep notes that it is being driven.</summary>
     public TimeSpan Sign { get; init; } = TimeSpan.FromMinutes(1);
 

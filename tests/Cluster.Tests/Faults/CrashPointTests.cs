@@ -7,10 +7,8 @@ namespace EnergyGrid.Cluster.Tests.Faults;
 public sealed class CrashPointTests
 {
     [Theory]
-    [InlineData("leased:2,registered:3,trace-written:1", false)]
-    [InlineData("committed:3,state-written:4,published:1", false)]
-    [InlineData("leased:2,registered:3,trace-written:1", true)]
-    [InlineData("committed:3,state-written:4,published:1", true)]
+    [Transports("leased:2,registered:3,trace-written:1")]
+    [Transports("committed:3,state-written:4,published:1")]
     public async Task A_silo_that_ends_at_a_named_instant_loses_nothing_and_doubles_nothing(string points, bool tls)
     {
         const int Passes = 4;

@@ -49,8 +49,7 @@ public sealed class RoleKillTests(ITestOutputHelper output)
     private const double Bar = 10;
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [Transports]
     public async Task The_silo_with_the_sweep_or_a_device_group_or_the_site_or_nothing_dies_and_trials_elsewhere_go_on(bool tls)
     {
         var figures = new Figures(output);
@@ -79,8 +78,7 @@ public sealed class RoleKillTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [Transports]
     public async Task All_silos_die_at_once_and_the_sweep_goes_on_when_they_are_started_again(bool tls)
     {
         await using var grid = await GridOfSilos.Start(new(Tls: tls));

@@ -9,8 +9,7 @@ public sealed class PauseTests(ITestOutputHelper output)
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(30);
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [Transports]
     public async Task A_silo_that_stood_still_for_half_a_minute_commits_nothing_any_more_and_comes_back_as_a_new_one(bool tls)
     {
         await using var grid = await GridOfSilos.Start(new(Tls: tls));

@@ -9,8 +9,7 @@ namespace EnergyGrid.Cluster.Tests.Faults;
 public sealed class RedisTests(ITestOutputHelper output)
 {
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [Transports]
     public async Task A_redis_that_was_killed_and_started_again_costs_nothing(bool tls)
     {
         await using var grid = await GridOfSilos.Start(new(Tls: tls, RedisTls: tls));
@@ -25,9 +24,8 @@ public sealed class RedisTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(false, 60)]
-    [InlineData(true, 30)]
-    public async Task While_redis_is_away_sampling_and_running_trials_go_on_and_the_sweep_tells_why_it_waits_and_then_goes_on_by_itself(bool tls, int seconds)
+    [Transports(60)]
+    public async Task While_redis_is_away_sampling_and_running_trials_go_on_and_the_sweep_tells_why_it_waits_and_then_goes_on_by_itself(int seconds, bool tls)
     {
         await using var grid = await GridOfSilos.Start(new(Tls: tls, RedisTls: tls));
         var sweep = await grid.KeepSweeping(tls ? 3 : 5);

@@ -7,8 +7,7 @@ namespace EnergyGrid.Cluster.Tests.Faults;
 public sealed class RestartTests(ITestOutputHelper output)
 {
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [Transports]
     public async Task A_rolling_restart_of_all_silos_does_not_use_up_the_sweep(bool tls)
     {
         var figures = new Figures(output);
@@ -28,8 +27,7 @@ public sealed class RestartTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [Transports]
     public async Task Silos_over_one_redis_show_one_grid_and_answer_the_same(bool tls)
     {
         await using var grid = await GridOfSilos.Start(new(Tls: tls, RedisTls: tls));
