@@ -11,7 +11,8 @@ namespace EnergyGrid.Silo;
 /// <param name="Eviction">What goes when memory is full: <c>noeviction</c> or a policy that drops keys.</param>
 /// <param name="LastWrite">Status of the last write of the append-only file: <c>ok</c> or an error.</param>
 /// <param name="ClockAhead">How far Redis' clock is ahead of this machine's.</param>
-internal sealed record RedisFacts(string? Role, bool? AppendOnly, string? AppendSync, string? Eviction, string? LastWrite, TimeSpan? ClockAhead)
+/// <param name="DefaultMayRun">Whether its user <c>default</c> may run commands: Redis 7.0 reads its file with that user's rights.</param>
+internal sealed record RedisFacts(string? Role, bool? AppendOnly, string? AppendSync, string? Eviction, string? LastWrite, TimeSpan? ClockAhead, bool? DefaultMayRun = true)
 {
     private const int Looks = 3;
 
@@ -28,7 +29,19 @@ internal sealed record RedisFacts(string? Role, bool? AppendOnly, string? Append
             config.GetValueOrDefault("appendfsync"),
             info.GetValueOrDefault("maxmemory_policy") ?? config.GetValueOrDefault("maxmemory-policy"),
             info.GetValueOrDefault("aof_last_write_status"),
-            await Clock(server, time).ConfigureAwait(false));
+            await Clock(server, time).ConfigureAwait(false),
+            await DefaultRuns(server).ConfigureAwait(false));
+    }
+
+    private static async Task<bool?> DefaultRuns(IServer server)
+    {
+        var runs = true;
+        foreach (var command in (string[][])[["EXEC"], ["RPUSH", "key", "value"]])
+        {
+            if (await Allowed(async () => (string?)await server.ExecuteAsync("ACL", ["DRYRUN", "default", .. command]).ConfigureAwait(false)).ConfigureAwait(false) is not { } said) return null;
+            runs &= said == "OK";
+        }
+        return runs;
     }
 
     // The quickest of a few answers: what is asked of it is whether clocks agree to a second, not to a millisecond.
@@ -91,6 +104,8 @@ internal sealed record RedisVerdict(string? Refusal, ImmutableArray<string> Warn
         }
         if (facts.LastWrite is not (null or "ok")) refusal ??= $"Redis at {where} could not write its append-only file (aof_last_write_status {facts.LastWrite}): look at its disk and log.";
         if (facts.AppendOnly == false) Forgets("keeps no append-only file", "when it ends, all sweeps, results and leases are gone.", "Set 'appendonly yes' and 'appendfsync always'");
+        if (facts.DefaultMayRun == false)
+            Forgets("lets its user 'default' run nothing", "Redis reads its file with that user's rights, so at its next start it throws away whatever a script has written: results and events.", "Take its login and leave its rights: 'ACL SETUSER default off ~* &* +@all'");
         if (facts.Eviction is not (null or "noeviction")) Forgets($"drops keys when its memory is full (maxmemory-policy {facts.Eviction})", "results and leases can vanish at any time.", "Set 'maxmemory-policy noeviction'");
         if (facts.AppendOnly == true)
         {
@@ -103,8 +118,9 @@ internal sealed record RedisVerdict(string? Refusal, ImmutableArray<string> Warn
             .. facts.AppendOnly != false && facts.AppendSync is null ? (string[])["appendfsync"] : [],
             .. facts.Eviction is null ? (string[])["maxmemory-policy"] : [],
             .. facts.ClockAhead is null ? (string[])["its clock"] : [],
+            .. facts.DefaultMayRun is null ? (string[])["the rights of its user 'default'"] : [],
         ];
-        if (unknown.Length > 0) warnings.Add($"Redis at {where} may not be asked for {string.Join(", ", unknown)}: see to 'appendonly yes', 'appendfsync always', 'maxmemory-policy noeviction' there, or allow its user +info +config|get +time.");
+        if (unknown.Length > 0) warnings.Add($"Redis at {where} may not be asked for {string.Join(", ", unknown)}: see to 'appendonly yes', 'appendfsync always', 'maxmemory-policy noeviction' there and to a user 'default' that may run everything (its login may be off), or allow this user +info +config|get +time +acl|dryrun.");
         return new(refusal, warnings.ToImmutable());
     }
 }

@@ -67,7 +67,7 @@ internal sealed class RedisLink(ConfigurationOptions options) : IAsyncDisposable
     }
 
     /// <summary>The least that an ACL user of a cluster needs.</summary>
-    public static string Rights(string cluster) => $"'ACL SETUSER grid on >PASSWORD resetchannels ~{cluster}/* +@read +@write +@transaction +@scripting +@connection -@dangerous +info +config|get +time'";
+    public static string Rights(string cluster) => $"'ACL SETUSER grid on >PASSWORD resetchannels ~{cluster}/* +@read +@write +@transaction +@scripting +@connection -@dangerous +info +config|get +time +acl|dryrun'";
 
     public ValueTask DisposeAsync() => _connection?.DisposeAsync() ?? ValueTask.CompletedTask;
 

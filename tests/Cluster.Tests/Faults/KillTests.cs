@@ -43,7 +43,7 @@ public sealed class RandomKillTests(ITestOutputHelper output)
 /// <summary>SIGKILL of the silo that has a certain thing in memory, and of all of them at once.</summary>
 public sealed class RoleKillTests(ITestOutputHelper output)
 {
-    private const int Passes = 6;
+    private const int Passes = 16;
 
     /// <summary>From a death to everybody's knowledge of it, and from there to the next trial, at most, s.</summary>
     private const double Bar = 10;

@@ -38,7 +38,8 @@ internal static class Laws
             Assert.Contains(await silo.Client.Sweeps(), s => s.Id == sweep && s.Ended);
             var (answered, matrix) = (await silo.Client.Sweep(sweep), await silo.Client.Matrix(sweep));
             Assert.Equal((SweepPhase.Finished, trials.Length), (answered.Phase, answered.CommittedTrials));
-            Assert.Equal(expected, Undisturbed.Structure(matrix));
+            var structure = Undisturbed.Structure(matrix);
+            Assert.True(expected == structure, $"{silo.Name} has another matrix.\nexpected {expected}\nhas      {structure}\n{answered}\n{string.Join('\n', events)}\n{grid.Diary()}");
         }
 
         Same(answers.Select(a => (a.Silo, JsonSerializer.Serialize(a.Trials, DocumentJson.Compact))), "trials");

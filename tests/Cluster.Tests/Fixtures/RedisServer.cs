@@ -133,7 +133,7 @@ internal sealed class RedisServer : IAsyncDisposable
         if (_setup.Certificate is { } certificate)
             arguments.AddRange(["--port", "0", "--tls-port", Text(Port), "--tls-cert-file", certificate, "--tls-key-file", _setup.Key!, "--tls-ca-cert-file", _setup.Authority!, "--tls-auth-clients", "no"]);
         else arguments.AddRange(["--port", Text(Port)]);
-        if (_setup.User is { } user) arguments.AddRange(["--user", user, "on", $">{_setup.Password}", "~*", "&*", "+@all", "--user", "default", "off"]);
+        if (_setup.User is { } user) arguments.AddRange(["--user", user, "on", $">{_setup.Password}", "~*", "&*", "+@all", "--user", "default", "off", "~*", "&*", "+@all"]);
         return arguments;
     }
 

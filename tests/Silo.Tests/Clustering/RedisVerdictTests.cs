@@ -20,6 +20,7 @@ public sealed class RedisVerdictTests
         { "not appending", "appendonly yes" },
         { "never flushing", "appendfsync no" },
         { "evicting", "allkeys-lru" },
+        { "forbidding its own user", "ACL SETUSER default off ~* &* +@all" },
         { "failing disk", "append-only file" },
         { "a minute off", "60.0 s behind" },
     };
@@ -34,6 +35,7 @@ public sealed class RedisVerdictTests
             "not appending" => Sound with { AppendOnly = false },
             "never flushing" => Sound with { AppendSync = "no" },
             "evicting" => Sound with { Eviction = "allkeys-lru" },
+            "forbidding its own user" => Sound with { DefaultMayRun = false },
             "failing disk" => Sound with { LastWrite = "err" },
             _ => Sound with { ClockAhead = TimeSpan.FromMinutes(1) },
         };
