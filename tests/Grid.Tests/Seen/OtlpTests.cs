@@ -24,6 +24,8 @@ public sealed class OtlpTests
         string[] wanted = ["submit", "pass", "trial", $"trial {TrialPhase.Loading}", $"trial {TrialPhase.WarmingUp}", $"trial {TrialPhase.Measuring}"];
         SeenSpan[] Ours() => [.. collector.Spans.Where(s => s.Trace == trace)];
         await SimulatedGrid.Until(() => Task.FromResult(wanted.All(w => Ours().Any(s => s.Name == w))), "spans of every kind have come", 30, () => string.Join(", ", collector.Spans.Select(s => s.Name).Distinct()));
+        // A part is sent when it ends, before its whole is: each batch ends somewhere.
+        await SimulatedGrid.Until(() => Task.FromResult(Ours() is var come && come.Where(s => s.Name == $"trial {TrialPhase.Measuring}").All(s => come.Any(w => w.Id == s.Parent))), "the whole of every part has come");
         var spans = Ours().DistinctBy(s => s.Id).ToDictionary(s => s.Id);
         IEnumerable<string> Above(SeenSpan span)
         {

@@ -14,7 +14,7 @@ public sealed class MoveTests
     {
         var begun = new ConcurrentQueue<TrialId>();
         await using var grid = await SimulatedGrid.Start(scale: 200, agents: a => new WatchedAgents(a, order => begun.Enqueue(order.Trial)));
-        await grid.Sweep("s").Submit(SmallPlan.Of(), "tests");
+        await grid.Sweep("s").Submit(SmallPlan.Of(min: 7, max: 7), "tests");
         var random = new Random(7);
         for (var move = 0; move < 12; move++)
         {
