@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
-using EnergyGrid.Silo;
 using EnergyGrid.Grains;
 using EnergyGrid.Node;
+using EnergyGrid.Silo;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

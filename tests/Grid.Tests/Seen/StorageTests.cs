@@ -70,7 +70,8 @@ public sealed class StorageTests
         }
 
         public void Start() => _process = Process.Start(new ProcessStartInfo(
-            "redis-server", ["--port", $"{_port}", "--bind", "127.0.0.1", "--dir", _directory, "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"]) { RedirectStandardOutput = true })!;
+            "redis-server", ["--port", $"{_port}", "--bind", "127.0.0.1", "--dir", _directory, "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"])
+        { RedirectStandardOutput = true })!;
 
         public void Kill()
         {

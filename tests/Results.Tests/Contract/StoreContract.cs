@@ -8,8 +8,8 @@ namespace EnergyGrid.Results.Tests;
 /// <summary>What every result store owes, whatever it keeps things in: run once over files and once over a real Redis.</summary>
 public abstract class StoreContract(IStoreBed bed)
 {
-    private static int s_sweeps;
-    private readonly string _sweep = $"s-{Interlocked.Increment(ref s_sweeps)}";
+    private static int _sweeps;
+    private readonly string _sweep = $"s-{Interlocked.Increment(ref _sweeps)}";
 
     private IResultStore Store => bed.Store;
 

@@ -8,14 +8,14 @@ namespace EnergyGrid.Results.Tests;
 public sealed class GoldenTests
 {
     // Every field has a value of its own, so that none can change places unseen.
-    private static readonly TrialResult s_trial = new(
+    private static readonly TrialResult Trial = new(
         new("sweep", "group", "label", "configuration", 1, 2), TrialOutcome.Failed, ["reason"], "host", "site", "rack", ["device"], "model", "driver", 3.5, 4, 5,
         Samples.Start, Samples.Start.AddTicks(6), 7.5,
         [new(8, Samples.Start.AddTicks(9), 10.5, 11.5, 12.5, new(13.5, 14.5, 15.5, 16.5, 17.5, 18.5, "method", Provenance.Declared), new(19.5, 20.5, 21.5, 22.5, 23.5, 24.5, "node", Provenance.Projected),
             25.5, 26, 27, 28.5, 29.5, double.NaN, 31.5, 32.5, 33.5, 34.5, 35.5, ["leg flag"])],
         36.5, ["flag"], "trace", "sha");
 
-    private static readonly SweepRecord s_record = new(
+    private static readonly SweepRecord Record = new(
         "name", SweepPhase.Cancelled, "who", Samples.Start, Samples.Start.AddTicks(1), Samples.Start.AddTicks(2), "version", "runtime", true,
         [new("host", "uuid", "model", DeviceKind.Cuda, "site", "rack", 3, 4.5, 5.5, Provenance.Modelled, 6.5, 7.5, 8.5, "driver", "source", Provenance.Declared)],
         ImmutableSortedDictionary<int, ImmutableArray<string>>.Empty.Add(9, ["host/uuid"]),
@@ -23,16 +23,16 @@ public sealed class GoldenTests
         new("ipue", 13.5, 14.5, null, 2, 15, 16, 17.5, 18.5, 19.5, 20.5, ["meter"], ["flag"], Provenance.Projected, "edition"),
         [new("level", 21.5, 22.5)]);
 
-    private static readonly EventLine s_event = new(0, Samples.Start, "kind", "text", "key");
+    private static readonly EventLine Event = new(0, Samples.Start, "kind", "text", "key");
 
-    private static readonly TraceRecord s_trace = new(null, ["a", "b"], ["window", "cool-down"], [3, 2, 1], [100, 100], [0, 1], [TraceRecord.NotANumber, -5], [1, 2], [0, 1]);
+    private static readonly TraceRecord Trace = new(null, ["a", "b"], ["window", "cool-down"], [3, 2, 1], [100, 100], [0, 1], [TraceRecord.NotANumber, -5], [1, 2], [0, 1]);
 
     private static Dictionary<string, byte[]> Written => new()
     {
-        ["trial"] = Sealed.Put(RecordKind.Trial, 4, TrialRecord.Of(s_trial)),
-        ["event"] = Sealed.Put(RecordKind.Event, 5, EventRecord.Of(s_event)),
-        ["standing"] = Sealed.Put(RecordKind.Standing, 6, StandingRecord.Of(s_record)),
-        ["trace"] = Sealed.Put(RecordKind.Trace, 7, s_trace),
+        ["trial"] = Sealed.Put(RecordKind.Trial, 4, TrialRecord.Of(Trial)),
+        ["event"] = Sealed.Put(RecordKind.Event, 5, EventRecord.Of(Event)),
+        ["standing"] = Sealed.Put(RecordKind.Standing, 6, StandingRecord.Of(Record)),
+        ["trace"] = Sealed.Put(RecordKind.Trace, 7, Trace),
     };
 
     private static Dictionary<string, byte[]> Golden()
@@ -49,9 +49,9 @@ public sealed class GoldenTests
     public void What_was_first_written_is_read_with_every_field_in_its_place()
     {
         var golden = Golden();
-        Assert.Equal(Journals.Document(s_trial), Journals.Document(Sealed.Open<TrialRecord>(RecordKind.Trial, golden["trial"], "").ToResult()));
-        Assert.Equal(s_event, Sealed.Open<EventRecord>(RecordKind.Event, golden["event"], "").ToLine(0));
-        Assert.Equal(Json(s_record), Json(Sealed.Open<StandingRecord>(RecordKind.Standing, golden["standing"], "").ToRecord()));
+        Assert.Equal(Journals.Document(Trial), Journals.Document(Sealed.Open<TrialRecord>(RecordKind.Trial, golden["trial"], "").ToResult()));
+        Assert.Equal(Event, Sealed.Open<EventRecord>(RecordKind.Event, golden["event"], "").ToLine(0));
+        Assert.Equal(Json(Record), Json(Sealed.Open<StandingRecord>(RecordKind.Standing, golden["standing"], "").ToRecord()));
         Assert.Equal("seconds,device,watts,joules,phase\n0.100,a,NaN,0.1,window\n0.200,b,-0.05,0.3,cool-down\n",
             System.Text.Encoding.UTF8.GetString(Sealed.Open<TraceRecord>(RecordKind.Trace, golden["trace"], "").ToCsv()));
     }

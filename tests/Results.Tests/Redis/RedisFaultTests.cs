@@ -8,9 +8,9 @@ namespace EnergyGrid.Results.Tests;
 /// <summary>A Redis that dies, is away, is full or holds something damaged.</summary>
 public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixture<RedisBed>
 {
-    private static readonly Fence s_sweep = new("sweep", 1);
-    private static int s_sweeps;
-    private readonly string _sweep = $"f-{Interlocked.Increment(ref s_sweeps)}";
+    private static readonly Fence Writer = new("sweep", 1);
+    private static int _sweeps;
+    private readonly string _sweep = $"f-{Interlocked.Increment(ref _sweeps)}";
     private string _root = "";
 
     public async Task InitializeAsync()
@@ -29,7 +29,7 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
         for (var n = 0; n < 5; n++)
         {
             Assert.Equal(CommitAnswer.Committed, await bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, n)));
-            var said = await bed.Store.Append(_sweep, s_sweep, $"e{n}", "trial", $"{n}");
+            var said = await bed.Store.Append(_sweep, Writer, $"e{n}", "trial", $"{n}");
             await bed.Server.Kill();
             await bed.Server.Run();
             await bed.Reopen();
@@ -63,8 +63,8 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
         {
             var calls = new Func<Task>[]
             {
-                () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 0)), () => bed.Store.Results(_sweep), () => bed.Store.Append(_sweep, s_sweep, "k", "trial", ""), () => bed.Store.Take(_sweep, s_sweep),
-                () => bed.Store.Publish(_sweep, s_sweep, Samples.Record(SweepPhase.Finished)), () => bed.Files.Files(_sweep), () => bed.Files.Events(_sweep, 0), () => bed.Files.Open(_sweep, "matrix.json"),
+                () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 0)), () => bed.Store.Results(_sweep), () => bed.Store.Append(_sweep, Writer, "k", "trial", ""), () => bed.Store.Take(_sweep, Writer),
+                () => bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished)), () => bed.Files.Files(_sweep), () => bed.Files.Events(_sweep, 0), () => bed.Files.Open(_sweep, "matrix.json"),
                 () => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 0).Trial, Samples.Trace(5), default), () => bed.Store.Create(_sweep, Samples.PlanText, Samples.Plan), () => bed.Retention.Sweeps(),
             };
             var waited = Stopwatch.StartNew();
@@ -83,8 +83,8 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
     public async Task A_full_server_is_told_as_full_and_leaves_nothing_half_written()
     {
         await bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 0));
-        await bed.Store.Append(_sweep, s_sweep, "first", "trial", "");
-        await bed.Store.Publish(_sweep, s_sweep, Samples.Record());
+        await bed.Store.Append(_sweep, Writer, "first", "trial", "");
+        await bed.Store.Publish(_sweep, Writer, Samples.Record());
         var before = await Export.All(bed.Files, _sweep);
         var server = bed.Connection.GetServers()[0];
         await server.ConfigSetAsync("maxmemory", "1mb");
@@ -92,8 +92,8 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
         {
             var calls = new Func<Task>[]
             {
-                () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 1)), () => bed.Store.Append(_sweep, s_sweep, "second", "trial", ""), () => bed.Store.Register(_sweep, new(Fence.GroupActor(0), 2), "p"),
-                () => bed.Store.Publish(_sweep, s_sweep, Samples.Record(SweepPhase.Finished)), () => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 1).Trial, Samples.Trace(500), default),
+                () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 1)), () => bed.Store.Append(_sweep, Writer, "second", "trial", ""), () => bed.Store.Register(_sweep, new(Fence.GroupActor(0), 2), "p"),
+                () => bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished)), () => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 1).Trial, Samples.Trace(500), default),
                 () => bed.Store.Create("another", Samples.PlanText, Samples.Plan),
             };
             foreach (var call in calls) Assert.Contains("Redis is full", (await Assert.ThrowsAsync<StorageTroubleException>(call)).Message);
@@ -108,8 +108,8 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
         Assert.Equal((1, 1, 0), (await bed.Database.HashLengthAsync(_root + ":index"), await bed.Database.HashLengthAsync(_root + ":keys"), await bed.Database.HashLengthAsync(_root + ":blocks")));
         Assert.Equal("o", await bed.Store.Take(_sweep, new(Fence.GroupActor(0), 1)));
         Assert.Equal(CommitAnswer.Committed, await bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 1)));
-        Assert.Equal(1, (await bed.Store.Append(_sweep, s_sweep, "second", "trial", "")).Sequence);
-        await bed.Store.Publish(_sweep, s_sweep, Samples.Record(SweepPhase.Finished));
+        Assert.Equal(1, (await bed.Store.Append(_sweep, Writer, "second", "trial", "")).Sequence);
+        await bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished));
         Assert.Equal(SweepPhase.Finished, (await bed.Files.Manifest(_sweep))!.Phase);
     }
 
@@ -171,7 +171,7 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
     {
         await bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 0));
         await bed.Database.KeyDeleteAsync([_root, _root + ":trials", _root + ":index"]);
-        foreach (var call in new Func<Task>[] { () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 1)), () => bed.Store.Take(_sweep, s_sweep), () => bed.Store.Append(_sweep, s_sweep, "k", "trial", "") })
+        foreach (var call in new Func<Task>[] { () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 1)), () => bed.Store.Take(_sweep, Writer), () => bed.Store.Append(_sweep, Writer, "k", "trial", "") })
             Assert.Contains("lost its data", (await Assert.ThrowsAsync<StorageTroubleException>(call)).Message);
         Assert.False(await bed.Database.KeyExistsAsync(_root));
     }
@@ -185,7 +185,7 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
             var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, Samples.Trace(100, n), default);
             await bed.Store.Commit(_sweep, "o", trial with { Trace = name, TraceSha256 = sha256 });
         }
-        await bed.Store.Publish(_sweep, s_sweep, Samples.Record());
+        await bed.Store.Publish(_sweep, Writer, Samples.Record());
         var (other, connection) = await bed.Another();
         await using (connection)
         {
@@ -195,8 +195,8 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
             await other.Commit(_sweep, "o", Samples.Trial(_sweep, 6));
             Assert.Equal(matrix, await Export.Read(bed.Files, _sweep, "matrix.json"));
             Assert.Equal(7, (await bed.Store.Results(_sweep)).Length);
-            await other.Append(_sweep, s_sweep, "finished", "finished", "");
-            await other.Publish(_sweep, s_sweep, Samples.Record(SweepPhase.Finished));
+            await other.Append(_sweep, Writer, "finished", "finished", "");
+            await other.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished));
             Assert.Equal(await Export.All(bed.Files, _sweep), await Export.All(other, _sweep));
             using var export = await Export.Of(bed.Files, _sweep);
             Assert.Equal((0, ""), await export.Verify());
@@ -209,8 +209,8 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
         var trial = Samples.Trial(_sweep, 0);
         var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, Samples.Trace(100), default);
         await bed.Store.Commit(_sweep, "o", trial with { Trace = name, TraceSha256 = sha256 });
-        await bed.Store.Append(_sweep, s_sweep, "k", "trial", "");
-        await bed.Store.Publish(_sweep, s_sweep, Samples.Record(SweepPhase.Finished));
+        await bed.Store.Append(_sweep, Writer, "k", "trial", "");
+        await bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished));
         var keys = new List<RedisKey>();
         await foreach (var key in bed.Connection.GetServers()[0].KeysAsync()) keys.Add(key);
         Assert.All(keys, k => Assert.StartsWith(RedisBed.Prefix + ":", (string)k!));
