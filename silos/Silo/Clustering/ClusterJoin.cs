@@ -136,7 +136,7 @@ internal sealed partial class ClusterJoin(ClusteringOptions options, RedisLink r
                 throw SiloRefusedException.NotAble(entry.Tls
                     ? $"Silo '{member.SiloName}' of cluster '{options.Cluster}' speaks TLS and this one was given no certificate: give --silo-certificate, --silo-key and --silo-ca."
                     : $"Silo '{member.SiloName}' of cluster '{options.Cluster}' speaks without TLS and this one was given a certificate: start all silos of a cluster with TLS, or none.");
-            if (options.Tls is { } tls && await Greeting(tls, member.SiloAddress.Endpoint, stop).ConfigureAwait(false) is { } fault)
+            if (options.Tls is { } tls && await Distrust(tls, member.SiloAddress.Endpoint, stop).ConfigureAwait(false) is { } fault)
                 throw SiloRefusedException.NotAble($"Silo '{member.SiloName}' at {member.SiloAddress.Endpoint} and this one do not trust each other: {fault}. All certificates of a cluster come from one authority (--silo-ca).");
         }
     }
@@ -186,6 +186,19 @@ internal sealed partial class ClusterJoin(ClusteringOptions options, RedisLink r
         {
             return false;
         }
+    }
+
+    // A silo that ends in the middle of a greeting looks like one that refuses it: only what is found again and again counts.
+    private async Task<string?> Distrust(SiloTls tls, IPEndPoint silo, CancellationToken stop)
+    {
+        string? fault = null;
+        for (var look = 0; look < 3; look++)
+        {
+            if (look > 0) await Task.Delay(Look, time, stop).ConfigureAwait(false);
+            fault = await Greeting(tls, silo, stop).ConfigureAwait(false);
+            if (fault is null) return null;
+        }
+        return fault;
     }
 
     private static async Task<string?> Greeting(SiloTls tls, IPEndPoint silo, CancellationToken stop)
