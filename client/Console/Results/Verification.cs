@@ -11,8 +11,13 @@ namespace EnergyGrid.Console;
 
 /// <summary>Something that is not as it must be.</summary>
 /// <param name="File">Relative to the results' directory.</param>
-/// <param name="What">What differs, with both checksums where it is one.</param>
-internal sealed record Discrepancy(string File, string What);
+/// <param name="What">What differs, with both checksums where it is one: one line, whatever the damaged file would make a reader quote.</param>
+internal sealed record Discrepancy(string File, string What)
+{
+    private const int Longest = 600;
+
+    public string What { get; } = NumberText.Clean(What.Length <= Longest ? What : What[..Longest] + " \u2026");
+}
 
 /// <summary>
 /// A directory of results against itself: every file against the manifest's checksums, every line of the journals against its own, every trace

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using EnergyGrid.Contracts;
+using EnergyGrid.Report;
 using Spectre.Console;
 using Term = System.Console;
 
@@ -38,10 +39,14 @@ public sealed class Screen
     public static Screen Open(bool json) => new(json);
 
     /// <summary>A line for people, as it stands: brackets are no markup.</summary>
-    public void Say(string line) => People.Profile.Out.Writer.WriteLine(line);
+    public void Say(string line) => People.Profile.Out.Writer.WriteLine(Harmless(line));
 
     /// <summary>A line on standard error.</summary>
-    public void Complain(string line) => Faults.Profile.Out.Writer.WriteLine(line);
+    public void Complain(string line) => Faults.Profile.Out.Writer.WriteLine(Harmless(line));
+
+    // What a line quotes comes from files and silos: nothing in it may command the terminal. Line ends and tabs are the command's own.
+    private static string Harmless(string text) =>
+        text.Any(char.IsControl) ? string.Join('\n', text.Split('\n').Select(line => string.Join('\t', line.TrimEnd('\r').Split('\t').Select(NumberText.Clean)))) : text;
 
     /// <summary>A document on standard output.</summary>
     public void Document<T>(T value) => Term.Out.WriteLine(JsonSerializer.Serialize(value, DocumentJson.Indented));
