@@ -71,6 +71,7 @@ public sealed record GroupOrders(
 /// <param name="Version">Of the orders that it follows; 0 without orders.</param>
 /// <param name="Phase">How it stands.</param>
 /// <param name="Reason">Why it is away or sick; empty otherwise.</param>
+/// <param name="Tries">How often the sweep had been resumed when it came to that.</param>
 /// <param name="Idle">Whether it has done all that those orders want.</param>
 /// <param name="Waiting">Whom it waits for; empty if for nobody.</param>
 /// <param name="Trouble">What could not be kept; empty if nothing.</param>
@@ -87,6 +88,7 @@ public sealed record GroupReport(
     [property: Id(3)] long Version,
     [property: Id(4)] GroupPhase Phase,
     [property: Id(5)] string Reason,
+    [property: Id(14)] int Tries,
     [property: Id(6)] bool Idle,
     [property: Id(7)] string Waiting,
     [property: Id(8)] string Trouble,

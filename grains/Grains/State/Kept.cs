@@ -23,7 +23,11 @@ internal sealed class Kept<T>(IPersistentState<T> state) where T : class, IKeptS
     // Whether the last write took place is unknown: read again before the next.
     private bool _unsure;
 
-    public T Now => state.State;
+    // While a write is on its way, what stood before it.
+    private T? _before;
+
+    /// <summary>What is on disk. A change that is being written is not seen before it is there.</summary>
+    public T Now => _before ?? state.State;
 
     public bool Exists => state.RecordExists;
 
@@ -48,7 +52,7 @@ internal sealed class Kept<T>(IPersistentState<T> state) where T : class, IKeptS
         try
         {
             if (_unsure) await ReadAgain();
-            var before = state.State;
+            var before = _before = state.State;
             state.State = before.Copy();
             try
             {
@@ -72,6 +76,7 @@ internal sealed class Kept<T>(IPersistentState<T> state) where T : class, IKeptS
         }
         finally
         {
+            _before = null;
             _one.Release();
         }
     }

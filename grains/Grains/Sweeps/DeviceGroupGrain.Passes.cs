@@ -32,10 +32,11 @@ public sealed partial class DeviceGroupGrain
 
     private async Task Step()
     {
-        if (_orders!.Tries > _kept.Now.Tries)
+        var orders = _orders!;
+        if (orders.Tries > _kept.Now.Tries)
             await _kept.Change(s =>
             {
-                s.Tries = _orders.Tries;
+                s.Tries = orders.Tries;
                 if (s.Phase == GroupPhase.Sick) (s.Phase, s.Reason) = (GroupPhase.Running, "");
             });
         if (_kept.Now.Phase == GroupPhase.Sick) return;

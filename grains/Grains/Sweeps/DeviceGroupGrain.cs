@@ -19,13 +19,11 @@ public sealed partial class DeviceGroupGrain(
     [PersistentState("device-group", "grid")] IPersistentState<DeviceGroupState> state) : Grain, IDeviceGroupGrain
 {
     private readonly Kept<DeviceGroupState> _kept = new(state);
-    private readonly SemaphoreSlim _one = new(1, 1);
+    private Looks _looks = null!; // from activation on
     private string _sweep = "";
     private int _number;
     private GroupOrders? _orders;
     private GroupCourse? _course;
-    private IGrainTimer? _timer;
-    private bool _again;
 
     // What could not be kept, told to people until it can.
     private string _trouble = "";
@@ -40,6 +38,7 @@ public sealed partial class DeviceGroupGrain(
         var slash = key.LastIndexOf('/');
         if (slash <= 0 || !int.TryParse(key.AsSpan(slash + 1), out _number)) throw new RefusedException($"'{key}' is no key of a device group: it must be 'sweep/number'.");
         _sweep = key[..slash];
+        _looks = new(this, Look);
         return Task.CompletedTask;
     }
 
@@ -52,8 +51,8 @@ public sealed partial class DeviceGroupGrain(
             _orders = orders;
             _idle = false;
         }
-        _timer ??= this.RegisterGrainTimer(_ => Look(), new GrainTimerCreationOptions(pace.Tick, pace.Tick) { KeepAlive = true, Interleave = true });
-        Look().Ignore();
+        _looks.Begin(pace.Tick, first: pace.Tick);
+        _looks.Soon().Ignore();
         return await Report();
     }
 
@@ -62,28 +61,25 @@ public sealed partial class DeviceGroupGrain(
     public async Task<GroupReport> End(long sweepFence, string reason)
     {
         if (sweepFence < _kept.Now.SweepFence) throw new SupersededException($"Activation {_kept.Now.SweepFence} of sweep '{_sweep}' has given orders since activation {sweepFence}.");
-        await _one.WaitAsync();
         try
         {
-            // Nothing of it can be committed from here on; what runs is ended because nobody wants it, not because something might come of it.
-            await _kept.Take();
-            await store.Take(_sweep, Fence);
-            await _kept.Change(s => (s.Phase, s.Reason, s.SweepFence) = (GroupPhase.Ended, reason, sweepFence));
-            await Withdraw();
-            (_given, _status, _waiting) = (null, null, "");
-            await GiveBack(always: true);
-            _timer?.Dispose();
-            _timer = null;
+            await _looks.Alone(async () =>
+            {
+                // Nothing of it can be committed from here on; what runs is ended because nobody wants it, not because something might come of it.
+                await _kept.Take();
+                await store.Take(_sweep, Fence);
+                await _kept.Change(s => (s.Phase, s.Reason, s.SweepFence) = (GroupPhase.Ended, reason, sweepFence));
+                await Withdraw();
+                (_given, _status, _waiting) = (null, null, "");
+                await GiveBack(always: true);
+                _looks.End();
+            });
             return Say();
         }
         catch (SupersededException)
         {
             Retire();
             throw;
-        }
-        finally
-        {
-            _one.Release();
         }
     }
 
@@ -98,32 +94,14 @@ public sealed partial class DeviceGroupGrain(
         // Without orders it is of no use to look; its sweep gives them again when it is asked for.
         if (_orders is null) return Task.CompletedTask;
         _asked = null;
-        Look().Ignore();
+        _looks.Soon().Ignore();
         return Task.CompletedTask;
     }
 
     private async Task Look()
     {
-        if (_one.CurrentCount == 0)
-        {
-            _again = true;
-            return;
-        }
-        await _one.WaitAsync();
-        try
-        {
-            do
-            {
-                _again = false;
-                await LookOnce();
-                Tell();
-            }
-            while (_again && _timer is not null);
-        }
-        finally
-        {
-            _one.Release();
-        }
+        await LookOnce();
+        Tell();
     }
 
     private async Task LookOnce()
@@ -200,8 +178,7 @@ public sealed partial class DeviceGroupGrain(
 
     private void Retire()
     {
-        _timer?.Dispose();
-        _timer = null;
+        _looks.End();
         DeactivateOnIdle();
     }
 
@@ -213,7 +190,7 @@ public sealed partial class DeviceGroupGrain(
         var s = _kept.Now;
         var ended = s.Phase is GroupPhase.Ended or GroupPhase.Sick;
         var planned = _course is { } course && _orders is { } orders ? course.Planned(s.Passes, orders.Targets, ended) : 0;
-        return new GroupReport(_number, s.Fence, ++_sequence, _course is null ? 0 : _orders?.Version ?? 0, s.Phase, s.Reason, _idle, _waiting, _trouble,
+        return new GroupReport(_number, s.Fence, ++_sequence, _course is null ? 0 : _orders?.Version ?? 0, s.Phase, s.Reason, s.Tries, _idle, _waiting, _trouble,
             _course?.Results.Count ?? 0, _course?.Valid ?? 0, planned, s.Passes, Running());
     }
 
@@ -222,8 +199,8 @@ public sealed partial class DeviceGroupGrain(
     {
         if (_course is null && _trouble.Length == 0) return;
         var report = Say();
-        if (_told is { } told && (told.Fence, told.Version, told.Phase, told.Reason, told.Idle, told.Waiting, told.Trouble, told.Committed, told.Valid, told.Planned)
-                == (report.Fence, report.Version, report.Phase, report.Reason, report.Idle, report.Waiting, report.Trouble, report.Committed, report.Valid, report.Planned)
+        if (_told is { } told && (told.Fence, told.Version, told.Phase, told.Reason, told.Tries, told.Idle, told.Waiting, told.Trouble, told.Committed, told.Valid, told.Planned)
+                == (report.Fence, report.Version, report.Phase, report.Reason, report.Tries, report.Idle, report.Waiting, report.Trouble, report.Committed, report.Valid, report.Planned)
             && told.Passes.SequenceEqual(report.Passes) && told.Running.Select(r => (r.Device, r.Trial, r.Phase)).SequenceEqual(report.Running.Select(r => (r.Device, r.Trial, r.Phase)))) return;
         _told = report;
         GrainFactory.GetGrain<ISweepGrain>(_sweep).Told(report).Ignore();

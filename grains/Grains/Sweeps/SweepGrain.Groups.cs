@@ -31,7 +31,7 @@ public sealed partial class SweepGrain
 
     public Task Told(GroupReport report)
     {
-        if (_kept.Exists && !HasEnded && Hear(report)) LookOn().Ignore();
+        if (_kept.Exists && !HasEnded && Hear(report)) _looks.Soon().Ignore();
         return Task.CompletedTask;
     }
 
@@ -57,7 +57,7 @@ public sealed partial class SweepGrain
     private void WantAnew()
     {
         _version++;
-        LookOn().Ignore();
+        _looks.Soon().Ignore();
     }
 
     private void AskGroups()
@@ -86,7 +86,7 @@ public sealed partial class SweepGrain
         try
         {
             var grain = Group(group.Number);
-            if (Hear(drive ? await grain.Drive(Orders(group)) : await grain.Report())) LookOn().Ignore();
+            if (Hear(drive ? await grain.Drive(Orders(group)) : await grain.Report())) _looks.Soon().Ignore();
         }
         catch (SupersededException e)
         {
@@ -115,9 +115,9 @@ public sealed partial class SweepGrain
     {
         if (!Going) return;
         foreach (var group in _kept.Now.Groups.Where(g => !g.Retired).ToArray())
-            if (LineOf(group.Number).Report is { Phase: GroupPhase.Away or GroupPhase.Sick } lost) await Replace(group, lost);
+            if (LineOf(group.Number).Report is { } lost && (lost.Phase == GroupPhase.Away || IsSick(lost))) await Replace(group, lost);
         if (Answers() is not { } answers) return;
-        if (answers.All(r => r.Phase == GroupPhase.Sick))
+        if (answers.All(IsSick))
         {
             // With nothing left to run on, a sweep does not end: somebody must see to the devices, and then it goes on.
             var why = $"device group {answers[^1].Group} on '{_kept.Now.Groups.First(g => g.Number == answers[^1].Group).Host}', the last one: {answers[^1].Reason}";
@@ -130,8 +130,11 @@ public sealed partial class SweepGrain
     }
 
     // A host that is away is waited for, not for ever: then the sweep goes on without it.
-    private bool IsDone(GroupReport report) => report.Idle || report.Phase is GroupPhase.Sick or GroupPhase.Ended
+    private bool IsDone(GroupReport report) => report.Idle || report.Phase == GroupPhase.Ended || IsSick(report)
         || (report.Phase == GroupPhase.Away && LineOf(report.Group).AwaySince is { } since && time.GetElapsedTime(since) > pace.AwayPatience);
+
+    // Given up in this try of the sweep: after a resumption nobody is, until their devices have been tried again.
+    private bool IsSick(GroupReport report) => report.Phase == GroupPhase.Sick && report.Tries >= _kept.Now.Tries;
 
     // Other devices take the place of those that are lost, if there are others.
     private async Task Replace(GroupRow group, GroupReport lost)

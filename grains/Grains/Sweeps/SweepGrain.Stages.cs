@@ -101,8 +101,7 @@ public sealed partial class SweepGrain
         }
         var (committed, valid, voided) = (_results.Count, _results.Count(r => r.Outcome == TrialOutcome.Valid), Passes().Count(p => p.Phase == PassPhase.Void));
         await _kept.Change(s => (s.Phase, s.Reason, s.EndedUtc, s.Committed, s.Valid, s.Voided) = (phase, why, now, committed, valid, voided));
-        _timer?.Dispose();
-        _timer = null;
+        _looks.End();
         await GrainFactory.GetGrain<ISweepIndexGrain>("grid").End(Id);
     }
 

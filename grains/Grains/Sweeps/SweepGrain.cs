@@ -23,11 +23,9 @@ public sealed partial class SweepGrain(
     [PersistentState("sweep", "grid")] IPersistentState<SweepState> state) : Grain, ISweepGrain
 {
     private readonly Kept<SweepState> _kept = new(state);
-    private readonly SemaphoreSlim _one = new(1, 1);
+    private Looks _looks = null!; // from activation on
     private ResolvedPlan? _plan;
-    private IGrainTimer? _timer;
     private bool _taken;
-    private bool _again;
 
     // What could not be kept or read, told to people until it can.
     private string _trouble = "";
@@ -39,6 +37,7 @@ public sealed partial class SweepGrain(
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        _looks = new(this, Look);
         if (_kept.Exists && !HasEnded) Begin();
         return Task.CompletedTask;
     }
@@ -49,7 +48,7 @@ public sealed partial class SweepGrain(
         {
             if (_kept.Now.PlanText != planText) throw new RefusedException($"Sweep '{Id}' exists with another plan: submit under another id.");
             await Enter();
-            return Look();
+            return Say();
         }
 
         var plan = Resolve(planText);
@@ -66,14 +65,14 @@ public sealed partial class SweepGrain(
         // After the record: the index never names a sweep that does not exist. A crash between the two is mended by submitting again.
         await Enter();
         Begin();
-        return Look();
+        return Say();
     }
 
     public Task<SweepStatus> Status()
     {
         if (!_kept.Exists) throw new RefusedException($"There is no sweep '{Id}'.");
         _lookedAt = time.GetTimestamp();
-        return Task.FromResult(Look());
+        return Task.FromResult(Say());
     }
 
     public async Task<SweepStatus> Pause(string reason)
@@ -89,13 +88,13 @@ public sealed partial class SweepGrain(
             await Note($"paused/{_kept.Now.Fence}/{_said++}", "paused", reason);
             WantAnew();
         }
-        return Look();
+        return Say();
     }
 
     public async Task<SweepStatus> Resume()
     {
         MustBeAlive();
-        if (_kept.Now.Phase != SweepPhase.Paused && _trouble.Length == 0) return Look();
+        if (_kept.Now.Phase != SweepPhase.Paused && _trouble.Length == 0) return Say();
         await Guarded(async () =>
         {
             await TakeUp();
@@ -105,29 +104,21 @@ public sealed partial class SweepGrain(
         await Note($"resumed/{_kept.Now.Fence}/{_said++}", "resumed", "");
         WantAnew();
         Begin();
-        return Look();
+        return Say();
     }
 
     public async Task<SweepStatus> Cancel(string reason)
     {
         if (!_kept.Exists) throw new RefusedException($"There is no sweep '{Id}'.");
-        if (HasEnded) return Look();
-        await _one.WaitAsync();
-        try
+        if (HasEnded) return Say();
+        await _looks.Alone(() => Guarded(async () =>
         {
-            await Guarded(async () =>
-            {
-                // A plan that this version cannot read is no reason why its sweep could not be ended.
-                await _kept.Take();
-                await store.Take(Id, Fence);
-                await End(SweepPhase.Cancelled, reason);
-            });
-        }
-        finally
-        {
-            _one.Release();
-        }
-        return Look();
+            // A plan that this version cannot read is no reason why its sweep could not be ended.
+            await _kept.Take();
+            await store.Take(Id, Fence);
+            await End(SweepPhase.Cancelled, reason);
+        }));
+        return Say();
     }
 
     public async Task Wake()
@@ -171,7 +162,7 @@ public sealed partial class SweepGrain(
     private void Begin()
     {
         if (_startedAt == 0) _startedAt = time.GetTimestamp();
-        _timer ??= this.RegisterGrainTimer(_ => LookOn(), new GrainTimerCreationOptions(TimeSpan.Zero, pace.Tick) { KeepAlive = true, Interleave = true });
+        _looks.Begin(pace.Tick, first: TimeSpan.Zero);
     }
 
     // Its number first: from then on an older copy of this sweep can write nothing and order nothing.
@@ -187,32 +178,9 @@ public sealed partial class SweepGrain(
         _taken = true;
     }
 
-    private async Task LookOn()
+    private async Task Look()
     {
-        if (_one.CurrentCount == 0)
-        {
-            _again = true;
-            return;
-        }
-        await _one.WaitAsync();
-        try
-        {
-            do
-            {
-                _again = false;
-                await LookOnce();
-            }
-            while (_again && _timer is not null);
-        }
-        finally
-        {
-            _one.Release();
-        }
-    }
-
-    private async Task LookOnce()
-    {
-        if (HasEnded || _timer is null) return;
+        if (HasEnded || !_looks.Going) return;
         try
         {
             if (_kept.Now.Ending is { } ending)
@@ -265,8 +233,7 @@ public sealed partial class SweepGrain(
 
     private void Retire()
     {
-        _timer?.Dispose();
-        _timer = null;
+        _looks.End();
         DeactivateOnIdle();
     }
 
@@ -285,7 +252,7 @@ public sealed partial class SweepGrain(
         catch (Exception e) when (e is StorageTroubleException or RefusedException) { LogEventLost(Id, kind, e.Message); } // an event is for people; the truth is in state and results
     }
 
-    private SweepStatus Look()
+    private SweepStatus Say()
     {
         var s = _kept.Now;
         if (HasEnded)

@@ -44,6 +44,27 @@ public sealed class LostTrialTests
         Assert.Equal(5, (await grid.Files.Matrix("s"))!.Groups[0].Rows.Single(r => r.Label == "A").Passes);
     }
 
+    [Fact]
+    public async Task Each_time_that_a_sweep_without_devices_is_resumed_they_are_tried_anew()
+    {
+        var tries = 0;
+        await using var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 1 }, agents: a => new ChangedAgents(a, (_, _) =>
+        {
+            Interlocked.Increment(ref tries);
+            throw new DeviceLostException("it fell off the bus");
+        }));
+        var sweep = grid.Sweep("s");
+        await sweep.Submit(SmallPlan.Of(workloads: "A, F", devices: 1, min: 5, max: 5), "tests");
+        for (var round = 1; round <= 20; round++)
+        {
+            SweepStatus? status = null;
+            await SimulatedGrid.Until(async () => (status = await sweep.Status()).Phase == SweepPhase.Paused, $"the sweep pauses, time {round}", now: () => $"{status}");
+            Assert.Equal(round, status!.VoidedPasses);
+            Assert.Equal(round * 5, Volatile.Read(ref tries));
+            await sweep.Resume();
+        }
+    }
+
     /// <summary>Agents whose way of running a trial is the test's.</summary>
     private sealed class ChangedAgents(INodeAgents inner, Func<Func<Task<TrialRun>>, TrialOrder, Task<TrialRun>> run) : INodeAgents
     {
