@@ -88,9 +88,9 @@ public sealed partial class NodeAgent : INodeAgent
         var inventory = grains.GetGrain<IInventoryGrain>("grid");
         NodeInventory? listed = null, announced = null;
         var (call, listing) = (Task.CompletedTask, Task.CompletedTask);
-        // Nodes do not all speak at once.
-        var period = TimeSpan.FromSeconds(_options.TickSeconds);
-        await Pause(period * ((uint)StringComparer.Ordinal.GetHashCode(Host) % 100 / 100.0), stop);
+        var (period, place) = (TimeSpan.FromSeconds(_options.TickSeconds), Beat.Of(Host));
+        // Nodes do not all speak at once, not even the first time.
+        await Pause(period * place, stop);
         for (var tick = 0L; !stop.IsCancellationRequested; tick++)
         {
             _sampler.Sample(_unsent);
@@ -105,7 +105,7 @@ public sealed partial class NodeAgent : INodeAgent
             }
             Bound();
             Revive();
-            await Pause(period, stop);
+            await Pause(Beat.Wait(_time.GetUtcNow(), period, place), stop);
         }
         _sampler.Sample(_unsent);
         await call;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using EnergyGrid.Contracts;
 using EnergyGrid.Grains;
+using EnergyGrid.Node;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -51,7 +52,7 @@ internal sealed partial class SiteSnapshots(IGrainFactory grains, TimeProvider t
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
+        var period = TimeSpan.FromSeconds(1);
         var nodes = ImmutableArray<NodeStanding>.Empty;
         var silent = new Dictionary<string, long>(StringComparer.Ordinal);
         for (var tick = 0L; ; tick++)
@@ -77,7 +78,8 @@ internal sealed partial class SiteSnapshots(IGrainFactory grains, TimeProvider t
                     _isTold = true;
                 }
             }
-            if (!await timer.WaitForNextTickAsync(stoppingToken)) return;
+            // What is missing is asked for at once; what is there, when all have spoken.
+            await Task.Delay(_missing.Length > 0 ? period / 4 : Beat.Wait(time.GetUtcNow(), period, Beat.Reader), time, stoppingToken);
         }
     }
 
