@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography.X509Certificates;
 using EnergyGrid.Sdk;
 using EnergyGrid.Silo;
 using Term = System.Console;
@@ -29,11 +30,19 @@ public static class GridCommand
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("ENERGYGRID_TOKEN_FILE") is { Length: > 0 } file ? file : null,
     };
 
+    public static Option<string?> Authority { get; } = new("--ca")
+    {
+        Description = "PEM file of the certificate authority that the grid's own certificates come from, trusted instead of the system's; also ENERGYGRID_CA.",
+        Recursive = true,
+        HelpName = "FILE",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("ENERGYGRID_CA") is { Length: > 0 } file ? file : null,
+    };
+
     public static Option<bool> Json { get; } = new("--json") { Description = "JSON on standard output and nothing else there.", Recursive = true };
 
     public static RootCommand Root()
     {
-        var root = new RootCommand("EnergyGrid measures how many joules a token costs, on which stack, under which constraint.") { Url, TokenFile, Json };
+        var root = new RootCommand("EnergyGrid measures how many joules a token costs, on which stack, under which constraint.") { Url, TokenFile, Authority, Json };
         root.Add(DemoCommand.Make());
         root.Add(UpCommand.Make());
         root.Add(DoctorCommand.Make());
@@ -98,7 +107,7 @@ public static class GridCommand
         var urls = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(part => Uri.TryCreate(part, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : throw new CommandException(ExitCodes.Usage, $"--url '{part}' is no address; say for example {DefaultUrl}."))
             .ToImmutableArray();
-        return urls.IsEmpty ? throw new CommandException(ExitCodes.Usage, $"--url is empty; say for example {DefaultUrl}.") : new GridClient(urls, Token(parsed.GetValue(TokenFile)));
+        return urls.IsEmpty ? throw new CommandException(ExitCodes.Usage, $"--url is empty; say for example {DefaultUrl}.") : new GridClient(urls, Token(parsed.GetValue(TokenFile)), Authorities(parsed.GetValue(Authority)));
     }
 
     public static Screen Screen(ParseResult parsed) => Console.Screen.Open(parsed.GetValue(Json));
@@ -115,6 +124,21 @@ public static class GridCommand
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CommandException(ExitCodes.Usage, $"--token-file {file} cannot be read: {e.Message}");
+        }
+    }
+
+    private static X509Certificate2Collection? Authorities(string? file)
+    {
+        if (file is null) return null;
+        try
+        {
+            var authorities = new X509Certificate2Collection();
+            authorities.ImportFromPemFile(file);
+            return authorities.Count > 0 ? authorities : throw new CommandException(ExitCodes.Usage, $"--ca {file} holds no certificate in PEM form.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
+        {
+            throw new CommandException(ExitCodes.Usage, $"--ca {file} cannot be read: {e.Message}");
         }
     }
 

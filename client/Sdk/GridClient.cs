@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using EnergyGrid.Contracts;
@@ -34,7 +35,8 @@ public sealed class GridClient : IDisposable
     /// </summary>
     /// <param name="addresses">In the order in which they are tried, at least one.</param>
     /// <param name="token">Bearer token, of all of them; null where the grid asks for none.</param>
-    public GridClient(ImmutableArray<Uri> addresses, string? token = null) : this(new HttpClient { BaseAddress = WithSlash(addresses[0]), Timeout = Timeout.InfiniteTimeSpan }, token)
+    /// <param name="authorities">Certificate authorities that are trusted instead of the system's; null for the system's.</param>
+    public GridClient(ImmutableArray<Uri> addresses, string? token = null, X509Certificate2Collection? authorities = null) : this(new HttpClient(Handler(authorities)) { BaseAddress = WithSlash(addresses[0]), Timeout = Timeout.InfiniteTimeSpan }, token)
     {
         _owned = true;
         _addresses = [.. addresses.Select(WithSlash)];
@@ -46,6 +48,16 @@ public sealed class GridClient : IDisposable
         _http = http;
         _addresses = [http.BaseAddress!];
         if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+    }
+
+    private static SocketsHttpHandler Handler(X509Certificate2Collection? authorities)
+    {
+        var handler = new SocketsHttpHandler();
+        if (authorities is null) return handler;
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(authorities);
+        handler.SslOptions.CertificateChainPolicy = policy;
+        return handler;
     }
 
     /// <summary>Where the grid was last found.</summary>

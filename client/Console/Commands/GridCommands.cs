@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.CommandLine;
+using System.Diagnostics;
 using EnergyGrid.Contracts;
 using EnergyGrid.Sdk;
 using Spectre.Console;
@@ -8,14 +10,17 @@ namespace EnergyGrid.Console;
 /// <summary><c>devices</c>: what the grid has and what each device does.</summary>
 internal static class DevicesCommand
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     public static Command Make()
     {
-        var command = new Command("devices", "Lists the grid's devices and the trial that runs on each.");
+        var wait = new Option<int>("--wait") { Description = "First wait until so many devices are up, for two minutes at most; then exit 3.", HelpName = "DEVICES" };
+        var command = new Command("devices", "Lists the grid's devices and the trial that runs on each.") { wait };
         command.SetAction(async (parsed, stop) =>
         {
             using var client = GridCommand.Client(parsed);
             var screen = GridCommand.Screen(parsed);
-            var devices = await client.Devices(stop);
+            var devices = parsed.GetValue(wait) is > 0 and var wanted ? await Wait(client, wanted, stop) : await client.Devices(stop);
             if (!screen.Json) await StorageLine.Show(client, screen, stop);
             if (screen.Json) screen.Document(devices);
             else if (devices.IsEmpty) screen.Say("The grid has no devices. 'energygrid up' adds this machine's processor; 'energygrid up --simulate 2x4x8' a simulated site.");
@@ -24,6 +29,33 @@ internal static class DevicesCommand
         });
         command.Add(Forget());
         return command;
+    }
+
+    // A grid that is coming up is not there yet, or not all of it.
+    private static async Task<ImmutableArray<DeviceLine>> Wait(GridClient client, int wanted, CancellationToken stop)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var why = "";
+            try
+            {
+                var devices = await client.Devices(stop);
+                var up = devices.Count(d => d.Up);
+                if (up >= wanted) return devices;
+                why = $"{up} of {wanted} devices are up";
+            }
+            catch (GridUnreachableException e)
+            {
+                why = e.Message;
+            }
+            catch (GridProblemException e) when ((int)e.Status == 503)
+            {
+                why = e.Message;
+            }
+            if (Stopwatch.GetElapsedTime(began) > Patience) throw new CommandException(ExitCodes.Unreachable, $"after {Patience.TotalSeconds:0} s: {why}");
+            await Task.Delay(250, stop);
+        }
     }
 
     private static Command Forget()

@@ -15,7 +15,7 @@ internal static partial class UpCommand
     {
         var bind = new Option<string>("--bind") { Description = "Where to serve HTTP; port 0 is any free one.", HelpName = "URL", DefaultValueFactory = _ => GridCommand.DefaultUrl };
         var data = new Option<string>("--data") { Description = "Directory of grain state and results.", HelpName = "DIR", DefaultValueFactory = _ => DefaultData };
-        var name = new Option<string>("--name") { Description = "The silo's name: device keys begin with it; the host's full name if not said.", HelpName = "NAME", DefaultValueFactory = _ => Dns.GetHostName() };
+        var name = new Option<string>("--name") { Description = "The silo's name: device keys begin with it, so no two machines may share it; the host's name if not said.", HelpName = "NAME", DefaultValueFactory = _ => Dns.GetHostName() };
         var tokens = new Option<string?>("--tokens") { Description = "Token file: lines of 'SHA256-OF-TOKEN ROLE NAME'.", HelpName = "FILE" };
         var certificate = new Option<string?>("--certificate") { Description = "PEM certificate chain for https.", HelpName = "FILE" };
         var key = new Option<string?>("--key") { Description = "PEM key of the certificate.", HelpName = "FILE" };

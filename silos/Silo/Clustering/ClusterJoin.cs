@@ -48,7 +48,7 @@ internal sealed partial class ClusterJoin(ClusteringOptions options, RedisLink r
         options.Tls?.LogTo(services.GetRequiredService<ILogger<SiloTls>>());
         await redis.Open(stop).ConfigureAwait(false);
         var local = OwnAddress.Local();
-        Address = OwnAddress.Choose(options.SiloAddress, redis.Ends.Local, redis.Ends.Remote, local);
+        Address = OwnAddress.Choose(options.SiloAddress, redis.Ends.Local, redis.Ends.Remote, redis.Host, local);
         if (!IPAddress.IsLoopback(Address) && options.Tls is null)
             throw new SiloRefusedException(
                 $"Other silos would reach this one at {OwnAddress.Text(Address, Port)} over a network, and TLS between silos is missing: give --silo-certificate FILE, --silo-key FILE and --silo-ca FILE (PEM), "
@@ -124,12 +124,15 @@ internal sealed partial class ClusterJoin(ClusteringOptions options, RedisLink r
     private async Task Meet(IMembershipTable table, IReadOnlyCollection<IPAddress> local, CancellationToken stop)
     {
         await table.InitializeMembershipTableAsync(tryInitTableVersion: true, stop).ConfigureAwait(false);
-        await table.CleanupGone(time, local, Answers, log, stop).ConfigureAwait(false);
+        await table.CleanupGone(time, address => OwnAddress.IsLocal(address, redis.Ends.Remote, local), Answers, log, stop).ConfigureAwait(false);
         await Predecessor(table, stop).ConfigureAwait(false);
         var entries = (await redis.Connection.GetDatabase().HashGetAllAsync(Silos).ConfigureAwait(false)).ToDictionary(e => e.Name.ToString(), e => Entry(e.Value));
         foreach (var member in (await table.ReadAllAsync(stop).ConfigureAwait(false)).Members.Select(m => m.Item1).Where(m => m.Status is SiloStatus.Active or SiloStatus.Joining))
         {
             if (member.SiloName == options.Host || time.GetUtcNow() - Utc(member.IAmAliveTime) > MembershipPace.Stale || entries.GetValueOrDefault(member.SiloName) is not { } entry) continue;
+            if (IPAddress.IsLoopback(member.SiloAddress.Endpoint.Address) && !IPAddress.IsLoopback(redis.Ends.Remote))
+                throw SiloRefusedException.NotAble(
+                    $"Silo '{member.SiloName}' of cluster '{options.Cluster}' is at {member.SiloAddress.Endpoint}, loopback on the machine of Redis, where no other machine reaches it: start it again with --silo-address and a network address of that machine.");
             if (entry.Contract != ClusterContract.Version)
                 throw SiloRefusedException.NotAble($"Silo '{member.SiloName}' of cluster '{options.Cluster}' speaks contract {entry.Contract} and this one {ClusterContract.Version}: stop all silos of the older release first, or start this one under another --cluster.");
             if (entry.Tls != options.Tls is not null)
@@ -238,7 +241,7 @@ internal static partial class MembershipVerdicts
     /// killed together on one machine start again at once. Of other machines' silos nothing is said here; the members' votes decide.
     /// </summary>
     public static async Task CleanupGone(
-        this IMembershipTable table, TimeProvider time, IReadOnlyCollection<IPAddress> local, Func<IPEndPoint, CancellationToken, Task<bool>> answers, ILogger log, CancellationToken stop)
+        this IMembershipTable table, TimeProvider time, Func<IPAddress, bool> isLocal, Func<IPEndPoint, CancellationToken, Task<bool>> answers, ILogger log, CancellationToken stop)
     {
         for (var attempt = 0; attempt < 10; attempt++)
         {
@@ -249,7 +252,7 @@ internal static partial class MembershipVerdicts
                 if (row.Item1.Status is not (SiloStatus.Active or SiloStatus.Joining or SiloStatus.ShuttingDown or SiloStatus.Stopping)) continue;
                 // A silo that is starting writes its row before it listens.
                 if (row.Item1.Status == SiloStatus.Joining && time.GetUtcNow() - new DateTimeOffset(DateTime.SpecifyKind(row.Item1.StartTime, DateTimeKind.Utc)) < MembershipPace.Stale) continue;
-                if (!OwnAddress.IsLocal(row.Item1.SiloAddress.Endpoint.Address, local) || await answers(row.Item1.SiloAddress.Endpoint, stop).ConfigureAwait(false)) continue;
+                if (!isLocal(row.Item1.SiloAddress.Endpoint.Address) || await answers(row.Item1.SiloAddress.Endpoint, stop).ConfigureAwait(false)) continue;
                 gone = row;
                 break;
             }

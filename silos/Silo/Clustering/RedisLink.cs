@@ -22,6 +22,8 @@ internal sealed class RedisLink(ConfigurationOptions options) : IAsyncDisposable
     public string Where { get; private set; } = Name(options.EndPoints[0]);
 
     /// <summary>Both ends of a connection to it.</summary>
+    public string Host { get; private set; } = "";
+
     public (IPAddress Local, IPAddress Remote) Ends { get; private set; }
 
     /// <exception cref="SiloRefusedException">It cannot be reached, or does not let this process in.</exception>
@@ -84,6 +86,7 @@ internal sealed class RedisLink(ConfigurationOptions options) : IAsyncDisposable
                 if (endpoint is DnsEndPoint name) await client.ConnectAsync(name.Host, name.Port, patience.Token).ConfigureAwait(false);
                 else await client.ConnectAsync((IPEndPoint)endpoint, patience.Token).ConfigureAwait(false);
                 Where = Name(endpoint);
+                Host = endpoint is DnsEndPoint { Host: var named } ? named : ((IPEndPoint)endpoint).Address.ToString();
                 Ends = (Plain(client.Client.LocalEndPoint), Plain(client.Client.RemoteEndPoint));
                 return;
             }

@@ -22,7 +22,7 @@ public sealed record SiloOptions
     /// <summary>A plan is text: a longer body is refused with 413.</summary>
     public const long MaxBodyBytes = 1 << 20;
 
-    /// <summary>The silo's name, which is its host's, with its domain where it has one: hosts of two racks may share a short name, and device keys begin with it.</summary>
+    /// <summary>The silo's name, which is its host's as the system says it; device keys begin with it, so of two hosts of one name the second is refused.</summary>
     public string Name { get; init; } = Dns.GetHostName();
 
     /// <summary>Grain state lies below <c>state/</c>, results below <c>results/</c>.</summary>
