@@ -110,6 +110,9 @@ public interface INode
 
     IReadOnlyList<IDevice> Devices { get; }
 
+    /// <summary>Whether more of them may come: some are still being looked at since the start.</summary>
+    bool IsOpening => false;
+
     IReadOnlyList<IMeter> Meters { get; }
 
     /// <summary>How far the node's clock may be from UTC now, s.</summary>

@@ -30,6 +30,8 @@ public sealed class LocalNode : INode, IDisposable
 
     public double ClockErrorSeconds { get; }
 
+    public bool IsOpening { get; set; }
+
     /// <summary>Adds a device that was found fit while the node was already at work; disposed with it.</summary>
     public void Offer(IDevice device)
     {

@@ -40,6 +40,8 @@ public sealed partial class NodeAgent : INodeAgent
 
     public string Host => _sampler.Node.Host;
 
+    public bool IsOpening => _sampler.Node.IsOpening;
+
     public NodeInventory Inventory => _sampler.Inventory;
 
     /// <summary>Windows that were dropped because the rack did not answer for too long.</summary>

@@ -68,7 +68,8 @@ public sealed record GroupOrders(
 /// <param name="Group">Its number.</param>
 /// <param name="Fence">The number of its activation; of two reports the one of the higher fence is newer, then the one of the higher sequence.</param>
 /// <param name="Sequence">Grows with every report of one activation.</param>
-/// <param name="Version">Of the orders that it follows; 0 without orders.</param>
+/// <param name="SweepFence">Of the sweep's activation whose orders it follows; 0 without orders.</param>
+/// <param name="Version">Of those orders; 0 without orders.</param>
 /// <param name="Phase">How it stands.</param>
 /// <param name="Reason">Why it is away or sick; empty otherwise.</param>
 /// <param name="Tries">How often the sweep had been resumed when it came to that.</param>
@@ -85,6 +86,7 @@ public sealed record GroupReport(
     [property: Id(0)] int Group,
     [property: Id(1)] long Fence,
     [property: Id(2)] long Sequence,
+    [property: Id(15)] long SweepFence,
     [property: Id(3)] long Version,
     [property: Id(4)] GroupPhase Phase,
     [property: Id(5)] string Reason,

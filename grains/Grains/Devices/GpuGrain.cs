@@ -49,9 +49,11 @@ public sealed partial class GpuGrain(
         if (_work is { } known)
         {
             if (known.Order.Id == order.Id && known.Order.Trial.Sweep == order.Trial.Sweep) return Look();
-            if (known.Order.Holder == order.Holder && order.Fence < known.Order.Fence)
+            // Of one lease the fence and the number say which is later; of two leases the epoch does.
+            var sameLease = known.Order.Holder == order.Holder && known.Order.Epoch == order.Epoch;
+            if (sameLease && order.Fence < known.Order.Fence)
                 throw new SupersededException($"Activation {known.Order.Fence} of '{order.Holder}' has given orders since activation {order.Fence}.");
-            if (known.Order.Holder == order.Holder && (order.Fence, order.Number).CompareTo((known.Order.Fence, known.Order.Number)) <= 0)
+            if (sameLease && (order.Fence, order.Number).CompareTo((known.Order.Fence, known.Order.Number)) <= 0)
                 throw new StaleEpochException($"Order '{order.Id}' comes after '{known.Order.Id}', which was given later.", order.Epoch, _floor);
             await End(known);
             // Others may have come in between.

@@ -62,9 +62,11 @@ public sealed class NodeGrain(
             throw new SupersededException($"Activation {before.Request.Fence} of '{request.Holder}' has asked since activation {request.Fence}.");
         var offered = _agent.Inventory.Devices;
         if (request.Devices.FirstOrDefault(uuid => !offered.Any(d => d.Uuid == uuid)) is { } missing)
-            return Refused($"'{Host}' does not offer device '{missing}'", gone: true);
+            // A device that has not been looked at since the start is not gone: who asks again finds it.
+            return _agent.IsOpening ? throw new HostUnavailableException($"Host '{Host}' is still opening its devices.") : Refused($"'{Host}' does not offer device '{missing}'", gone: true);
 
-        if (mine is not null && Alive(mine) && mine.Pass == request.Pass && mine.Devices.SequenceEqual(request.Devices))
+        // Past its time and taken by nobody, a lease is still its holder's: what ran under it went on.
+        if (mine is not null && mine.Pass == request.Pass && mine.Devices.SequenceEqual(request.Devices))
         {
             if (request.Fence > mine.Fence) await Keep(state.State.Epoch, state.State.Leases.Replace(mine, mine with { Fence = request.Fence }));
             _signs[request.Holder] = time.GetTimestamp();
@@ -94,7 +96,7 @@ public sealed class NodeGrain(
 
     public Task<bool> Renew(string holder, long epoch)
     {
-        if (Find(holder) is not { } lease || lease.Epoch != epoch || !Alive(lease)) return Task.FromResult(false);
+        if (Find(holder) is not { } lease || lease.Epoch != epoch) return Task.FromResult(false);
         _signs[holder] = time.GetTimestamp();
         return Task.FromResult(true);
     }

@@ -22,6 +22,9 @@ public interface INodeAgent
     /// <summary>What stands in the node.</summary>
     NodeInventory Inventory { get; }
 
+    /// <summary>Whether devices of it are still being looked at since the start: what is not offered now may be in a minute.</summary>
+    bool IsOpening => false;
+
     /// <summary>
     /// Runs one trial on the order's device group, on the devices' own threads, to its end. A trial that cannot run or is stopped ends in a
     /// result that says so; the task fails only where the outcome is unknown (the device is lost).

@@ -77,6 +77,7 @@ public interface IResultStore
     Task<string> Take(string sweep, Fence writer, CancellationToken stop = default);
 
     /// <summary>From now on this order, and no other, may commit trials of the device group that the writer is; empty: none may.</summary>
+    /// <exception cref="RefusedException">An order, and the sweep has ended.</exception>
     Task Register(string sweep, Fence writer, string order, CancellationToken stop = default);
 
     /// <summary>Commits a trial's result under its order: at most one stands for each <see cref="TrialId"/>. The device group is <see cref="TrialId.Block"/>.</summary>

@@ -20,6 +20,8 @@ internal sealed class Kept<T>(IPersistentState<T> state) where T : class, IKeptS
 {
     private readonly SemaphoreSlim _one = new(1, 1);
 
+    private SupersededException? _superseded;
+
     // Whether the last write took place is unknown: read again before the next.
     private bool _unsure;
 
@@ -51,6 +53,7 @@ internal sealed class Kept<T>(IPersistentState<T> state) where T : class, IKeptS
         await _one.WaitAsync();
         try
         {
+            if (_superseded is not null) throw _superseded;
             if (_unsure) await ReadAgain();
             var before = _before = state.State;
             state.State = before.Copy();
@@ -83,11 +86,14 @@ internal sealed class Kept<T>(IPersistentState<T> state) where T : class, IKeptS
 
     private async Task ReadAgain()
     {
-        var mine = Now.Fence;
+        var mine = state.State;
         await state.ReadStateAsync();
         _unsure = false;
-        if (Taken && Now.Fence != mine) throw Superseded();
+        if (!Taken || state.State.Fence == mine.Fence) return;
+        // Its successor's number is not this one's to write under.
+        state.State = mine;
+        throw Superseded();
     }
 
-    private SupersededException Superseded() => new($"A newer activation than number {Now.Fence} has written this state.");
+    private SupersededException Superseded() => _superseded = new($"A newer activation than number {Now.Fence} has written this state.");
 }

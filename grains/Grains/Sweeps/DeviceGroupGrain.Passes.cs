@@ -41,6 +41,8 @@ public sealed partial class DeviceGroupGrain
             });
         if (_kept.Now.Phase == GroupPhase.Sick) return;
         if (_kept.Now.Phase == GroupPhase.Away && !await IsBack()) return;
+        // What can be said without the store is said first: while it is away, a result may be waiting for it under this lease.
+        if (_held is not null && (_given is not null || Going)) await Renew();
         await NoteTime();
         // Bounded: whatever goes wrong over and over must not keep the look from ending.
         for (var left = 16; left > 0 && await Advance(); left--) { }
@@ -211,10 +213,22 @@ public sealed partial class DeviceGroupGrain
     {
         var plan = _course!.Plan;
         var keep = plan.KeepTraces == "all" || (plan.KeepTraces == "first-pass" && trial is { Block: 0, Pass: 0 });
-        var id = $"{trial}.a{pass.Leases - 1}";
-        var order = new TrialOrder(trial, [.. _orders!.Devices.Select(d => d.Uuid)], _held!.Epoch, pass.Leases - 1, cell.Configuration, cell.Cost,
+        // The epoch makes it the only one of its kind, even if a sweep of this name was here before and was removed.
+        var id = $"{trial}.a{pass.Leases - 1}.e{_held!.Epoch}";
+        var order = new TrialOrder(trial, [.. _orders!.Devices.Select(d => d.Uuid)], _held.Epoch, pass.Leases - 1, cell.Configuration, cell.Cost,
             GroupCourse.Legs(cell.Configuration, trial.Pass), plan.Timing, plan.Guards, keep, id, this.GetPrimaryKeyString(), Fence.Number, ++_numbered);
-        await store.Register(_sweep, Fence, id);
+        try
+        {
+            await store.Register(_sweep, Fence, id);
+        }
+        catch (RefusedException e)
+        {
+            // The sweep has ended and could not tell.
+            await _kept.Change(s => (s.Phase, s.Reason) = (GroupPhase.Ended, e.Message));
+            await GiveBack();
+            _looks.End();
+            return false;
+        }
         CrashPoint.Pass(CrashPoint.Registered);
         // From here on it may have begun, whatever the call says.
         (_registered, _given) = (id, new Given(id, trial, ""));
@@ -227,9 +241,9 @@ public sealed partial class DeviceGroupGrain
         catch (StaleEpochException)
         {
             // Somebody else has the devices. The order never began: it is withdrawn, and the devices are asked for again.
-            _held = null;
             await Withdraw();
             (_given, _status) = (null, null);
+            await GiveBack();
             return true;
         }
         Answered();

@@ -101,7 +101,8 @@ public sealed partial class DeviceGroupGrain(
     private async Task Look()
     {
         await LookOnce();
-        Tell();
+        // Who was superseded has nothing to tell.
+        if (_looks.Going) Tell();
     }
 
     private async Task LookOnce()
@@ -117,7 +118,7 @@ public sealed partial class DeviceGroupGrain(
         {
             // The disk is full, or Redis is away. Nothing more is started; what runs goes on and is kept when it can be. No host is to blame.
             if (_trouble.Length == 0) LogTrouble(this.GetPrimaryKeyString(), e.Message);
-            _trouble = e.Message;
+            _trouble = $"what must be kept could not be written or read: {e.Message}";
             _silentSince = null;
         }
         catch (SupersededException e)
@@ -133,6 +134,7 @@ public sealed partial class DeviceGroupGrain(
         {
             // One failed look is not the end of a sweep: it is said, and the next look tries again.
             LogLookFailed(e, this.GetPrimaryKeyString());
+            _trouble = $"a look of device group {_number} at its devices failed, and the next tries again: {FaultText.Of(e)}";
         }
     }
 
@@ -190,7 +192,8 @@ public sealed partial class DeviceGroupGrain(
         var s = _kept.Now;
         var ended = s.Phase is GroupPhase.Ended or GroupPhase.Sick;
         var planned = _course is { } course && _orders is { } orders ? course.Planned(s.Passes, orders.Targets, ended) : 0;
-        return new GroupReport(_number, s.Fence, ++_sequence, _course is null ? 0 : _orders?.Version ?? 0, s.Phase, s.Reason, s.Tries, _idle, _waiting, _trouble,
+        var heeded = _course is null ? null : _orders;
+        return new GroupReport(_number, s.Fence, ++_sequence, heeded?.SweepFence ?? 0, heeded?.Version ?? 0, s.Phase, s.Reason, s.Tries, _idle, _waiting, _trouble,
             _course?.Results.Count ?? 0, _course?.Valid ?? 0, planned, s.Passes, Running());
     }
 
@@ -199,8 +202,8 @@ public sealed partial class DeviceGroupGrain(
     {
         if (_course is null && _trouble.Length == 0) return;
         var report = Say();
-        if (_told is { } told && (told.Fence, told.Version, told.Phase, told.Reason, told.Tries, told.Idle, told.Waiting, told.Trouble, told.Committed, told.Valid, told.Planned)
-                == (report.Fence, report.Version, report.Phase, report.Reason, report.Tries, report.Idle, report.Waiting, report.Trouble, report.Committed, report.Valid, report.Planned)
+        if (_told is { } told && (told.Fence, told.SweepFence, told.Version, told.Phase, told.Reason, told.Tries, told.Idle, told.Waiting, told.Trouble, told.Committed, told.Valid, told.Planned)
+                == (report.Fence, report.SweepFence, report.Version, report.Phase, report.Reason, report.Tries, report.Idle, report.Waiting, report.Trouble, report.Committed, report.Valid, report.Planned)
             && told.Passes.SequenceEqual(report.Passes) && told.Running.Select(r => (r.Device, r.Trial, r.Phase)).SequenceEqual(report.Running.Select(r => (r.Device, r.Trial, r.Phase)))) return;
         _told = report;
         GrainFactory.GetGrain<ISweepGrain>(_sweep).Told(report).Ignore();

@@ -71,8 +71,8 @@ public sealed partial class SweepGrain
         {
             var line = LineOf(group.Number);
             if (!line.Call.IsCompleted) continue;
-            // A group without orders, or with older ones, gets them; one that has ended needs none.
-            var late = !group.Retired && line.Report is not { Phase: GroupPhase.Ended } && line.Report?.Version != _version;
+            // A group without orders, or with older ones, gets them; one that has ended needs none; one that was replaced is ended until it says that it has.
+            var late = line.Report is not { Phase: GroupPhase.Ended } && (group.Retired || !IsOfNow(line.Report));
             var due = line.AskedAt is not { } asked || time.GetElapsedTime(asked) >= (late ? Watched : patience);
             if (late && line.Driven != _version) due = true;
             if (!due) continue;
@@ -86,7 +86,7 @@ public sealed partial class SweepGrain
         try
         {
             var grain = Group(group.Number);
-            if (Hear(drive ? await grain.Drive(Orders(group)) : await grain.Report())) _looks.Soon().Ignore();
+            if (Hear(!drive ? await grain.Report() : group.Retired ? await grain.End(_kept.Now.Fence, "another device group took its place") : await grain.Drive(Orders(group)))) _looks.Soon().Ignore();
         }
         catch (SupersededException e)
         {
@@ -108,8 +108,11 @@ public sealed partial class SweepGrain
     private GroupReport[]? Answers()
     {
         var reports = _kept.Now.Groups.Where(g => !g.Retired).Select(g => LineOf(g.Number).Report).ToArray();
-        return reports.All(r => r is not null && (r.Version == _version || r.Phase == GroupPhase.Ended)) ? [.. reports.OfType<GroupReport>()] : null;
+        return reports.All(r => r is not null && (IsOfNow(r) || r.Phase == GroupPhase.Ended)) ? [.. reports.OfType<GroupReport>()] : null;
     }
+
+    // Whether it follows the orders of now: every activation of the sweep counts its versions anew.
+    private bool IsOfNow(GroupReport? report) => report is not null && (report.SweepFence, report.Version) == (_kept.Now.Fence, _version);
 
     private async Task Consider()
     {
@@ -147,11 +150,13 @@ public sealed partial class SweepGrain
         var other = Other([.. nodes.Where(n => lost.Phase == GroupPhase.Sick || n.Host != group.Host)]);
         if (other.IsDefaultOrEmpty) return;
         var number = _kept.Now.Groups.Max(g => g.Number) + 1;
-        await _kept.Change(s => s.Groups = [.. s.Groups.Select(g => g.Number == group.Number ? g with { Retired = true } : g), new GroupRow(number, other, false)]);
+        await _kept.Change(s =>
+        {
+            if (s.Groups.Any(g => g.Number == number)) return; // a write that took place though nobody knew
+            s.Groups = [.. s.Groups.Select(g => g.Number == group.Number ? g with { Retired = true } : g), new GroupRow(number, other, false)];
+        });
         await Note($"b{number}/instead", "void", $"device group {number} on '{other[0].Host}' takes the place of group {group.Number}");
         _soughtAt = null;
-        try { Hear(await Group(group.Number).End(_kept.Now.Fence, $"device group {number} took its place")); }
-        catch (Exception e) when (e is not (SupersededException or StorageTroubleException)) { LogNoAnswer(Id, $"device group {group.Number}", FaultText.Of(e)); }
         WantAnew();
     }
 
@@ -164,13 +169,15 @@ public sealed partial class SweepGrain
         catch (RefusedException) { return default; } // nothing else has such devices
     }
 
-    private static string Waiting(GroupReport[] reports)
+    private string Waiting(GroupReport[] reports)
     {
+        var silent = _lines.Where(l => l.Value.Silent.Length > 0).ToArray();
         var waiting = reports.Where(r => r.Waiting.Length > 0).ToArray();
         var away = reports.Where(r => r.Phase == GroupPhase.Away).ToArray();
         return string.Join("; ", new[]
         {
             waiting.Length == 0 ? "" : $"{waiting.Length} of {reports.Length} device groups wait for devices, {waiting[0].Waiting}",
+            silent.Length == 0 ? "" : $"{silent.Length} of {_lines.Count} device groups do not answer, {silent[0].Key}: {silent[0].Value.Silent}",
             away.Length == 0 ? "" : $"{away.Length} of {reports.Length} device groups are away, {away[0].Reason}",
         }.Where(t => t.Length > 0));
     }

@@ -83,7 +83,7 @@ public sealed partial class SweepGrain
     private async Task End(SweepPhase phase, string reason)
     {
         await _kept.Change(s => (s.Ending, s.Reason) = (phase, reason));
-        await Task.WhenAll(_kept.Now.Groups.Where(g => !g.Retired).Select(EndGroup));
+        await Task.WhenAll(_kept.Now.Groups.Select(EndGroup));
         await ReadOn();
         var now = time.GetUtcNow();
         var why = reason;
@@ -105,10 +105,14 @@ public sealed partial class SweepGrain
         await GrainFactory.GetGrain<ISweepIndexGrain>("grid").End(Id);
     }
 
-    // A group that does not answer gives its devices up when their lease runs out, and can commit nothing once the sweep has ended.
+    // Every one of them, those that were replaced too: which passes are void, only they know, and one that is not told goes on. Asked again until it answers.
     private async Task EndGroup(GroupRow group)
     {
         try { Hear(await Group(group.Number).End(_kept.Now.Fence, "the sweep has ended")); }
-        catch (Exception e) when (e is not (SupersededException or StorageTroubleException)) { LogNoAnswer(Id, $"device group {group.Number}", FaultText.Of(e)); }
+        catch (Exception e) when (e is not (SupersededException or StorageTroubleException))
+        {
+            LogNoAnswer(Id, $"device group {group.Number}", FaultText.Of(e));
+            throw new StorageTroubleException($"device group {group.Number} does not say how it ended: {FaultText.Of(e)}");
+        }
     }
 }

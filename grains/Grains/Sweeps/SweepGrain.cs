@@ -83,8 +83,12 @@ public sealed partial class SweepGrain(
             await Guarded(async () =>
             {
                 await _kept.Take();
-                await _kept.Change(s => (s.Phase, s.Reason) = (SweepPhase.Paused, reason));
+                await _kept.Change(s =>
+                {
+                    if (s.Phase == SweepPhase.Running && s.Ending is null) (s.Phase, s.Reason) = (SweepPhase.Paused, reason);
+                });
             });
+            if (_kept.Now.Phase != SweepPhase.Paused) return Say();
             await Note($"paused/{_kept.Now.Fence}/{_said++}", "paused", reason);
             WantAnew();
         }
@@ -95,11 +99,12 @@ public sealed partial class SweepGrain(
     {
         MustBeAlive();
         if (_kept.Now.Phase != SweepPhase.Paused && _trouble.Length == 0) return Say();
-        await Guarded(async () =>
+        // Never beside a look, which may be taking up the same.
+        await _looks.Alone(() => Guarded(async () =>
         {
             await TakeUp();
             if (_kept.Now.Phase == SweepPhase.Paused) await _kept.Change(s => (s.Phase, s.Reason, s.Tries) = (SweepPhase.Running, "", s.Tries + 1));
-        });
+        }));
         _trouble = "";
         await Note($"resumed/{_kept.Now.Fence}/{_said++}", "resumed", "");
         WantAnew();
@@ -113,10 +118,13 @@ public sealed partial class SweepGrain(
         if (HasEnded) return Say();
         await _looks.Alone(() => Guarded(async () =>
         {
+            if (HasEnded) return;
             // A plan that this version cannot read is no reason why its sweep could not be ended.
             await _kept.Take();
             await store.Take(Id, Fence);
-            await End(SweepPhase.Cancelled, reason);
+            // An end that has begun stays what it was: its documents may be frozen already.
+            if (_kept.Now.Ending is { } ending) await End(ending, _kept.Now.Reason);
+            else await End(SweepPhase.Cancelled, reason);
         }));
         return Say();
     }
@@ -194,7 +202,7 @@ public sealed partial class SweepGrain(
             AskGroups();
             await Consider();
             if (!HasEnded) await PublishNowAndThen();
-            Trouble(_lines.Values.Select(l => l.Report?.Trouble).FirstOrDefault(t => t is { Length: > 0 }) is { } trouble ? Unkept(trouble) : "");
+            Trouble(_lines.Values.Select(l => l.Report?.Trouble).FirstOrDefault(t => t is { Length: > 0 }) is { } trouble ? trouble : "");
         }
         catch (StorageTroubleException e)
         {
@@ -214,6 +222,7 @@ public sealed partial class SweepGrain(
         {
             // One failed look is not the end of a sweep: it is said, and the next look tries again.
             LogLookFailed(e, Id);
+            Trouble($"a look at its device groups failed, and the next tries again: {FaultText.Of(e)}");
         }
     }
 

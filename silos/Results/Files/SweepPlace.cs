@@ -71,6 +71,7 @@ internal sealed class SweepPlace : IAsyncDisposable
         lock (_gate)
         {
             Check(writer);
+            if (_closed && order.Length > 0) throw HasEnded();
             _orders[writer.Actor] = order;
         }
     }

@@ -67,7 +67,11 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
     public async Task<string> Take(string sweep, Fence writer, CancellationToken stop = default) =>
         (string)(await Run(sweep, writer, RedisScripts.Take, []).ConfigureAwait(false))[1]!;
 
-    public Task Register(string sweep, Fence writer, string order, CancellationToken stop = default) => Run(sweep, writer, RedisScripts.Register, [order]);
+    public async Task Register(string sweep, Fence writer, string order, CancellationToken stop = default)
+    {
+        var answer = await Run(sweep, writer, RedisScripts.Register, [order]).ConfigureAwait(false);
+        if (Said(answer) == "ended") throw HasEnded(sweep, answer);
+    }
 
     public async Task<CommitAnswer> Commit(string sweep, string order, TrialResult result, CancellationToken stop = default)
     {

@@ -44,8 +44,10 @@ internal static class RedisScripts
         return {'ok', redis.call('HGET', sweep, 'order:' .. ARGV[1]) or ''}
         """;
 
-    /// <summary>Actor, number, order.</summary>
+    /// <summary>Actor, number, order. Of an ended sweep nothing is ordered any more.</summary>
     public const string Register = Fenced + """
+        local ended = redis.call('HGET', sweep, 'ended')
+        if ended and ARGV[3] ~= '' then return {'ended', ended} end
         redis.call('HSET', sweep, 'fence:' .. ARGV[1], ARGV[2], 'order:' .. ARGV[1], ARGV[3])
         return {'ok'}
         """;

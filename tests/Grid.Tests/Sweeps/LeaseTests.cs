@@ -102,6 +102,18 @@ public sealed class LeaseTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_lease_past_its_time_that_nobody_took_is_still_its_holders()
+    {
+        // Its store was away for longer than the lease lasts, and a result waits at the device.
+        var lease = await Node.Lease(Request("patient/0", "p0", [0], seconds: 0.1));
+        await Task.Delay(300);
+        Assert.True(await Node.Renew("patient/0", lease.Epoch));
+        await Task.Delay(300);
+        var again = await Node.Lease(Request("patient/0", "p0", [0], fence: 2, seconds: 0.1));
+        Assert.Equal((true, lease.Epoch), (again.Granted, again.Epoch));
+    }
+
+    [Fact]
     public async Task The_epoch_outlives_the_process_and_the_leases_do_not()
     {
         var directory = Directory.CreateTempSubdirectory("energygrid-");

@@ -129,10 +129,74 @@ public sealed class MoveTests
         Assert.Equal((5, 0), ((await grid.Sweep("urgent").Status()).Priority, (await grid.Sweep("patient").Status()).VoidedPasses));
     }
 
+    [Fact]
+    public async Task An_end_that_has_begun_stays_what_it_was_whoever_cancels_or_pauses_meanwhile()
+    {
+        var (publishing, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var grid = await SimulatedGrid.Start(store: s => new AwayStore(s)
+        {
+            Publishing = async record =>
+            {
+                if (!record.HasEnded) return;
+                publishing.TrySetResult();
+                await go.Task;
+            },
+        });
+        var sweep = grid.Sweep("s");
+        await sweep.Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2), "tests");
+        await publishing.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        var (cancel, pause) = (sweep.Cancel("too late"), sweep.Pause("too late as well"));
+        await Task.Delay(200);
+        go.SetResult();
+        await cancel;
+        try { await pause; }
+        catch (RefusedException) { /* It came after the end, and was told so. */ }
+        Assert.Equal((SweepPhase.Finished, ""), ((await sweep.Status()).Phase, (await sweep.Status()).Reason));
+        Assert.Equal(SweepPhase.Finished, (await grid.Files.Manifest("s"))!.Phase);
+    }
+
+    [Fact]
+    public async Task An_id_that_was_freed_is_a_new_sweep_whose_every_trial_runs()
+    {
+        var begun = new System.Collections.Concurrent.ConcurrentQueue<TrialOrder>();
+        await using var grid = await SimulatedGrid.Start(agents: a => new WatchedAgents(a, begun.Enqueue));
+        for (var round = 1; round <= 2; round++)
+        {
+            var sweep = grid.Sweep("s");
+            await sweep.Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2), "tests");
+            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+            Assert.Equal(begun.Count, round * (await grid.Store.Results("s")).Length);
+            Assert.Equal(begun.Count, begun.Select(o => o.Id).Distinct().Count());
+            var manifest = await File.ReadAllBytesAsync(Path.Combine(grid.Directory, "results", "s", "manifest.json"));
+            await sweep.Forget();
+            await grid.Files.Remove("s", Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(manifest)));
+        }
+    }
+
+    [Fact]
+    public async Task A_device_group_that_was_not_told_of_the_end_finds_out_before_it_orders_anything()
+    {
+        var begun = new System.Collections.Concurrent.ConcurrentQueue<TrialOrder>();
+        await using var grid = await SimulatedGrid.Start(agents: a => new WatchedAgents(a, begun.Enqueue));
+        var plan = SmallPlan.Of(workloads: "A, F", min: 2, max: 2);
+        await grid.Sweep("s").Submit(plan, "tests");
+        await grid.Ended("s");
+        var before = begun.Count;
+        var node = (await grid.Nodes())[0];
+        var forgotten = grid.Grains.GetGrain<IDeviceGroupGrain>("s/7");
+        await forgotten.Drive(new GroupOrders(1, 1, plan, [node.Devices[0]], System.Collections.Immutable.ImmutableDictionary<string, int>.Empty.Add("dense", 2), true, 0, DateTimeOffset.UtcNow, 0));
+        await SimulatedGrid.Until(async () => (await forgotten.Report()).Phase == GroupPhase.Ended, "it has ended");
+        Assert.Equal(before, begun.Count);
+        Assert.Empty((await grid.Grains.GetGrain<INodeGrain>(node.Host).View()).Held);
+    }
+
     /// <summary>A store that can be away, like a Redis that does not answer.</summary>
     private sealed class AwayStore(IResultStore inner) : IResultStore
     {
         public bool IsAway { get; set; }
+
+        /// <summary>Awaited before anything is published.</summary>
+        public Func<SweepRecord, Task> Publishing { get; init; } = _ => Task.CompletedTask;
 
         private IResultStore There => IsAway ? throw new StorageTroubleException("Redis is away") : inner;
 
@@ -148,7 +212,11 @@ public sealed class MoveTests
 
         public Task<SweepEvent> Append(string sweep, Fence writer, string key, string kind, string text, CancellationToken stop) => There.Append(sweep, writer, key, kind, text, stop);
 
-        public Task Publish(string sweep, Fence writer, SweepRecord record, CancellationToken stop) => There.Publish(sweep, writer, record, stop);
+        public async Task Publish(string sweep, Fence writer, SweepRecord record, CancellationToken stop)
+        {
+            await Publishing(record);
+            await There.Publish(sweep, writer, record, stop);
+        }
     }
 
     /// <summary>Agents that tell of every trial that really begins.</summary>

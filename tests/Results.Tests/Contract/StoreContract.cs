@@ -157,8 +157,10 @@ public abstract class StoreContract(IStoreBed bed)
         var before = await Export.All(bed.Files, _sweep);
         for (var restarts = 0; restarts < 2; restarts++)
         {
-            await Store.Register(_sweep, Group(0, 2), "o9");
-            await Store.Register(_sweep, Group(1, 2), "o9");
+            // Whoever was not told of the end finds out before ordering anything; taking back what was ordered is always allowed.
+            await Assert.ThrowsAsync<RefusedException>(() => Store.Register(_sweep, Group(0, 2), "o9"));
+            await Assert.ThrowsAsync<RefusedException>(() => Store.Register(_sweep, Group(1, 2), "o9"));
+            await Store.Register(_sweep, Group(0, 2), "");
             Assert.Equal(CommitAnswer.Withdrawn, await Store.Commit(_sweep, "o9", Samples.Trial(_sweep, 7)));
             Assert.Equal(CommitAnswer.AlreadyThere, await Store.Commit(_sweep, "o9", Samples.Trial(_sweep, 0)));
             Assert.Equal(finished, await Store.Append(_sweep, Sweep(2), "finished", "finished", ""));
