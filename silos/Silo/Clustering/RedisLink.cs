@@ -99,7 +99,15 @@ internal sealed class RedisLink(ConfigurationOptions options) : IAsyncDisposable
                 last = new TimeoutException("no answer within 5 s");
             }
         }
-        throw SiloRefusedException.NotAble($"Redis at {string.Join(", ", options.EndPoints.Select(Name))} cannot be reached ({last?.Message}): start it, or correct the connection string.", last);
+        throw SiloRefusedException.NotAble($"Redis at {string.Join(", ", options.EndPoints.Select(e => Name(e) + Resolved(e)))} cannot be reached ({last?.Message}): start it, or correct the connection string.", last);
+    }
+
+    // A name that leads to loopback is the usual reason.
+    private static string Resolved(EndPoint endpoint)
+    {
+        if (endpoint is not DnsEndPoint name) return "";
+        try { return $" ({string.Join(", ", Dns.GetHostAddresses(name.Host).Select(a => a.ToString()))})"; }
+        catch (SocketException) { return " (a name that is not known here)"; }
     }
 
     private static IPAddress Plain(EndPoint? end) => ((IPEndPoint)end!).Address is var address && address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

@@ -57,6 +57,18 @@ public sealed class VerifyTests
         Assert.Equal(1, (await Verify(directory)).Code);
     }
 
+    [Fact]
+    public async Task Results_of_the_first_format_still_verify_and_make_a_report_and_a_matrix()
+    {
+        using var scratch = new Scratch();
+        var directory = Path.Combine(AppContext.BaseDirectory, "Faults", "Format1");
+        Assert.Contains("\"format\": 1,", File.ReadAllText(Path.Combine(directory, "manifest.json")));
+        Assert.Equal((0, ""), await Verify(directory));
+        Assert.Equal(0, (await SiloProcess.Command("report", directory, "--out", Path.Combine(scratch.Path, "report.html"))).Code);
+        Assert.Contains("GPU-sim", File.ReadAllText(Path.Combine(scratch.Path, "report.html")));
+        Assert.Contains("A/A A (twin) / A", (await SiloProcess.Command("matrix", directory)).Out);
+    }
+
     private static async Task<(int Code, string Error)> Verify(string directory)
     {
         var (code, _, error) = await SiloProcess.Command("verify", directory);
