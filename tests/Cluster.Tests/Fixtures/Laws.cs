@@ -35,7 +35,8 @@ internal static class Laws
                 book.Heard(silo.Name, said);
             }
             answers.Add((silo.Name, trials, [.. events]));
-            Assert.Contains(await silo.Client.Sweeps(), s => s.Id == sweep && s.Ended);
+            // The list is for people: it follows the sweep, and is half a second old.
+            await Patience.Until(async () => (await silo.Client.Sweeps()).Any(s => s.Id == sweep && s.Ended), $"{silo.Name} lists {sweep} as ended", 10);
             var (answered, matrix) = (await silo.Client.Sweep(sweep), await silo.Client.Matrix(sweep));
             Assert.Equal((SweepPhase.Finished, trials.Length), (answered.Phase, answered.CommittedTrials));
             var structure = Undisturbed.Structure(matrix);
