@@ -149,24 +149,24 @@ public static class GridCommand
             case OperationCanceledException when interrupted:
                 return ExitCodes.Cancelled;
             case CommandException said:
-                Term.Error.WriteLine(said.Message.Contains('\n') || said.Message.StartsWith('\0') ? said.Message.TrimStart('\0') : $"energygrid: {said.Message}");
+                Term.Error.WriteLine(Console.Screen.Harmless(said.Message.Contains('\n') || said.Message.StartsWith('\0') ? said.Message.TrimStart('\0') : $"energygrid: {said.Message}"));
                 return said.Code;
             case GridUnreachableException unreachable:
-                Term.Error.WriteLine($"energygrid: {unreachable.Message}");
+                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {unreachable.Message}"));
                 Term.Error.WriteLine("Is a grid up there? 'energygrid up' starts one on this machine; --url or ENERGYGRID_URL names another.");
                 return ExitCodes.Unreachable;
             case GridProblemException refused:
-                foreach (var fault in refused.Faults) Term.Error.WriteLine(fault.ToString());
-                if (refused.Faults.IsEmpty) Term.Error.WriteLine($"energygrid: {refused.Message}");
+                foreach (var fault in refused.Faults) Term.Error.WriteLine(Console.Screen.Harmless(fault.ToString()));
+                if (refused.Faults.IsEmpty) Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {refused.Message}"));
                 return (int)refused.Status == 503 ? ExitCodes.Unreachable : ExitCodes.Usage;
             case SiloRefusedException refused:
-                Term.Error.WriteLine($"energygrid: {refused.Message}");
+                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {refused.Message}"));
                 return refused.Unable ? ExitCodes.Unreachable : ExitCodes.Usage;
             case IOException or UnauthorizedAccessException:
-                Term.Error.WriteLine($"energygrid: {error.Message}");
+                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {error.Message}"));
                 return ExitCodes.Failed;
             default:
-                Term.Error.WriteLine($"energygrid: this should not have happened, please report it: {error}");
+                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: this should not have happened, please report it: {error}"));
                 return ExitCodes.Failed;
         }
     }

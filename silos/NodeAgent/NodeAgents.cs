@@ -90,7 +90,7 @@ public sealed class FacilityAgent
                     if (_unsent.Count > _options.MostUnsentWindows) _unsent.RemoveRange(0, _unsent.Count - _options.MostUnsentWindows);
                 }
             }
-            await Task.Delay(TimeSpan.FromSeconds(_options.TickSeconds), _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await Task.Delay(Beat.Wait(_time.GetUtcNow(), TimeSpan.FromSeconds(_options.TickSeconds), Beat.Of(_site)), _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
 
         async Task Announce() => await site.AnnounceFacility([.. _meters.Select(m => m.Meter.Info)]);

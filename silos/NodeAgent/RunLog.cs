@@ -63,6 +63,8 @@ public sealed partial class RunLog : INodeAgents, IDisposable
 
         public NodeInventory Inventory => agent.Inventory;
 
+public bool IsOpening => agent.IsOpening;
+
         public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
         {
             log.Write(order, Host, "start", null);

@@ -45,7 +45,7 @@ public sealed class Screen
     public void Complain(string line) => Faults.Profile.Out.Writer.WriteLine(Harmless(line));
 
     // What a line quotes comes from files and silos: nothing in it may command the terminal. Line ends and tabs are the command's own.
-    private static string Harmless(string text) =>
+    internal static string Harmless(string text) =>
         text.Any(char.IsControl) ? string.Join('\n', text.Split('\n').Select(line => string.Join('\t', line.TrimEnd('\r').Split('\t').Select(NumberText.Clean)))) : text;
 
     /// <summary>A document on standard output.</summary>

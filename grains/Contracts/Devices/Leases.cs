@@ -51,9 +51,11 @@ public sealed record HeldDevices(
 /// <param name="Devices">Its devices: those that may be leased.</param>
 /// <param name="Held">Leases.</param>
 /// <param name="Waiting">Holders that wait, first in line first.</param>
+/// <param name="Opening">Whether more devices may come: some are still being looked at since the start.</param>
 [GenerateSerializer, Immutable, Alias("NodeView")]
 public sealed record NodeView(
     [property: Id(0)] string Host,
     [property: Id(1)] ImmutableArray<DeviceInfo> Devices,
     [property: Id(2)] ImmutableArray<HeldDevices> Held,
-    [property: Id(3)] ImmutableArray<string> Waiting);
+    [property: Id(3)] ImmutableArray<string> Waiting,
+    [property: Id(4)] bool Opening);

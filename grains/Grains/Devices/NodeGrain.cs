@@ -63,7 +63,7 @@ public sealed class NodeGrain(
         var offered = _agent.Inventory.Devices;
         if (request.Devices.FirstOrDefault(uuid => !offered.Any(d => d.Uuid == uuid)) is { } missing)
             // A device that has not been looked at since the start is not gone: who asks again finds it.
-            return _agent.IsOpening ? throw new HostUnavailableException($"Host '{Host}' is still opening its devices.") : Refused($"'{Host}' does not offer device '{missing}'", gone: true);
+            return _agent.IsOpening ? Refused("its devices are still being looked at since it was started") : Refused($"'{Host}' does not offer device '{missing}'", gone: true);
 
         // Past its time and taken by nobody, a lease is still its holder's: what ran under it went on.
         if (mine is not null && mine.Pass == request.Pass && mine.Devices.SequenceEqual(request.Devices))
@@ -111,7 +111,7 @@ public sealed class NodeGrain(
     }
 
     public Task<NodeView> View() => Task.FromResult(new NodeView(Host, _agent.Inventory.Devices,
-        [.. state.State.Leases.Where(Alive).Select(l => new HeldDevices(l.Holder, l.Pass, l.Epoch, l.Devices))], [.. Line().Select(w => w.Holder)]));
+        [.. state.State.Leases.Where(Alive).Select(l => new HeldDevices(l.Holder, l.Pass, l.Epoch, l.Devices))], [.. Line().Select(w => w.Holder)], _agent.IsOpening));
 
     private string Incarnation => silo.SiloAddress.ToString();
 

@@ -23,7 +23,7 @@ public interface INodeAgent
     NodeInventory Inventory { get; }
 
     /// <summary>Whether devices of it are still being looked at since the start: what is not offered now may be in a minute.</summary>
-    bool IsOpening => false;
+    bool IsOpening { get; }
 
     /// <summary>
     /// Runs one trial on the order's device group, on the devices' own threads, to its end. A trial that cannot run or is stopped ends in a

@@ -42,7 +42,7 @@ public sealed partial class DeviceGroupGrain
         if (_kept.Now.Phase == GroupPhase.Sick) return;
         if (_kept.Now.Phase == GroupPhase.Away && !await IsBack()) return;
         // What can be said without the store is said first: while it is away, a result may be waiting for it under this lease.
-        if (_held is not null && (_given is not null || Going)) await Renew();
+        if (_given is not null && _status is { Phase: not TrialPhase.Ended }) await Renew();
         await NoteTime();
         // Bounded: whatever goes wrong over and over must not keep the look from ending.
         for (var left = 16; left > 0 && await Advance(); left--) { }
@@ -300,8 +300,12 @@ public sealed partial class DeviceGroupGrain
     {
         if (_asked is { } asked && time.GetElapsedTime(asked) < AskAgain) return false;
         _asked = time.GetTimestamp();
-        var offered = (await Node.View()).Devices;
-        if (!_orders!.Devices.All(d => offered.Any(o => o.Uuid == d.Uuid))) return false;
+        var node = await Node.View();
+        if (_orders!.Devices.FirstOrDefault(d => !node.Devices.Any(o => o.Uuid == d.Uuid)) is { } missing)
+        {
+            if (!node.Opening) await GiveUp(GroupPhase.Sick, $"host '{Host}' is back and does not offer {missing.Key}");
+            return false;
+        }
         await _kept.Change(s => (s.Phase, s.Reason, s.SeenUtc) = (GroupPhase.Running, "", time.GetUtcNow()));
         await Note($"b{_number}/back/{Fence.Number}/{_kept.Now.Passes.Count(p => p.Phase == PassPhase.Void)}", "resumed", $"device group {_number} on '{Host}' is back");
         return true;

@@ -68,10 +68,11 @@ public sealed partial class DeviceGroupGrain(
                 // Nothing of it can be committed from here on; what runs is ended because nobody wants it, not because something might come of it.
                 await _kept.Take();
                 await store.Take(_sweep, Fence);
-                await _kept.Change(s => (s.Phase, s.Reason, s.SweepFence) = (GroupPhase.Ended, reason, sweepFence));
                 await Withdraw();
                 (_given, _status, _waiting) = (null, null, "");
                 await GiveBack(always: true);
+                // Last: a group that says that it has ended is not asked again.
+                await _kept.Change(s => (s.Phase, s.Reason, s.SweepFence) = (GroupPhase.Ended, reason, sweepFence));
                 _looks.End();
             });
             return Say();

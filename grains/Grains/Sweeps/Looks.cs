@@ -11,6 +11,7 @@ internal sealed class Looks(IGrainBase actor, Func<Task> look)
     private readonly SemaphoreSlim _one = new(1, 1);
     private IGrainTimer? _timer;
     private bool _again;
+    private int _waiting;
 
     /// <summary>Whether the actor looks at all: between <see cref="Begin"/> and <see cref="End"/>.</summary>
     public bool Going => _timer is not null;
@@ -41,14 +42,16 @@ internal sealed class Looks(IGrainBase actor, Func<Task> look)
                 _again = false;
                 await look();
             }
-            while (_again && Going);
+            while (_again && Going && _waiting == 0); // whoever waits comes first; the clock looks again
         });
     }
 
     /// <summary>Does something while no look is being taken.</summary>
     public async Task Alone(Func<Task> act)
     {
-        await _one.WaitAsync();
+        _waiting++;
+        try { await _one.WaitAsync(); }
+        finally { _waiting--; }
         try
         {
             await act();

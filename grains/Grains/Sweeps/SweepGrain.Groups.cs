@@ -120,10 +120,11 @@ public sealed partial class SweepGrain
         foreach (var group in _kept.Now.Groups.Where(g => !g.Retired).ToArray())
             if (LineOf(group.Number).Report is { } lost && (lost.Phase == GroupPhase.Away || IsSick(lost))) await Replace(group, lost);
         if (Answers() is not { } answers) return;
-        if (answers.All(IsSick))
+        if (answers.Any(IsSick) && answers.All(r => IsSick(r) || (r.Phase == GroupPhase.Away && IsDone(r))))
         {
             // With nothing left to run on, a sweep does not end: somebody must see to the devices, and then it goes on.
-            var why = $"device group {answers[^1].Group} on '{_kept.Now.Groups.First(g => g.Number == answers[^1].Group).Host}', the last one: {answers[^1].Reason}";
+            var last = answers.Last(IsSick);
+            var why = $"device group {last.Group} on '{_kept.Now.Groups.First(g => g.Number == last.Group).Host}', the last one: {last.Reason}";
             await _kept.Change(s => (s.Phase, s.Reason) = (SweepPhase.Paused, why));
             await Note($"paused/{_kept.Now.Fence}/{_said++}", "paused", why);
             WantAnew();

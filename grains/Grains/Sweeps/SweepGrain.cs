@@ -98,6 +98,7 @@ public sealed partial class SweepGrain(
     public async Task<SweepStatus> Resume()
     {
         MustBeAlive();
+        if (_kept.Now.Ending is not null) throw new RefusedException($"Sweep '{Id}' is being ended: {_trouble}");
         if (_kept.Now.Phase != SweepPhase.Paused && _trouble.Length == 0) return Say();
         // Never beside a look, which may be taking up the same.
         await _looks.Alone(() => Guarded(async () =>

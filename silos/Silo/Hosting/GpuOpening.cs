@@ -11,17 +11,16 @@ namespace EnergyGrid.Silo;
 /// </summary>
 internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
 {
-    // Before anything serves: a sweep that goes on here at once must not take boards that are being opened for gone.
-    public override Task StartAsync(CancellationToken cancellationToken)
-    {
-        if (node is not null) node.IsOpening = boards.Count > 0;
-        return base.StartAsync(cancellationToken);
-    }
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await Task.WhenAll(boards.Select(b => Task.Factory.StartNew(() => Open(b), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
-        if (node is not null) node.IsOpening = false;
+        try
+        {
+            await Task.WhenAll(boards.Select(b => Task.Factory.StartNew(() => Open(b), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        }
+        finally
+        {
+            if (node is not null) node.IsOpening = false;
+        }
     }
 
     public override void Dispose()

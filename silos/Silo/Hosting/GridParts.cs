@@ -93,7 +93,7 @@ internal static class GridParts
         IDevice[] devices = options.LocalCpu
             ? [new CpuDevice(options.Name, SiteOf(options), options.Rack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds })]
             : [];
-        return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, SiteOf(options), options.Rack, devices, ClockErrorSeconds) : null, boards);
+        return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, SiteOf(options), options.Rack, devices, ClockErrorSeconds) { IsOpening = boards.Count > 0 } : null, boards);
     }
 
     private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, SiteOf(options), options.Rack)

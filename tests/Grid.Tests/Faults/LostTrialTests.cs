@@ -65,16 +65,38 @@ public sealed class LostTrialTests
         }
     }
 
+    [Fact]
+    public async Task Devices_that_are_still_being_looked_at_after_a_start_are_waited_for_and_nobody_is_given_up()
+    {
+        var opening = true;
+        await using var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 1 },
+            agents: a => new ChangedAgents(a, (run, _) => run()) { IsOpening = () => Volatile.Read(ref opening) });
+        var sweep = grid.Sweep("s");
+        await sweep.Submit(SmallPlan.Of(workloads: "A, F", devices: 1, min: 2, max: 2), "tests");
+        SweepStatus? status = null;
+        await SimulatedGrid.Until(async () => (status = await sweep.Status()).Waiting.Contains("still being looked at", StringComparison.Ordinal), "it says what it waits for", now: () => $"{status}");
+        await Task.Delay(500);
+        Assert.Equal(SweepPhase.Running, (await sweep.Status()).Phase);
+        Volatile.Write(ref opening, false);
+        status = await grid.Ended("s");
+        Assert.Equal((SweepPhase.Finished, 0), (status.Phase, status.VoidedPasses));
+    }
+
     /// <summary>Agents whose way of running a trial is the test's.</summary>
     private sealed class ChangedAgents(INodeAgents inner, Func<Func<Task<TrialRun>>, TrialOrder, Task<TrialRun>> run) : INodeAgents
     {
-        public INodeAgent? Find(string host) => inner.Find(host) is { } agent ? new Changed(run, agent) : null;
+        /// <summary>While it is so, no device is offered yet to whoever leases.</summary>
+        public Func<bool> IsOpening { get; init; } = () => false;
 
-        private sealed class Changed(Func<Func<Task<TrialRun>>, TrialOrder, Task<TrialRun>> run, INodeAgent agent) : INodeAgent
+        public INodeAgent? Find(string host) => inner.Find(host) is { } agent ? new Changed(run, agent, IsOpening) : null;
+
+        private sealed class Changed(Func<Func<Task<TrialRun>>, TrialOrder, Task<TrialRun>> run, INodeAgent agent, Func<bool> isOpening) : INodeAgent
         {
             public string Host => agent.Host;
 
-            public NodeInventory Inventory => agent.Inventory;
+            public NodeInventory Inventory => isOpening() ? agent.Inventory with { Devices = [] } : agent.Inventory;
+
+public bool IsOpening => isOpening();
 
             public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) => run(() => agent.Run(order, report, stop), order);
 

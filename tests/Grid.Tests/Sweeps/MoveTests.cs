@@ -230,6 +230,8 @@ public sealed class MoveTests
 
             public NodeInventory Inventory => agent.Inventory;
 
+public bool IsOpening => agent.IsOpening;
+
             public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
             {
                 begun(order);
@@ -252,6 +254,8 @@ public sealed class MoveTests
         private sealed class Mute(SilentAgents all, INodeAgent agent) : INodeAgent
         {
             public string Host => agent.Host;
+
+public bool IsOpening => agent.IsOpening;
 
             public NodeInventory Inventory => all.Silent == Host ? throw new TimeoutException($"{Host} says nothing") : agent.Inventory;
 
