@@ -63,7 +63,7 @@ public sealed partial class RunLog : INodeAgents, IDisposable
 
         public NodeInventory Inventory => agent.Inventory;
 
-public bool IsOpening => agent.IsOpening;
+        public bool IsOpening => agent.IsOpening;
 
         public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
         {

@@ -19,7 +19,7 @@ public sealed class CrashPointTests
         {
             foreach (var silo in grid.Silos.Where(s => !s.IsUp)) await StartAgain(silo, Left(grid, points));
             return ended = (await grid.Status(sweep))?.HasEnded == true && grid.Silos.All(s => s.IsUp);
-        }, "the sweep ends", 180, () => $"not yet: {Left(grid, points)}\n{grid.Diary()}");
+        }, "the sweep ends", 300, () => $"not yet: {Left(grid, points)}\n{grid.Diary()}");
         Assert.True(ended);
         // A point that nobody came by shows nothing.
         Assert.Equal("", Left(grid, points));

@@ -96,7 +96,7 @@ public sealed class LostTrialTests
 
             public NodeInventory Inventory => isOpening() ? agent.Inventory with { Devices = [] } : agent.Inventory;
 
-public bool IsOpening => isOpening();
+            public bool IsOpening => isOpening();
 
             public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) => run(() => agent.Run(order, report, stop), order);
 

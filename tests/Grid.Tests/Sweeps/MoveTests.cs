@@ -230,7 +230,7 @@ public sealed class MoveTests
 
             public NodeInventory Inventory => agent.Inventory;
 
-public bool IsOpening => agent.IsOpening;
+            public bool IsOpening => agent.IsOpening;
 
             public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
             {
@@ -255,7 +255,7 @@ public bool IsOpening => agent.IsOpening;
         {
             public string Host => agent.Host;
 
-public bool IsOpening => agent.IsOpening;
+            public bool IsOpening => agent.IsOpening;
 
             public NodeInventory Inventory => all.Silent == Host ? throw new TimeoutException($"{Host} says nothing") : agent.Inventory;
 

@@ -279,7 +279,7 @@ public sealed class SweepTests
 
             public NodeInventory Inventory => agent.Inventory;
 
-public bool IsOpening => agent.IsOpening;
+            public bool IsOpening => agent.IsOpening;
 
             public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
             {
