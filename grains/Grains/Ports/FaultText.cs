@@ -21,6 +21,9 @@ public static class FaultText
         return FirstLine(error.Message);
     }
 
+    /// <summary>Why somebody waits for storage, as people are told it.</summary>
+    public static string Unkept(StorageTroubleException error) => $"what must be kept could not be written or read: {error.Message}";
+
     private static string FirstLine(string message)
     {
         var end = message.AsSpan().IndexOfAny('\r', '\n');

@@ -119,7 +119,7 @@ public sealed partial class DeviceGroupGrain(
         {
             // The disk is full, or Redis is away. Nothing more is started; what runs goes on and is kept when it can be. No host is to blame.
             if (_trouble.Length == 0) LogTrouble(this.GetPrimaryKeyString(), e.Message);
-            _trouble = $"what must be kept could not be written or read: {e.Message}";
+            _trouble = FaultText.Unkept(e);
             _silentSince = null;
         }
         catch (SupersededException e)

@@ -207,7 +207,7 @@ public sealed partial class SweepGrain(
         }
         catch (StorageTroubleException e)
         {
-            Trouble(Unkept(e.Message));
+            Trouble(FaultText.Unkept(e));
         }
         catch (RefusedException e)
         {
@@ -254,8 +254,6 @@ public sealed partial class SweepGrain(
         _trouble = reason;
     }
 
-    private static string Unkept(string reason) => $"what must be kept could not be written or read: {reason}";
-
     private async Task Note(string key, string kind, string text)
     {
         try { await store.Append(Id, Fence, key, kind, text); }
@@ -268,7 +266,7 @@ public sealed partial class SweepGrain(
         if (HasEnded)
             return new SweepStatus(Id, s.Name, s.Phase, s.Reason, s.Committed, s.Committed, s.Valid, s.Committed - s.Valid, s.Voided, s.Stage, 0, [], s.SubmittedUtc, s.EndedUtc, "", s.Priority);
         var reports = _lines.Values.Select(l => l.Report).OfType<GroupReport>().ToArray();
-        var trouble = _trouble.Length > 0 ? _trouble : reports.FirstOrDefault(r => r.Trouble.Length > 0) is { } troubled ? Unkept(troubled.Trouble) : "";
+        var trouble = _trouble.Length > 0 ? _trouble : reports.FirstOrDefault(r => r.Trouble.Length > 0) is { } troubled ? troubled.Trouble : "";
         var committed = Math.Max(reports.Sum(r => r.Committed), _results.Count);
         var valid = Math.Max(reports.Sum(r => r.Valid), _results.Count(r => r.Outcome == TrialOutcome.Valid));
         var planned = Math.Max(reports.Sum(r => r.Planned), committed);
