@@ -67,6 +67,7 @@ public static class GridClustering
         services.AddOptions<EndpointOptions>().Configure<ClusterJoin>((o, join) =>
             (o.AdvertisedIPAddress, o.SiloPort, o.GatewayPort) = (join.Address, options.SiloPort ?? EndpointOptions.DEFAULT_SILO_PORT, NoGateway));
         silo.Configure<ClusterMembershipOptions>(MembershipPace.Apply);
+        silo.Configure<DeploymentLoadPublisherOptions>(MembershipPace.Apply);
         options.Tls?.Apply(silo);
         silo.UseRedisClustering(o => o.ConfigurationOptions = redis);
         services.AddOptions<RedisClusteringOptions>().Configure<RedisLink>((o, link) => o.CreateMultiplexer = _ => Task.FromResult((link.Connection, IsShared: true)));
