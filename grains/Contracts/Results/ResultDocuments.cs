@@ -54,7 +54,7 @@ public sealed record Manifest(
 /// <param name="Text">One line for people.</param>
 public sealed record SweepEvent(long Sequence, DateTimeOffset AtUtc, string Kind, string Text);
 
-/// <summary>How every document is written: camelCase, enumerations by name, NaN and infinities by name.</summary>
+/// <summary>How every document is written: camelCase, enumerations by name, null for a number that is not there (NaN).</summary>
 public static class DocumentJson
 {
     /// <summary>One line a document.</summary>
@@ -68,11 +68,32 @@ public static class DocumentJson
         var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)
         {
             WriteIndented = indented,
-            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-            Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+            Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase), new AbsentNumber() },
             Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         };
         options.MakeReadOnly(populateMissingResolver: true);
         return options;
+    }
+}
+
+/// <summary>A number that may not be there: NaN in memory, null in a document. Documents of before named it <c>"NaN"</c>, which is read still.</summary>
+internal sealed class AbsentNumber : JsonConverter<double>
+{
+    public override bool HandleNull => true;
+
+    public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
+    {
+        JsonTokenType.Null => double.NaN,
+        JsonTokenType.Number => reader.GetDouble(),
+        JsonTokenType.String when reader.ValueTextEquals("NaN"u8) => double.NaN,
+        JsonTokenType.String when reader.ValueTextEquals("Infinity"u8) => double.PositiveInfinity,
+        JsonTokenType.String when reader.ValueTextEquals("-Infinity"u8) => double.NegativeInfinity,
+        _ => throw new JsonException("A number or null is expected."),
+    };
+
+    public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+    {
+        if (double.IsFinite(value)) writer.WriteNumberValue(value);
+        else writer.WriteNullValue();
     }
 }

@@ -70,6 +70,7 @@ public sealed record TrialGuards(
 /// <param name="Holder">The device group that gives it, <c>sweep/n</c>.</param>
 /// <param name="Fence">The number of that group's activation.</param>
 /// <param name="Number">Grows with every order of one activation: a lower one comes too late.</param>
+/// <param name="PlanSha256">Of the plan that it is given for.</param>
 [GenerateSerializer, Immutable, Alias("TrialOrder")]
 public sealed record TrialOrder(
     [property: Id(0)] TrialId Trial,
@@ -85,7 +86,8 @@ public sealed record TrialOrder(
     [property: Id(10)] string Id = "",
     [property: Id(11)] string Holder = "",
     [property: Id(12)] long Fence = 0,
-    [property: Id(13)] long Number = 0);
+    [property: Id(13)] long Number = 0,
+    [property: Id(14)] string PlanSha256 = "");
 
 /// <summary>An energy over an interval, with what was not covered kept apart.</summary>
 /// <param name="Joules">Over the covered part, J.</param>
@@ -111,8 +113,62 @@ public sealed record Energy(
     public double Coverage => ExpectedSeconds > 0 ? CoveredSeconds / ExpectedSeconds : 0;
 }
 
+/// <summary>A value read before an instant and after it, from which it is interpolated there.</summary>
+/// <param name="BeforeNanoseconds">When the first was read, ns since the trial's origin.</param>
+/// <param name="Before">What was read.</param>
+/// <param name="AfterNanoseconds">When the second was read; the same as the first where the instant is that of a reading.</param>
+/// <param name="After">What was read.</param>
+[GenerateSerializer, Immutable, Alias("Bracket")]
+public sealed record Bracket(
+    [property: Id(0)] long BeforeNanoseconds,
+    [property: Id(1)] double Before,
+    [property: Id(2)] long AfterNanoseconds,
+    [property: Id(3)] double After);
+
+/// <summary>What one source said over one window.</summary>
+/// <param name="Source">A device's UUID, or the node meter's name.</param>
+/// <param name="Role"><c>device</c> of the trial's group, <c>neighbour</c> (another GPU of the node) or <c>node</c> (its input meter).</param>
+/// <param name="Method"><c>counter</c>: its energy is the difference of the two brackets; <c>power</c>: the trapezoid over the readings in the trace.</param>
+/// <param name="Joules">Its energy over the covered part, J.</param>
+/// <param name="CoveredSeconds">s.</param>
+/// <param name="First">The counter around the first edge; null where it has none or did not span it.</param>
+/// <param name="Last">The counter around the second edge.</param>
+/// <param name="WrappedJoules">The counter's modulus, J, times how often it wrapped in between.</param>
+/// <param name="PowerJoules">Its power integrated over the same window, J, where it tells both; null otherwise.</param>
+/// <param name="FirstSteps">Steps ended, around the first edge; null for what takes no steps.</param>
+/// <param name="LastSteps">Around the second edge.</param>
+/// <param name="PowerCapSeconds">How far the power-cap time counter moved between its first and last reading within the window, s; null where it cannot tell.</param>
+/// <param name="ThermalSeconds">Likewise slowdowns by temperature, power brake or hardware.</param>
+/// <param name="SlowdownSpanSeconds">Between those two readings, s.</param>
+[GenerateSerializer, Immutable, Alias("SourceEvidence")]
+public sealed record SourceEvidence(
+    [property: Id(0)] string Source,
+    [property: Id(1)] string Role,
+    [property: Id(2)] string Method,
+    [property: Id(3)] double Joules,
+    [property: Id(4)] double CoveredSeconds,
+    [property: Id(5)] Bracket? First,
+    [property: Id(6)] Bracket? Last,
+    [property: Id(7)] double WrappedJoules,
+    [property: Id(8)] double? PowerJoules,
+    [property: Id(9)] Bracket? FirstSteps,
+    [property: Id(10)] Bracket? LastSteps,
+    [property: Id(11)] double? PowerCapSeconds,
+    [property: Id(12)] double? ThermalSeconds,
+    [property: Id(13)] double SlowdownSpanSeconds);
+
+/// <summary>The readings that the figures of a window follow from. All times are the device's, in ns since the trial's origin.</summary>
+/// <param name="FromNanoseconds">First edge.</param>
+/// <param name="ToNanoseconds">Second edge.</param>
+/// <param name="Sources">The group's devices, the leading one first; then what the node's energy is attributed with.</param>
+[GenerateSerializer, Immutable, Alias("Evidence")]
+public sealed record Evidence(
+    [property: Id(0)] long FromNanoseconds,
+    [property: Id(1)] long ToNanoseconds,
+    [property: Id(2)] ImmutableArray<SourceEvidence> Sources);
+
 /// <summary>One measured window at one L', summed over the device group.</summary>
-/// <param name="Layers">L'.</param>
+/// <param name="Layers">L'; 0 for the LM head alone.</param>
 /// <param name="StartedUtc">The window's first edge.</param>
 /// <param name="WindowSeconds">Between the edges, s.</param>
 /// <param name="Steps">Steps of one copy between the same two edges, interpolated from step timestamps; summed over the copies.</param>
@@ -131,6 +187,7 @@ public sealed record Energy(
 /// <param name="P50StepSeconds">Median step time, s.</param>
 /// <param name="P99StepSeconds">99th percentile of step time, s.</param>
 /// <param name="Flags">For example <c>warm-up not flat</c>.</param>
+/// <param name="Evidence">The readings that its figures were computed from; null in results of before.</param>
 [GenerateSerializer, Immutable, Alias("Leg")]
 public sealed record Leg(
     [property: Id(0)] int Layers,
@@ -151,7 +208,22 @@ public sealed record Leg(
     [property: Id(15)] double MeanMegahertz,
     [property: Id(16)] double P50StepSeconds,
     [property: Id(17)] double P99StepSeconds,
-    [property: Id(18)] ImmutableArray<string> Flags);
+    [property: Id(18)] ImmutableArray<string> Flags,
+    [property: Id(19)] Evidence? Evidence = null)
+{
+    /// <summary>For every number that is null: why, by its name.</summary>
+    public ImmutableSortedDictionary<string, string> Absent => Absences.Of(
+        (nameof(NodeGpuJoules), NodeGpuJoules, "the node has no input meter"),
+        (nameof(CounterResidual), CounterResidual, "the device has only one of counter and independent power"),
+        (nameof(PowerCapFraction), PowerCapFraction, "the device does not tell"),
+        (nameof(ThermalFraction), ThermalFraction, "the device does not tell"),
+        (nameof(MeanCelsius), MeanCelsius, "the device tells no temperature"),
+        (nameof(MeanMegahertz), MeanMegahertz, "the device tells no clock"),
+        (nameof(Steps), Steps, "step marks do not span the window"),
+        (nameof(Tokens), Tokens, "step marks do not span the window"),
+        (nameof(P50StepSeconds), P50StepSeconds, "no step ended within the window"),
+        (nameof(P99StepSeconds), P99StepSeconds, "no step ended within the window"));
+}
 
 /// <summary>How a trial ended.</summary>
 [GenerateSerializer, Alias("TrialOutcome")]
@@ -191,6 +263,12 @@ public enum TrialOutcome
 /// <param name="Flags">What a reader must know.</param>
 /// <param name="Trace">File of its raw samples below <c>traces/</c>; empty if none was kept.</param>
 /// <param name="TraceSha256">Of that file, lower-case hex; empty if none was kept.</param>
+/// <param name="PlanSha256">Of the plan that it was run for; empty in results of before.</param>
+/// <param name="OriginUtc">The instant from which its evidence and its trace count nanoseconds, in the device's time.</param>
+/// <param name="TimeScale">How many times faster than the wall the device's time runs: 1 but for a simulation.</param>
+/// <param name="StartedWallUtc">By the node's own clock; null in results of before.</param>
+/// <param name="EndedWallUtc">By the node's own clock.</param>
+/// <param name="Idle">The readings of the idle stretch; null if it was not measured.</param>
 [GenerateSerializer, Immutable, Alias("TrialResult")]
 public sealed record TrialResult(
     [property: Id(0)] TrialId Trial,
@@ -212,4 +290,17 @@ public sealed record TrialResult(
     [property: Id(16)] double IdleContextWatts,
     [property: Id(17)] ImmutableArray<string> Flags,
     [property: Id(18)] string Trace,
-    [property: Id(19)] string TraceSha256);
+    [property: Id(19)] string TraceSha256,
+    [property: Id(20)] string PlanSha256 = "",
+    [property: Id(21)] DateTimeOffset? OriginUtc = null,
+    [property: Id(22)] double TimeScale = 1,
+    [property: Id(23)] DateTimeOffset? StartedWallUtc = null,
+    [property: Id(24)] DateTimeOffset? EndedWallUtc = null,
+    [property: Id(25)] Evidence? Idle = null)
+{
+    /// <summary>For every number that is null: why, by its name.</summary>
+    public ImmutableSortedDictionary<string, string> Absent => Absences.Of(
+        (nameof(PowerLimitWatts), PowerLimitWatts, "the device has no enforced limit"),
+        (nameof(StartCelsius), StartCelsius, "the device tells no temperature"),
+        (nameof(IdleContextWatts), IdleContextWatts, "idle with context was not measured"));
+}
