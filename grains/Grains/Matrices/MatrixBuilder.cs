@@ -180,6 +180,8 @@ internal static class SensorInUse
     public static SensorBounds Of(IEnumerable<CellWork> cells)
     {
         var work = cells.ToArray();
+        if (work.Select(c => c.Device).FirstOrDefault(d => d is not null) is { Kind: DeviceKind.Cpu, EnergyProvenance: not Provenance.Measured } declared)
+            return SensorBounds.None with { Source = $"no sensor: {declared.EnergySource}; nobody bounds what is declared" };
         var rated = work.Select(c => c.Device?.RatedWatts ?? double.NaN).Where(w => w > 0).DefaultIfEmpty(double.NaN).Max();
         return SensorBounds.Assumed(rated, counterResidual: Residual(work));
     }
