@@ -17,7 +17,7 @@ public static class NumberText
     /// <param name="value">The estimate, in the unit it is printed in.</param>
     /// <param name="low">Lower end in the same unit; null or not finite if there is none.</param>
     /// <param name="high">Upper end.</param>
-    /// <returns>-8 to 8; below 0 for tens, hundreds and so on.</returns>
+    /// <returns>0 to 8.</returns>
     public static int Decimals(double value, double? low, double? high)
     {
         if (low is { } l && high is { } h && double.IsFinite(h - l) && h > l)
@@ -30,13 +30,13 @@ public static class NumberText
                 magnitude++;
             }
 
-            return Math.Clamp(1 - magnitude, -8, 8);
+            return Math.Clamp(1 - magnitude, 0, 8);
         }
 
         return double.IsFinite(value) && value != 0 ? Math.Clamp(2 - Magnitude(value), 0, 8) : 2;
     }
 
-    /// <summary>With so many decimal places, below 0 rounded to tens, hundreds and so on; <see cref="Absent"/> if it is no number.</summary>
+    /// <summary>With so many decimal places; <see cref="Absent"/> if it is no number.</summary>
     public static string Fixed(double value, int decimals)
     {
         if (double.IsNaN(value))
@@ -52,12 +52,6 @@ public static class NumberText
         if (Math.Abs(value) >= 1e9)
         {
             return Exponential(value, 3);
-        }
-
-        if (decimals < 0)
-        {
-            var step = Math.Pow(10, -decimals);
-            (value, decimals) = (Math.Round(value / step) * step, 0);
         }
 
         var text = value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);

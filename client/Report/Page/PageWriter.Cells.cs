@@ -32,7 +32,7 @@ internal sealed partial class PageWriter
                 var typeA = Verdicts.TypeA(r.Uncertainty);
                 return
                 [
-                    new DataCell(Markup.Of($"{EnergyScale.Text(e.Value, e.Low, e.High)}{notes.Mark(Verdicts.HasFigure(r) ? null : Absent(r, "joulesPerTokenLayer"))}"), Finite(e.Value)),
+                    new DataCell(Markup.Of($"{EnergyScale.Text(e.Value, e.Low, e.High)}{notes.Mark(Verdicts.HasFigure(r) ? null : Absent(r, "provenance") ?? "No valid trial.")}"), Finite(e.Value)),
                     DataCell.Number(EnergyScale.Interval(e.Value, e.Low, e.High), e.High - e.Low),
                     DataCell.Number(NumberText.PlusMinus(typeA), typeA),
                     DataCell.Number(NumberText.PlusMinus(r.Uncertainty.Bound), r.Uncertainty.Bound),
@@ -84,7 +84,9 @@ internal sealed partial class PageWriter
 
         var d = check.Departure;
         var verdict = check.Straight switch { true => "straight", false => "not straight", null => "no interval" };
-        return $"{verdict} at L' {check.Layers}: {NumberText.WithInterval(d.Value * 100, d.Low * 100, d.High * 100)} %";
+        var decimals = NumberText.Decimals(d.Value * 100, d.Low * 100, d.High * 100);
+        var interval = d is { Low: { } low, High: { } high } ? $" ({NumberText.Fixed(low * 100, decimals)} to {NumberText.Fixed(high * 100, decimals)} %)" : "";
+        return $"{verdict} at L' {check.Layers}: {NumberText.Fixed(d.Value * 100, decimals)} %{interval}";
     }
 
     private static string? Absent(MatrixRow row, string name) => row.Absent.GetValueOrDefault(name);
@@ -162,7 +164,7 @@ internal sealed partial class PageWriter
         DataColumn[] columns =
         [
             new("verdict", "", false), new("headroom ρ/ρ*", "K_eff realized"), new("headroom ρ/ρ*", "K_eff peak"), new("break-even envelope", envelope.Prefix + "W, realized"), new("break-even envelope", envelope.Prefix + "W, peak"),
-            new("ρ", rho.Prefix + "J/FLOP"), new("ρ*", rho.Prefix + "J/FLOP"), new("envelope", "W/device"), new("drawn", "W/device"), new("boundary", "", false), new("limited by", "", false), new("in words", "", false),
+            new("ρ", rho.Prefix + "J/FLOP"), new("ρ*", rho.Prefix + "J/FLOP"), new("envelope", "W/device"), new("drawn", "W/device"), new("boundary", "", false), new("limit", "", false), new("in words", "", false),
         ];
         var notes = new Footnotes();
         return Table("t-constraint", Markup.Of($"A cell is power-bound where ρ = P_IT/K_eff falls below ρ* = e_tok/c_tok (the paper’s equation 3); headroom is ρ/ρ*, and the break-even envelope the P_IT at which the verdict changes, once with the K_eff that was realized and once with the device’s peak, an upper bound on compute alone. {Chip(Standing)}"), "cell", columns,

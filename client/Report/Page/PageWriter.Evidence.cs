@@ -79,7 +79,7 @@ internal sealed partial class PageWriter
             return Markup.Of($"<p class=\"empty\">No match group holds an A/A pair: repeatability was not tested, and no resolution is known.</p>");
         }
 
-        DataColumn[] columns = [new("ratio"), new("90 % interval"), new("limit ±δ"), new("result", "", false), new("resolution"), new("scope", "", false)];
+        DataColumn[] columns = [new("ratio"), new("90 % interval"), new("limit ±δ"), new("result", "", false), new("half-width", "95 %"), new("scope", "", false)];
         var table = Table("t-aa", Markup.Of($"The same configuration under two labels, by two one-sided tests: repeatable if the 90 % interval lies within ±δ. {Chip(Standing)}"), "pair", columns,
         [
             new DataGroup(null, [.. tests.Select((g, i) =>
@@ -97,7 +97,7 @@ internal sealed partial class PageWriter
                         false => Markup.Of($"<span class=\"bad\">✗ not shown to be repeatable</span>"),
                         null => Markup.Of($"{NumberText.Absent} no interval"),
                     }),
-                    DataCell.Number(NumberText.Percent(t.Resolution), t.Resolution),
+                    DataCell.Number(NumberText.PlusMinus(t.HalfWidth95), t.HalfWidth95),
                     DataCell.Text($"{t.Ratio.Scope} ({t.Ratio.Units})"),
                 ]);
             })]),

@@ -194,8 +194,7 @@ internal sealed partial class PageWriter
                 var ratio = r.Ratio!;
                 var decimals = NumberText.Decimals(ratio.Ratio.Value, ratio.Ratio.Low, ratio.Ratio.High);
                 var typeA = Verdicts.TypeA(ratio.Uncertainty);
-                string[] reasons = [.. Verdicts.IsOutside(group, r) && ratio.Standing != RatioStanding.OutsideOperatingPoint ? [Verdicts.Standing(RatioStanding.OutsideOperatingPoint)] : Array.Empty<string>(), ratio.StandingReason];
-                var reason = string.Join("; ", reasons.Where(t => !string.IsNullOrWhiteSpace(t)));
+                var reason = Verdicts.StandingReason(group, r);
                 return
                 [
                     new DataCell(Markup.Of($"{NumberText.Fixed(ratio.Ratio.Value, decimals)}{MarksOf(group, r)}"), ratio.Ratio.Value),

@@ -50,7 +50,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             new("type B", "±, of ratio", true, 8),
             new("resolution", "", true, 10),
             new("constraint", "", false, 4),
-            new("limited by", "", false, 6),
+            new("limit", "", false, 6),
             new("tokens", rate.Prefix + "token/s, projected", true, 9),
             new("whole model, gpu", "J/token, projected", true, 12),
             new("power", "W, layers", true, 13),

@@ -6,13 +6,13 @@ namespace EnergyGrid.Report;
 /// <summary>Committed trials as a flat table: a row a measured window, with its trial's members repeated; a trial without any window has one row.</summary>
 public static class TrialsTable
 {
-    private sealed record Window(int Sequence, TrialResult Trial, Leg? Leg);
+    private sealed record Window(int Place, TrialResult Trial, Leg? Leg);
 
     /// <summary>All columns; rows in the order of commit, the windows of a trial as they ran.</summary>
     public static ImmutableArray<FlatColumn> Of(IEnumerable<TrialResult> trials)
     {
         var table = new FlatTable<Window>([.. trials.SelectMany((t, i) => t.Legs.IsDefaultOrEmpty ? [new Window(i, t, null)] : t.Legs.Select(l => new Window(i, t, l)))]);
-        table.Whole("sequence", w => w.Sequence);
+        table.Whole("sequence", w => w.Trial.Sequence ?? w.Place);
         table.Text("sweep", w => w.Trial.Trial.Sweep);
         table.Text("group", w => w.Trial.Trial.Group);
         table.Text("label", w => w.Trial.Trial.Label);

@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
+using System.Text.RegularExpressions;
 using EnergyGrid.Contracts;
 using EnergyGrid.Metrology;
 
 namespace EnergyGrid.Report;
 
 /// <summary>Sentences that the report and the terminal say in the same words. Text from the plan is cleaned, not escaped.</summary>
-public static class Verdicts
+public static partial class Verdicts
 {
     /// <summary>Beside a ratio without a claim of a difference.</summary>
     public const string NoClaim = "~";
@@ -33,8 +34,14 @@ public static class Verdicts
     /// <summary>How a row's J per token and layer was made: <c>slope over L' 12–36</c>, or as the matrix has it where it is no slope.</summary>
     public static string Estimator(MatrixRow row)
     {
-        var c = row.Configuration;
-        return row.Estimator.StartsWith("slope", StringComparison.Ordinal) && c.ShortLayers != c.LongLayers ? $"slope over L' {c.ShortLayers}–{c.LongLayers}" : NumberText.Clean(row.Estimator);
+        if (!row.Estimator.StartsWith("slope", StringComparison.Ordinal))
+        {
+            return NumberText.Clean(row.Estimator);
+        }
+
+        // What ran, as the matrix says it; the configuration's pair where it names none.
+        var ran = Numbers().Matches(row.Estimator).Select(m => m.Value).ToArray();
+        return ran.Length == 2 ? $"slope over L' {ran[0]}–{ran[1]}" : $"slope over L' {row.Configuration.ShortLayers}–{row.Configuration.LongLayers}";
     }
 
     /// <summary>What most rows of a group with a figure were made by; empty if none has one.</summary>
@@ -87,6 +94,16 @@ public static class Verdicts
         RatioStanding.OutsideOperatingPoint => "outside the operating point",
         _ => "not measured",
     };
+
+    /// <summary>Why a ratio is called so, without repeating what it is called; empty where nothing is to be said.</summary>
+    public static string StandingReason(MatrixGroup group, MatrixRow row)
+    {
+        var ratio = row.Ratio!;
+        var outside = Standing(RatioStanding.OutsideOperatingPoint);
+        var reason = NumberText.Clean(ratio.StandingReason);
+        return ratio.Standing == RatioStanding.OutsideOperatingPoint ? reason.StartsWith(outside + ": ", StringComparison.Ordinal) ? reason[(outside.Length + 2)..] : reason
+            : IsOutside(group, row) ? string.Join("; ", new[] { outside, reason }.Where(t => t.Length > 0)) : reason;
+    }
 
     /// <summary>Half-width of the 95 % interval that replication alone would give (type A), of the logarithm; null without one.</summary>
     public static double? TypeA(Uncertainty uncertainty) =>
@@ -156,7 +173,7 @@ public static class Verdicts
             null => "not tested: no interval",
         };
         return $"{verdict}; ratio {NumberText.Fixed(r.Value, decimals)}, 90 % interval {NumberText.Interval(r.Low, r.High, decimals)}, "
-            + $"limit ±{NumberText.Percent(test.Delta)}, resolution {NumberText.Percent(test.Resolution)}";
+            + $"limit ±{NumberText.Percent(test.Delta)}, 95 % half-width {NumberText.PlusMinus(test.HalfWidth95)}";
     }
 
     /// <summary>The second stage as it was decided.</summary>
@@ -250,4 +267,7 @@ public static class Verdicts
         });
         return string.Join(", ", texts) + (causes.Length > MostMisses ? $" and {Count(causes.Length - MostMisses, "more cell")}" : "");
     }
+
+    [GeneratedRegex("[0-9]+")]
+    private static partial Regex Numbers();
 }
