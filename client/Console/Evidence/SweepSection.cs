@@ -63,7 +63,7 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
         var judged = SummaryPage.Banner(context.Bench.Identity.Kind) is null;
         var tables = ending.Groups.Select(g => new EvidenceTable(
             $"{g.Name}{(g.Baseline is { } b ? $", ratio to {b}" : ", no baseline")}",
-            ["cell", "mJ/token·layer", "95 % interval", "ratio", "95 % interval", "Holm", "power (W)", "passes", "invalid", "flags"],
+            ["cell", "mJ/token·layer", "95 % interval", "ratio", "95 % interval", "simultaneous 95 %", "power (W)", "passes", "invalid", "flags"],
             [.. g.Rows.Select(r => ImmutableArray.Create(
                 r.Label, Number(r.JoulesPerTokenLayer.Value * 1e3), Between(r.JoulesPerTokenLayer.Low * 1e3, r.JoulesPerTokenLayer.High * 1e3),
                 r.Ratio is { } ratio ? Number(ratio.Value) + (r.Resolved == false ? " ~" : "") : "—", Between(r.Ratio?.Low, r.Ratio?.High), Between(r.SimultaneousLow, r.SimultaneousHigh),
@@ -71,7 +71,7 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
         var pairs = ending.Groups.Select(g => g.Repeatability).OfType<RepeatabilityTest>().ToArray();
         var notes = pairs.Select(p => string.Create(CultureInfo.InvariantCulture,
             $"A/A {p.Twin} / {p.Label}: {(p.Passed switch { true => "passes", false => "does NOT pass", _ => "has no interval for" })} its two one-sided tests at ±{100 * p.Delta:0.#} %; ratio {Number(p.Ratio.Value)}, 90 % interval {Between(p.Ratio.Low, p.Ratio.High)}.")).ToList();
-        notes.Add("~: within the resolution, or the adjusted interval includes 1. Absolute values also carry the sensor's gain (±5 %), which replication does not reduce. The sweep's own documents are in sweep/; 'energygrid verify DIR/sweep' checks them.");
+        notes.Add("~: no difference is claimed. The intervals contain what the sensors may hide; that of an absolute value also their gain, which replication does not reduce. The sweep's own documents are in sweep/; 'energygrid verify DIR/sweep' checks them.");
         if (ending.Provenance != Provenance.Measured) notes.Add($"Energies are {ending.Provenance.ToString().ToLowerInvariant()}.");
         var verdict = ending.Phase != SweepPhase.Finished ? SectionVerdict.Wrong : judged && pairs.Any(p => p.Passed != true) ? SectionVerdict.BarMissed : SectionVerdict.Shown;
         var ratios = ending.Groups.Sum(g => g.Rows.Count(r => r.SimultaneousLow is not null));
