@@ -90,7 +90,7 @@ public static class MatrixBuilder
         var group = work.Group;
         var twin = work.Analysis.Twins.FirstOrDefault();
         var repeatability = twin is null ? null : new RepeatabilityTest(twin.Label, twin.Twin,
-            twin.Log is null ? new Estimate(double.NaN, null, null, "none", 0) : twin.Log.ToEstimate(0.90),
+            twin.Log is null ? new Estimate(double.NaN, null, null, "none", 0) : twin.Log.ToEstimate(0.90, 0),
             input.Plan.EquivalenceDelta, twin.Test?.Passed, twin.Test?.HalfWidth95 ?? double.NaN);
         var s = work.Sensor;
         return new MatrixGroup(group.Name, group.Baseline, input.Plan.Hardware.Model, new(s.OffsetWatts, s.NonLinearityWatts, s.RatedWatts, s.Alias, s.CounterResidual, s.Gain, s.Source),
