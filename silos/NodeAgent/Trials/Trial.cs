@@ -3,6 +3,7 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
 using EnergyGrid.Grains;
 using EnergyGrid.Metrology;
+using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Node;
 
@@ -202,7 +203,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             var evaluated = LegEvaluation.Of(this, leg, node);
             Evaluated.Add(evaluated);
         }
-        if (Order.LayerLegs.Distinct().Count() < 2) Flags.Add("linearity unchecked: one L' only");
+        if (Order.LayerLegs.Where(l => l != StepLayers.HeadAlone).Distinct().Count() == 1) Flags.Add("linearity unchecked: one L' only");
         EvaluateIdle();
     }
 
