@@ -33,6 +33,7 @@ public sealed record CellCounts(string Cell, int Observed, int Valid, ImmutableS
 /// <param name="TypeB">Of ln J/token; it includes the sensor's gain, which ratios cancel.</param>
 /// <param name="Interval">95 %, type A and the bound of type B together, J; null without one.</param>
 /// <param name="Components">Of ln J/token: here passes include drift that ratios cancel, and devices include their gain.</param>
+/// <param name="Verdict">On the scatter of the readings as they are, as of a ratio.</param>
 public sealed record CellAbsolute(
     string Cell,
     NestedEstimate? Log,
@@ -40,7 +41,8 @@ public sealed record CellAbsolute(
     TypeA TypeA,
     TypeB TypeB,
     ConfidenceInterval? Interval,
-    VarianceComponents Components);
+    VarianceComponents Components,
+    string Verdict);
 
 /// <summary>A cell against its match group's baseline.</summary>
 /// <param name="Cell">Its label.</param>
@@ -154,7 +156,8 @@ public sealed record MatchGroupAnalysis(
             TypeA.Of(log),
             typeB,
             log?.Interval(AnalysisSettings.Level, typeB.Bound)?.Exponential(),
-            VarianceComponents.Of(values.Sample));
+            VarianceComponents.Of(values.Sample),
+            SteinReplication.Verdict(values.Sample.Summarise(first), settings.Replication.HalfWidth));
     }
 
     private static CellCounts CountsOf(ILookup<string, Observation> byCell, string cell, string? baseline)
