@@ -32,8 +32,9 @@ public sealed class CellsCsvTests
             foreach (var row in group!["rows"]!.AsArray())
             {
                 line++;
-                var members = Flat("", row!).Where(m => !Elsewhere.Any(e => m.Name == e || m.Name.StartsWith(e + "_", StringComparison.Ordinal))).ToArray();
-                Assert.True(members.Length > 70);
+                var members = Flat("", row!).Where(m => !Elsewhere.Any(e => m.Name == e || m.Name.StartsWith(e + "_", StringComparison.Ordinal))
+                    && !(m.Value is null && records[0].Any(c => c.StartsWith(m.Name + "_", StringComparison.Ordinal)))).ToArray();
+                Assert.True(members.Length > 60);
                 foreach (var (name, value) in members)
                 {
                     var column = records[0].IndexOf(name);

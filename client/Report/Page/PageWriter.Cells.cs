@@ -24,7 +24,7 @@ internal sealed partial class PageWriter
             new("gross", unit), new("95 % interval", unit), new("type A", "±"), new("type B", "±"), new("scope", "", false), new("estimator", "", false), new("net of idle", unit), new("intercept", intercept.Prefix + "J/step"),
             new("straight over L'", "", false), new("power", "W, layers"), new("power", "W, as run"), new("tokens", tokens.Prefix + "token"), new("energy is", "", false),
         ];
-        var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and the sensor’s gain, offset and non-linearity (type B), which replication does not reduce and of which ratios on the same devices lose the gain. {Chip(Standing)}"), "cell", columns,
+        var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and what the sensors may hide (type B: gain, offset, non-linearity), which replication does not reduce; ratios on the same devices are free of the gain. Net figures have the digits of the gross ones. {Chip(Standing)}"), "cell", columns,
             PerCell((_, r) =>
             {
                 var e = r.JoulesPerTokenLayer;
@@ -40,7 +40,7 @@ internal sealed partial class PageWriter
                     DataCell.Text(Verdicts.HasFigure(r) ? Verdicts.Estimator(r) : NumberText.Absent),
                     net is null
                         ? new DataCell(Markup.Of($"{NumberText.Absent}{notes.Mark(Absent(r, "netJoulesPerTokenLayer") ?? "Idle power with context was not measured.")}"))
-                        : DataCell.Number(EnergyScale.Text(net.Value, net.Low, net.High), net.Value),
+                        : DataCell.Number(NumberText.Fixed(EnergyScale.Scale(net.Value), NumberText.Decimals(EnergyScale.Scale(e.Value), EnergyScale.Scale(e.Low), EnergyScale.Scale(e.High))), net.Value),
                     DataCell.Number(intercept.Significant(r.InterceptJoulesPerStep, 2), r.InterceptJoulesPerStep),
                     DataCell.Text(Verdicts.HasFigure(r) ? Straightness(r.Linearity) : NumberText.Absent),
                     DataCell.Number(NumberText.Significant(r.WattsPerDevice), r.WattsPerDevice),

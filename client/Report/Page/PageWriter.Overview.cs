@@ -186,15 +186,15 @@ internal sealed partial class PageWriter
         DataColumn[] columns =
         [
             new("ratio"), new("95 % interval", "pairwise"), new("95 % interval", "simultaneous"), new("type A", "±, of ratio"), new("type B", "±, of ratio"), new("p", "Holm"),
-            new("resolution", "", false), new("called", "", false), new("time over floor", "÷ baseline’s"), new("also differs in", "", false), new("energy is", "", false),
+            new("resolution", "", false), new("called", "", false), new("time over floor", "÷ baseline’s"), new("also differs in", "", false),
         ];
+        var notes = new Footnotes();
         return Table("t-ratios", Markup.Of($"Every ratio with both intervals and what they are made of: type A is the 95 % half-width of the scatter alone, type B the bound of what the sensors may hide; the interval combines them and is narrower than their sum. Step time over the floor of its shape says how much of a ratio may be the quality of the kernels. {Chip(Standing)}"), "cell", columns,
             PerCell((group, r) =>
             {
                 var ratio = r.Ratio!;
                 var decimals = NumberText.Decimals(ratio.Ratio.Value, ratio.Ratio.Low, ratio.Ratio.High);
                 var typeA = Verdicts.TypeA(ratio.Uncertainty);
-                var reason = Verdicts.StandingReason(group, r);
                 return
                 [
                     new DataCell(Markup.Of($"{NumberText.Fixed(ratio.Ratio.Value, decimals)}{MarksOf(group, r)}"), ratio.Ratio.Value),
@@ -204,11 +204,10 @@ internal sealed partial class PageWriter
                     DataCell.Number(NumberText.PlusMinus(ratio.Uncertainty.Bound), ratio.Uncertainty.Bound),
                     DataCell.Number(NumberText.Probability(ratio.HolmPValue), ratio.HolmPValue),
                     DataCell.Text(Verdicts.Resolution(group, ratio)),
-                    new DataCell(Markup.Of($"{Verdicts.Standing(ratio.Standing)}{(reason.Length == 0 ? Markup.Empty : Markup.Of($"<span class=\"detail\">{reason}</span>"))}")),
+                    new DataCell(Markup.Of($"{Verdicts.Standing(ratio.Standing)}{notes.Mark(Verdicts.StandingReason(group, r))}")),
                     DataCell.Number(NumberText.Significant(ratio.AchievedOverFloor), ratio.AchievedOverFloor),
                     DataCell.Text(Items(ratio.Confounds).IsEmpty ? NumberText.Absent : string.Join("; ", ratio.Confounds)),
-                    new DataCell(Chip(r.Provenance)),
                 ];
-            }, HasRatio, own: true));
+            }, HasRatio), notes);
     }
 }

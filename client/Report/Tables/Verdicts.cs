@@ -134,7 +134,7 @@ public static partial class Verdicts
         }
 
         var (low, high) = (NumberText.Percent(known.Min(r => r.Resolution)), NumberText.Percent(known.Max(r => r.Resolution)));
-        return $"resolution: {(low == high ? low : $"{low} to {high}")} by ratio, {string.Join(", ", known.Select(r => ResolutionSource(group, r.ResolutionFrom)).Distinct())}";
+        return $"resolution: {(low == high ? low : $"{low} to {high} by ratio")}, {string.Join(", ", known.Select(r => ResolutionSource(group, r.ResolutionFrom)).Distinct())}";
     }
 
     /// <summary>In what else ratios of a group differ from their baseline, and how far the kernels' quality may be in them: a line for each, cells with the same together.</summary>

@@ -82,7 +82,7 @@ internal static class SampleMatrix
 
     public static Manifest Manifest(Matrix matrix, int devices = 16)
     {
-        var provenance = matrix.Provenance;
+        var provenance = matrix.Provenance ?? Provenance.Measured;
         return new Manifest(3, matrix.Sweep, matrix.Plan, matrix.PlanSha256, "0.1.0", ".NET 10.0.0, Debian GNU/Linux 12", SweepPhase.Finished, "ada", Start, Start.AddMinutes(95),
             [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(
                 $"r{i / 8}-n{i / 4 % 2}", Uuid(i), "H100-SXM-80GB", provenance == Provenance.Measured ? DeviceKind.Cuda : DeviceKind.Simulated, "aurora", $"rack-{i / 8}", i % 4, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700,
