@@ -110,7 +110,7 @@ public sealed partial class ReportPageTests
         var page = Render(matrix);
         Assert.Contains("<strong>PARTLY MODELLED</strong>", page);
         var heat = Part(page, "<div id=\"heat\"", "<p class=");
-        Assert.Equal(matrix.Groups.Sum(g => g.Rows.Length), Regex.Count(heat, "<span class=\"tag\">(measured|modelled|no valid trial)</span>"));
+        Assert.Equal(matrix.Groups.Sum(g => g.Rows.Length), Regex.Count(heat, "<span class=\"(tag|i)\">(measured|modelled|no valid trial)</span>"));
         Assert.Single(Regex.Matches(heat, "<span class=\"tag\">modelled</span>"));
     }
 
@@ -131,6 +131,7 @@ public sealed partial class ReportPageTests
         Assert.Contains("<title>NO RESULT:", page);
         Assert.Contains("<strong>NO RESULT</strong>", page);
         Assert.Contains("<strong>CANCELLED</strong>", page);
+        Assert.DoesNotContain("<span class=\"v\">1</span>", page);
         // What the devices are is another matter.
         Assert.DoesNotContain("chip measured", page[..page.IndexOf("<table id=\"t-devices\"", StringComparison.Ordinal)]);
         Assert.DoesNotContain("banner measured", page);
@@ -204,7 +205,7 @@ public sealed partial class ReportPageTests
     {
         var matrix = SampleMatrix.Of(Provenance.Measured);
         var table = Part(Render(matrix), "<table id=\"t-constraint\"", "</table>");
-        foreach (var head in new[] { "K_eff realized", "K_eff peak", "break-even envelope", "J/FLOP", ">ρ*", "limit" })
+        foreach (var head in new[] { "K_eff realized", "K_eff peak", "break-even envelope", "J/FLOP", ">ρ*", "limited by memory bandwidth" })
         {
             Assert.Contains(head, table);
         }

@@ -67,6 +67,18 @@ public sealed class TerminalTests
     }
 
     [Fact]
+    public void What_was_taken_of_the_sensors_is_said_once_where_it_is_the_same_and_by_group_where_it_is_not()
+    {
+        var matrix = SampleMatrix.Of();
+        const string Common = "sensors: offset ±10 W, non-linearity ±7 W of 700 W, gain ±5.0 % (";
+        Assert.Single(TerminalMatrix.Lines(matrix, 400), l => l.StartsWith(Common, StringComparison.Ordinal));
+        var other = matrix with { Groups = matrix.Groups.SetItem(1, matrix.Groups[1] with { Sensor = matrix.Groups[1].Sensor with { OffsetWatts = 2.5 } }) };
+        var lines = TerminalMatrix.Lines(other, 400);
+        Assert.Equal(4, lines.Count(l => l.StartsWith(Common, StringComparison.Ordinal)));
+        Assert.Single(lines, l => l.StartsWith("sensors: offset ±2.5 W,", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_group_whose_cells_differ_in_their_estimator_names_the_ones_that_do()
     {
         var matrix = SampleMatrix.Of();

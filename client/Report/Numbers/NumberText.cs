@@ -75,6 +75,9 @@ public static class NumberText
         return magnitude is < -4 or > 8 ? Exponential(v, digits) : Fixed(v, Math.Max(0, digits - 1 - magnitude));
     }
 
+    /// <summary>What somebody stated, with no digit that they did not state: at most three significant ones.</summary>
+    public static string Stated(double value) => double.IsFinite(value) && Math.Abs(value) is 0 or (>= 1e-4 and < 1000) ? value.ToString("G3", CultureInfo.InvariantCulture).Replace('-', Minus) : Significant(value);
+
     /// <summary>A fraction as per cent, unit included.</summary>
     public static string Percent(double? fraction, int digits = 2) =>
         fraction is { } f && double.IsFinite(f) ? (Math.Abs(f) is > 0 and < 0.0001 ? "<0.01 %" : Significant(f * 100, Math.Abs(f) >= 0.995 ? 3 : digits) + " %") : Absent;

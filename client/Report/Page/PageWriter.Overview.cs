@@ -18,13 +18,16 @@ internal sealed partial class PageWriter
         var blocks = Blocks().Select(block => HeatBlock(block, scale)).ToArray();
         var legend = groups.SelectMany(g => g.Rows).Any(r => r.Ratio is { } ratio && double.IsFinite(ratio.Ratio.Value)) ? Legend(scale) : Markup.Empty;
         var marks = Verdicts.Legend(matrix);
+        var how = Markup.Of($"""
+            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval, the sensor’s bounds included; simultaneous intervals are in the next section.
+            Cells without a ratio show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
+            """);
         return Markup.Of($"""
             <p><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
             {legend}
             <div id="heat">{blocks[0]}<div class="others">{Markup.Join(blocks.Skip(1), "\n")}</div></div>
             {(marks.Length == 0 ? Markup.Empty : Markup.Of($"<ul class=\"marks\">{Markup.Join(marks.Select(m => Markup.Of($"<li>{m}.</li>")))}</ul>"))}
-            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval, the sensor’s bounds included; simultaneous intervals are in the next section.
-            Cells without a ratio show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
+            {(Standing.None ? Markup.Empty : how)}
             """);
     }
 
@@ -68,12 +71,12 @@ internal sealed partial class PageWriter
 
         var row = group.Rows[rowIndex];
         var key = Key(groupIndex, rowIndex);
-        var tag = Standing.Mixed ? Markup.Of($"<span class=\"tag\">{Standing.OfEnergy(row.Provenance)}</span>") : Markup.Empty;
+        var tag = Standing.Mixed && Verdicts.HasFigure(row) ? Markup.Of($"<span class=\"tag\">{Standing.OfEnergy(row.Provenance)}</span>") : Markup.Empty;
         var own = RowName(row) == NumberText.Clean(row.Label) ? Markup.Empty : Markup.Of($"<span class=\"tag\">{row.Label}</span>");
         var estimator = !Verdicts.HasFigure(row) || Verdicts.Estimator(row) == Verdicts.Estimator(group) ? Markup.Empty : Markup.Of($"<span class=\"tag\">{Verdicts.Estimator(row)}</span>");
         var late = Verdicts.Misses(row) ? Markup.Of($"<span class=\"tag late\">{Verdicts.MissesService} misses s*</span>") : Markup.Empty;
         var tags = Markup.Of($"{own}{estimator}{late}{tag}");
-        if (row.Label == group.Baseline)
+        if (row.Label == group.Baseline && Verdicts.HasFigure(row))
         {
             return Markup.Of($"<td class=\"h{HeatScale.Half} base\" data-key=\"{key}\"><span class=\"v\">1</span><span class=\"i\">baseline</span>{tags}</td>");
         }

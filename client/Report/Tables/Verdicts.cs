@@ -86,6 +86,10 @@ public static partial class Verdicts
         return [.. all.Where(m => marks.Contains(m.Mark, StringComparison.Ordinal)).Select(m => $"{m.Mark} {m.Meaning}")];
     }
 
+    /// <summary>What was taken of the sensors where it is the same for all groups that have a figure; null where it is not.</summary>
+    public static SensorLine? CommonSensor(Matrix matrix) =>
+        matrix.Groups.Where(g => g.Rows.Any(HasFigure)).Select(g => g.Sensor).Distinct().ToArray() is [var one] ? one : null;
+
     /// <summary>What a ratio may be called, in words.</summary>
     public static string Standing(RatioStanding standing) => standing switch
     {
@@ -159,7 +163,7 @@ public static partial class Verdicts
 
     /// <summary>What was taken of a group's sensors.</summary>
     public static string Sensor(SensorLine sensor) =>
-        $"sensors: offset ±{NumberText.Significant(sensor.OffsetWatts)} W, non-linearity ±{NumberText.Significant(sensor.NonLinearityWatts)} W of {NumberText.Significant(sensor.RatedWatts)} W, gain {NumberText.PlusMinus(sensor.Gain)} ({NumberText.Clean(sensor.Source)})";
+        $"sensors: offset ±{NumberText.Stated(sensor.OffsetWatts)} W, non-linearity ±{NumberText.Stated(sensor.NonLinearityWatts)} W of {NumberText.Stated(sensor.RatedWatts)} W, gain {NumberText.PlusMinus(sensor.Gain)} ({NumberText.Clean(sensor.Source)})";
 
     /// <summary>The A/A test with its numbers.</summary>
     public static string Repeatability(RepeatabilityTest test)
