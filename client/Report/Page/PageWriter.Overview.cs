@@ -189,7 +189,7 @@ internal sealed partial class PageWriter
         DataColumn[] columns =
         [
             new("ratio"), new("95 % interval", "pairwise"), new("95 % interval", "simultaneous"), new("type A", "±, of ratio"), new("type B", "±, of ratio"), new("p", "Holm"),
-            new("resolution", "", false), new("called", "", false), new("time over floor", "÷ baseline’s"), new("also differs in", "", false),
+            new("resolution", "", false), new("called", "", false), new("time over floor", "÷ baseline’s"),
         ];
         var notes = new Footnotes();
         return Table("t-ratios", Markup.Of($"Every ratio with both intervals and what they are made of: type A is the 95 % half-width of the scatter alone, type B the bound of what the sensors may hide; the interval combines them and is narrower than their sum. Step time over the floor of its shape says how much of a ratio may be the quality of the kernels. {Chip(Standing)}"), "cell", columns,
@@ -209,8 +209,11 @@ internal sealed partial class PageWriter
                     DataCell.Text(Verdicts.Resolution(group, ratio)),
                     new DataCell(Markup.Of($"{Verdicts.Standing(ratio.Standing)}{notes.Mark(Verdicts.StandingReason(group, r))}")),
                     DataCell.Number(NumberText.Significant(ratio.AchievedOverFloor), ratio.AchievedOverFloor),
-                    DataCell.Text(Items(ratio.Confounds).IsEmpty ? NumberText.Absent : string.Join("; ", ratio.Confounds)),
                 ];
-            }, HasRatio), notes);
+            }, HasRatio, beside: r => Confounds(r.Ratio!)), notes);
     }
+
+    private static Markup Confounds(RatioToBaseline ratio) => Items(ratio.Confounds).IsEmpty
+        ? Markup.Empty
+        : Markup.Of($"<span class=\"also\">also differs in {Markup.Join(ratio.Confounds.Select(c => Markup.Of($"<em>{c}</em>")), "; ")}</span>");
 }
