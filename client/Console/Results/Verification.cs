@@ -53,13 +53,15 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (!ended)
             notes.Add($"the sweep had not ended when this was written ({Tables.Phase(manifest.Phase)}): journals may since have grown");
 
+        bool Sound(string name) => !wrong.Any(d => d.File == name);
         var plan = CheckPlan(directory, manifest, wrong);
+        // What follows from a damaged file would look wrong where it is sound: each damage is told once, where it is.
+        if (!Sound(SweepDocuments.ResolvedName)) plan = null;
         var events = CheckEvents(directory, wrong);
         var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", wrong);
         var traces = CheckTrials(directory, manifest, plan, trials, wrong, notes, stop);
-        if (plan is not null) CheckPlaces(manifest, plan, trials, events, ended, wrong, notes);
-        // Against trials that are themselves damaged, a sound matrix would look wrong.
-        if (!wrong.Any(d => d.File == "trials.ndjson"))
+        if (plan is not null && Sound(Journals.TrialsName)) CheckPlaces(manifest, plan, trials, Sound(Journals.EventsName) ? events : [], ended, wrong, notes);
+        if (Sound(Journals.TrialsName))
         {
             if (manifest.Format < MatrixBuilder.Format) CheckOldMatrix(directory, manifest, trials, wrong);
             else if (!ended) notes.Add("the sweep goes on: its matrix was made from fewer trials than there are by now, and is not made again here");
@@ -182,10 +184,10 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             if (trial.Trial.Sweep != manifest.Sweep) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} is of sweep '{trial.Trial.Sweep}', not '{manifest.Sweep}'"));
             var legs = trial.Legs.IsDefault ? [] : trial.Legs;
             if (legs.Any(l => l.Evidence is null)) blind++;
+            foreach (var difference in Recomputation.Trial(trial, Batch(trial))) wrong.Add(new("trials.ndjson", difference));
             if (trial.Trace.Length == 0)
             {
                 if (legs.Any(l => l.Evidence is { } e && e.Sources.Any(s => s.Method == "power" || s.PowerJoules is not null))) untraced++;
-                foreach (var difference in Recomputation.Trial(trial, Batch(trial), null)) wrong.Add(new("trials.ndjson", difference));
                 continue;
             }
             traces++;
@@ -201,7 +203,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             {
                 var csv = File.ReadAllText(path, Encoding.UTF8);
                 PowerTrace.Parse(trial.Trace, csv);
-                foreach (var difference in Recomputation.Trial(trial, Batch(trial), TraceRows.Parse(csv, name))) wrong.Add(new(name, difference));
+                if (TraceRows.Parse(csv, name) is { } rows)
+                    foreach (var difference in Recomputation.Trace(trial, rows)) wrong.Add(new(name, difference));
             }
             catch (Exception e) when (e is FormatException or InvalidDataException or ArgumentException)
             {
@@ -225,10 +228,10 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             var differences = Recomputation.Differences(Recomputation.Node(again), JsonNode.Parse(File.ReadAllBytes(path)), "matrix").ToArray();
             foreach (var difference in differences) wrong.Add(new(SweepDocuments.MatrixName, difference));
             var sums = Path.Combine(directory, FacilitySeries.Name);
-            foreach (var difference in Recomputation.Facility(matrix.Facility, File.Exists(sums) ? FacilitySeries.Parse(File.ReadAllText(sums, Encoding.UTF8)) : [])) wrong.Add(new(FacilitySeries.Name, difference));
+            if (wrong.All(d => d.File != SweepDocuments.MatrixName && d.File != FacilitySeries.Name)) foreach (var difference in Recomputation.Facility(matrix.Facility, File.Exists(sums) ? FacilitySeries.Parse(File.ReadAllText(sums, Encoding.UTF8)) : [])) wrong.Add(new(FacilitySeries.Name, difference));
             var cells = Path.Combine(directory, SweepDocuments.CellsName);
-            if (File.Exists(cells) && File.ReadAllText(cells, Encoding.UTF8) is var text && CellsCsv.Write(matrix) is var written && text != written)
-                wrong.Add(new(SweepDocuments.CellsName, $"line {1 + text.Split('\n').Zip(written.Split('\n')).TakeWhile(l => l.First == l.Second).Count()} does not say what {SweepDocuments.MatrixName} says"));
+            if (File.Exists(cells) && File.ReadAllText(cells, Encoding.UTF8) is var text && CellsCsv.Write(again) is var written && text != written)
+                wrong.Add(new(SweepDocuments.CellsName, $"line {1 + text.Split('\n').Zip(written.Split('\n')).TakeWhile(l => l.First == l.Second).Count()} does not say what follows from the trials"));
             notes.Add($"{SweepDocuments.ReportName} is checked by its checksum alone: its words and drawings are not made again");
         }
         catch (CommandException e)

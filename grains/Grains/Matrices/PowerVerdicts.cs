@@ -45,7 +45,7 @@ internal static class PowerVerdicts
 
     /// <summary>K_eff over trials without power-cap time.</summary>
     public static Figure Realized(CellWork cell, ImmutableArray<TrialFigures> of) =>
-        EffectiveThroughput.OfTrials(of.Select(t => new ThroughputTrial(t.At(Math.Log(cell.Cost.Flops * t.LayerStepsPerSecond)), t.PowerCapFraction)));
+        EffectiveThroughput.OfTrials(of.Select(t => new ThroughputTrial(t.At(Math.Log(cell.Cell.Cost.Flops * t.LayerStepsPerSecond)), t.PowerCapFraction)));
 
     private static string Limit(ImmutableArray<string> ceilings)
     {

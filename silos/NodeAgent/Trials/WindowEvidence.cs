@@ -54,7 +54,8 @@ internal static class WindowEvidence
     private static (Bracket? First, Bracket? Last, double Wrapped) Edges(Trial trial, CounterReading[] all, SensorProfile profile, long from, long to)
     {
         var readings = Array.FindAll(all, r => profile.IsReading(r.Joules));
-        if (Around(readings, from) is not var (a, b) || a < 0 || Around(readings, to) is not var (c, d) || c < 0) return (null, null, 0);
+        var ((a, b), (c, d)) = (Around(readings, from), Around(readings, to));
+        if (a < 0 || c < 0) return (null, null, 0);
         var wrapped = new double[readings.Length];
         for (var i = a + 1; i <= d; i++)
         {
