@@ -48,6 +48,15 @@ public sealed class CellsCsvTests
     }
 
     [Fact]
+    public void A_middle_number_of_layers_is_a_column_and_empty_where_there_is_none()
+    {
+        var matrix = SampleMatrix.Of();
+        var row = matrix.Groups[0].Rows[0];
+        var records = Read(CellsCsv.Write(matrix with { Groups = [matrix.Groups[0] with { Rows = [row, row with { Configuration = row.Configuration with { MiddleLayers = 24 } }] }] }));
+        Assert.Equal(("", "24"), (records[1][records[0].IndexOf("middle_layers")], records[2][records[0].IndexOf("middle_layers")]));
+    }
+
+    [Fact]
     public void The_fixed_columns_come_first_and_are_the_same_whatever_a_sweep_found()
     {
         var full = Read(CellsCsv.Write(SampleMatrix.Of()))[0];

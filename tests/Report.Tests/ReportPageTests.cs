@@ -217,6 +217,14 @@ public sealed partial class ReportPageTests
     }
 
     [Fact]
+    public void What_is_known_of_the_sensors_stands_with_its_spread_over_the_devices_and_what_it_rests_on()
+    {
+        var line = Assert.Single(Lines(Render(SampleMatrix.Of()), "t-qualification"));
+        Assert.Contains(">0.060 % to 0.075 %<", line);
+        Assert.Contains(">assumed: no meter stands above the device<", line);
+    }
+
+    [Fact]
     public void The_checklist_has_three_states_in_words()
     {
         var section = Part(Render(SampleMatrix.Of()), "<section id=\"disclosure\"", "</section>");
@@ -323,7 +331,7 @@ public sealed partial class ReportPageTests
             Runtime = Hostile.Script,
             SubmittedBy = Hostile.Script,
             Version = Hostile.Escape,
-            Devices = [manifest.Devices[0] with { Model = Hostile.Script, Driver = Hostile.Escape, Uuid = Hostile.Script }],
+            Devices = [manifest.Devices[0] with { Model = Hostile.Script, Driver = Hostile.Escape, Uuid = Hostile.Script, Qualification = manifest.Devices[0].Qualification! with { Method = Hostile.Script, OffsetSource = Hostile.Escape, Alias = double.NaN } }],
             Files = [new ManifestFile(Hostile.Script, 1, Hostile.Script)],
         };
     }
