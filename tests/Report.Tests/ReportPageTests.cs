@@ -161,7 +161,7 @@ public sealed partial class ReportPageTests
             string[] wanted =
             [
                 NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals), NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals), NumberText.PlusMinus(Verdicts.TypeA(ratio.Uncertainty)),
-                NumberText.PlusMinus(ratio.Uncertainty.Bound), Verdicts.Resolution(group, ratio), NumberText.Significant(ratio.AchievedOverFloor), Verdicts.Standing(ratio.Standing), .. ratio.Confounds,
+                NumberText.PlusMinus(ratio.Uncertainty.Bound), Verdicts.Resolution(group, ratio), Verdicts.OverFloor(ratio.AchievedOverFloor), Verdicts.Standing(ratio.Standing), .. Verdicts.Confounds(row),
             ];
             Assert.All(wanted, w => Assert.Contains(">" + w + "<", line));
         }

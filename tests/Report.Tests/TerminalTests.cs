@@ -57,8 +57,8 @@ public sealed class TerminalTests
     {
         var matrix = SampleMatrix.Of(Provenance.Measured);
         var text = string.Join(' ', TerminalMatrix.Lines(matrix, width));
-        Assert.Contains("also different from A in D, E, F: parameters per layer −19 %", text);
-        Assert.Contains("also different from I0 in I: parameters per layer +23 %", text);
+        Assert.Contains("also different from A: parameters per layer −19 % (D, E, F); 52.2 B parameters, not 65 B (D, E, F)", text);
+        Assert.Contains("also different from I0: parameters per layer +23 % (I); 52.2 B parameters, not 65 B (I)", text);
         Assert.Equal(4, text.Split("step time over its floor, as ratio to").Length - 1);
         Assert.Contains("own A/A pair", text);
         Assert.Contains("borrowed from batch 8", text);
@@ -76,6 +76,16 @@ public sealed class TerminalTests
         var lines = TerminalMatrix.Lines(other, 400);
         Assert.Equal(4, lines.Count(l => l.StartsWith(Common, StringComparison.Ordinal)));
         Assert.Single(lines, l => l.StartsWith("sensors: offset ±2.5 W,", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Energies_that_nobody_bounds_have_no_type_B_instead_of_none_at_all()
+    {
+        var matrix = SampleMatrix.Of();
+        var group = matrix.Groups[0] with { Sensor = new SensorLine(0, 0, double.NaN, 0, 0, 0, "no sensor: declared 20 W idle") };
+        var table = MatrixTable.Of(matrix with { Groups = [group] });
+        Assert.Equal("—", table.Groups[0].Rows[2].Cells[table.Columns.IndexOf(table.Columns.First(c => c.Header == "type B"))]);
+        Assert.Contains("sensors: without any bound of what they may hide (no sensor: declared 20 W idle)", table.Notes);
     }
 
     [Fact]

@@ -25,7 +25,7 @@ internal sealed partial class PageWriter
             new("straight over L'", "", false), new("power", "W, layers"), new("power", "W, as run"), new("tokens", tokens.Prefix + "token"), new("energy is", "", false),
         ];
         var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and what the sensors may hide (type B: gain, offset, non-linearity), which replication does not reduce; ratios on the same devices are free of the gain. Net figures have the digits of the gross ones. {Chip(Standing)}"), "cell", columns,
-            PerCell((_, r) =>
+            PerCell((g, r) =>
             {
                 var e = r.JoulesPerTokenLayer;
                 var net = r.NetJoulesPerTokenLayer;
@@ -35,7 +35,7 @@ internal sealed partial class PageWriter
                     new DataCell(Markup.Of($"{EnergyScale.Text(e.Value, e.Low, e.High)}{notes.Mark(Verdicts.HasFigure(r) ? null : Absent(r, "provenance") ?? "No valid trial.")}"), Finite(e.Value)),
                     DataCell.Number(EnergyScale.Interval(e.Value, e.Low, e.High), e.High - e.Low),
                     DataCell.Number(NumberText.PlusMinus(typeA), typeA),
-                    DataCell.Number(NumberText.PlusMinus(r.Uncertainty.Bound), r.Uncertainty.Bound),
+                    DataCell.Number(Verdicts.TypeB(g, r.Uncertainty), r.Uncertainty.Bound),
                     DataCell.Text(e.Scope == "none" ? NumberText.Absent : $"{e.Scope} ({e.Units})"),
                     DataCell.Text(Verdicts.HasFigure(r) ? Verdicts.Estimator(r) : NumberText.Absent),
                     net is null
@@ -206,7 +206,7 @@ internal sealed partial class PageWriter
             DataCell.Number(flops.Significant(r.FlopsPerTokenLayer), r.FlopsPerTokenLayer),
             DataCell.Number(parameters.Significant(r.Cost.Parameters), r.Cost.Parameters),
             DataCell.Number(bytes.Significant(r.Cost.Bytes), r.Cost.Bytes),
-            DataCell.Number(NumberText.Significant(r.AchievedOverFloor), r.AchievedOverFloor),
+            DataCell.Number(Verdicts.OverFloor(r.AchievedOverFloor), r.AchievedOverFloor),
             DataCell.Number(NumberText.Percent(r.PowerCapFraction), r.PowerCapFraction),
             DataCell.Text(Items(r.Ceilings).IsEmpty ? NumberText.Absent : string.Join(", ", r.Ceilings)),
         ]), notes);

@@ -204,16 +204,16 @@ internal sealed partial class PageWriter
                     DataCell.Number(NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals), ratio.Ratio.High - ratio.Ratio.Low),
                     DataCell.Number(NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals), ratio.SimultaneousHigh - ratio.SimultaneousLow),
                     DataCell.Number(NumberText.PlusMinus(typeA), typeA),
-                    DataCell.Number(NumberText.PlusMinus(ratio.Uncertainty.Bound), ratio.Uncertainty.Bound),
+                    DataCell.Number(Verdicts.TypeB(group, ratio.Uncertainty), ratio.Uncertainty.Bound),
                     DataCell.Number(NumberText.Probability(ratio.HolmPValue), ratio.HolmPValue),
                     DataCell.Text(Verdicts.Resolution(group, ratio)),
                     new DataCell(Markup.Of($"{Verdicts.Standing(ratio.Standing)}{notes.Mark(Verdicts.StandingReason(group, r))}")),
-                    DataCell.Number(NumberText.Significant(ratio.AchievedOverFloor), ratio.AchievedOverFloor),
+                    DataCell.Number(Verdicts.OverFloor(ratio.AchievedOverFloor), ratio.AchievedOverFloor),
                 ];
-            }, HasRatio, beside: r => Confounds(r.Ratio!)), notes);
+            }, HasRatio, beside: Confounds), notes);
     }
 
-    private static Markup Confounds(RatioToBaseline ratio) => Items(ratio.Confounds).IsEmpty
+    private static Markup Confounds(MatrixRow row) => Verdicts.Confounds(row).IsEmpty
         ? Markup.Empty
-        : Markup.Of($"<span class=\"also\">also differs in {Markup.Join(ratio.Confounds.Select(c => Markup.Of($"<em>{c}</em>")), "; ")}</span>");
+        : Markup.Of($"<span class=\"also\">also differs in {Markup.Join(Verdicts.Confounds(row).Select(c => Markup.Of($"<em>{c}</em>")), "; ")}</span>");
 }

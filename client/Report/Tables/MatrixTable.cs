@@ -61,7 +61,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         ];
         var sensor = Verdicts.CommonSensor(matrix);
         return new MatrixTable(Standing.Of(matrix), Verdicts.Difference(matrix), columns, [.. matrix.Groups.Select(g => Group(g, energy, rate, sensor is null))],
-            [.. Verdicts.Legend(matrix), .. sensor is null ? Array.Empty<string>() : [Verdicts.Sensor(sensor)]]);
+            [.. Verdicts.Legend(matrix), .. sensor is null ? Array.Empty<string>() : [sensor]]);
     }
 
     /// <summary>The columns that fit, dropping the least important first.</summary>
@@ -124,7 +124,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             ratio is null ? NumberText.Absent : NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals),
             ratio is null ? NumberText.Absent : NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals),
             ratio is null ? NumberText.Absent : NumberText.PlusMinus(Verdicts.TypeA(ratio.Uncertainty)),
-            ratio is null ? NumberText.Absent : NumberText.PlusMinus(ratio.Uncertainty.Bound),
+            ratio is null ? NumberText.Absent : Verdicts.TypeB(group, ratio.Uncertainty),
             ratio is null ? NumberText.Absent : Verdicts.Resolution(group, ratio),
             Verdicts.Constraint(row.Constraint),
             Text(row.Constraint.Limit),

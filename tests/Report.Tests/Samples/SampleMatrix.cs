@@ -269,7 +269,7 @@ internal static class SampleMatrix
             var value = shape.Joules * jump / reference.Joules;
             var (parts, ratioBound) = Parts(error, offset * 0.15, bend * 0.5, 0);
             var (near, wide) = ((1.9 * error) + ratioBound, (4.6 * error) + ratioBound);
-            ImmutableArray<string> confounds = Math.Abs((shape.P / reference.P) - 1) > 0.01 ? [FormattableString.Invariant($"parameters per layer {(shape.P / reference.P) - 1:+0 %;−0 %}")] : [];
+            ImmutableArray<string> confounds = Math.Abs((shape.P / reference.P) - 1) > 0.01 ? [FormattableString.Invariant($"parameters per layer {(shape.P / reference.P) - 1:+0 %;−0 %}"), $"{label}: 52.2 B parameters, not 65 B"] : [];
             ratio = new RatioToBaseline(reference.Workload, new Estimate(value, value * Math.Exp(-near), value * Math.Exp(near), "nodes", 4), value * Math.Exp(-wide), value * Math.Exp(wide), parts, null, null, null, null, RatioStanding.NotResolved, "", null, confounds);
         }
 
