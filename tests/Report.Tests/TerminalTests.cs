@@ -123,6 +123,7 @@ public sealed class TerminalTests
         var cells = MatrixTable.Of(matrix with { Groups = [matrix.Groups[0] with { Rows = [row] }] }).Groups[0].Rows[0].Cells;
         Assert.Contains("not power-bound, headroom 1.97 (1.79–2.16)", cells);
         Assert.Contains("memory bandwidth", cells);
+        Assert.StartsWith("not power-bound (open), headroom 1.00 (", Verdicts.Constraint(row.Constraint with { Headroom = new Estimate(1.001, 0.9, 1.12, "nodes", 4) }));
         Assert.Equal("not determined: no power envelope was declared", Verdicts.Constraint(row.Constraint with { Verdict = "not determined", Headroom = null, Reason = "no power envelope was declared" }));
     }
 

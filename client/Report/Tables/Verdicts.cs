@@ -171,9 +171,9 @@ public static partial class Verdicts
 
     private static bool IsBounded(SensorLine sensor) => sensor.OffsetWatts != 0 || sensor.NonLinearityWatts != 0 || sensor.Gain != 0;
 
-    /// <summary>The verdict of (3) with headroom and its interval, or why there is none.</summary>
+    /// <summary>The verdict of (3) with headroom and its interval, or why there is none; open where the interval holds 1.</summary>
     public static string Constraint(PowerVerdict verdict) => verdict.Headroom is { } headroom && double.IsFinite(headroom.Value)
-        ? $"{NumberText.Clean(verdict.Verdict)}, headroom {NumberText.WithInterval(headroom.Value, headroom.Low, headroom.High)}"
+        ? $"{NumberText.Clean(verdict.Verdict)}{(headroom is { Low: < 1, High: > 1 } ? " (open)" : "")}, headroom {NumberText.WithInterval(headroom.Value, headroom.Low, headroom.High)}"
         : NumberText.Clean(verdict.Verdict) + (string.IsNullOrWhiteSpace(verdict.Reason) ? "" : $": {NumberText.Clean(verdict.Reason)}");
 
     /// <summary>What was taken of a group's sensors.</summary>
