@@ -10,17 +10,35 @@ public sealed class ComparisonTests
         return matrix with { Groups = [matrix.Groups[0] with { Rows = [change(matrix.Groups[0].Rows[0])] }] };
     }
 
-    [Fact]
-    public void Between_two_sweeps_no_bound_cancels_and_both_add_up()
+    private static double? HalfWidth(double? errorA, double? boundA, double? errorB, double? boundB)
     {
-        var (a, b) = (One(r => r), One(r => r with { JoulesPerTokenLayer = r.JoulesPerTokenLayer with { Value = r.JoulesPerTokenLayer.Value * 1.5 } }));
-        var cell = Assert.Single(Comparison.Of(a, b).Cells);
-        var row = a.Groups[0].Rows[0];
-        var half = (Math.Sqrt(2) * Verdicts.TypeA(row.Uncertainty)!.Value) + (2 * row.Uncertainty.Bound!.Value);
+        Matrix Of(double? error, double? bound, double factor) => One(r => r with
+        {
+            JoulesPerTokenLayer = r.JoulesPerTokenLayer with { Value = factor }, Uncertainty = r.Uncertainty with { StandardError = error, DegreesOfFreedom = 3, Bound = bound },
+        });
+        var cell = Assert.Single(Comparison.Of(Of(errorA, boundA, 1), Of(errorB, boundB, 1.5)).Cells);
         Assert.Equal(1.5, cell.Ratio!.Value, 12);
-        Assert.Equal(half, Math.Log(cell.High!.Value / cell.Ratio.Value), 12);
-        Assert.Equal(half, Math.Log(cell.Ratio.Value / cell.Low!.Value), 12);
-        Assert.True(half > 2 * 0.05, "the gain of either sensor is in it");
+        if (cell.Low is { } low) Assert.Equal(Math.Log(cell.Ratio.Value / low), Math.Log(cell.High!.Value / cell.Ratio.Value), 10);
+        return cell.Low is null ? null : Math.Log(cell.Ratio.Value / cell.Low.Value);
+    }
+
+    [Fact]
+    public void Between_two_sweeps_no_bound_cancels()
+    {
+        // Welch and Satterthwaite: equal errors with 3 degrees of freedom each are 6 together; t(0.975, 6) = 2.4469.
+        Assert.Equal(2.4469118 * Math.Sqrt(2) * 0.002, HalfWidth(0.002, 0, 0.002, 0)!.Value, 9);
+        // One error alone keeps its own; t(0.975, 3) = 3.1824.
+        Assert.Equal(3.1824463 * 0.002, HalfWidth(0.002, 0, 0, 0)!.Value, 9);
+        Assert.Equal(0.05 + 0.07, HalfWidth(0, 0.05, 0, 0.07)!.Value, 12);
+        // Both: more than either, at least the bounds and a one-sided quantile, t(0.95, 6) = 1.9432.
+        Assert.InRange(HalfWidth(0.002, 0.05, 0.002, 0.07)!.Value, 0.12 + (1.943 * Math.Sqrt(2) * 0.002), 0.12 + (2.447 * Math.Sqrt(2) * 0.002));
+    }
+
+    [Fact]
+    public void Without_an_error_or_with_a_bound_that_is_not_known_there_is_no_interval()
+    {
+        Assert.Null(HalfWidth(null, 0.05, 0.002, 0.05));
+        Assert.Null(HalfWidth(0.002, 0.05, 0.002, null));
     }
 
     [Theory]

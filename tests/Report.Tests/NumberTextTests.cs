@@ -29,7 +29,7 @@ public sealed class NumberTextTests
     [Fact]
     public void A_value_with_its_interval_is_written_with_one_number_of_decimals()
     {
-        Assert.Equal("1.97 (1.88–2.06)", NumberText.WithInterval(1.9712, 1.8803, 2.0581));
+        Assert.Equal("1.97 (1.79–2.16)", NumberText.WithInterval(1.9712, 1.7903, 2.1581));
         Assert.Equal("1.97", NumberText.WithInterval(1.9712, null, null));
         Assert.Equal("—", NumberText.WithInterval(double.NaN, null, null));
     }

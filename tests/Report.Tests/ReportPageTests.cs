@@ -110,7 +110,7 @@ public sealed partial class ReportPageTests
         var page = Render(matrix);
         Assert.Contains("<strong>PARTLY MODELLED</strong>", page);
         var heat = Part(page, "<div id=\"heat\"", "<p class=");
-        Assert.Equal(matrix.Groups.Sum(g => g.Rows.Length), Regex.Count(heat, "<span class=\"tag\">(measured|modelled)</span>"));
+        Assert.Equal(matrix.Groups.Sum(g => g.Rows.Length), Regex.Count(heat, "<span class=\"(tag|i)\">(measured|modelled|no valid trial)</span>"));
         Assert.Single(Regex.Matches(heat, "<span class=\"tag\">modelled</span>"));
     }
 
@@ -118,7 +118,7 @@ public sealed partial class ReportPageTests
     public void A_cell_without_a_valid_trial_among_measured_ones_takes_nothing_from_measured_and_claims_nothing()
     {
         var page = Render(SampleMatrix.Of(Provenance.Measured));
-        Assert.Contains("1 cell of 26 has no valid trial and no figure.", page);
+        Assert.Contains("1 cell of 30 has no valid trial and no figure.", page);
         Assert.Contains("<span class=\"chip nothing\">no valid trial</span>", Assert.Single(Lines(page, "t-energy"), l => l.Contains(">H long<", StringComparison.Ordinal)));
     }
 
@@ -131,7 +131,9 @@ public sealed partial class ReportPageTests
         Assert.Contains("<title>NO RESULT:", page);
         Assert.Contains("<strong>NO RESULT</strong>", page);
         Assert.Contains("<strong>CANCELLED</strong>", page);
-        Assert.DoesNotContain("chip measured\">measured</span></td>", page);
+        Assert.DoesNotContain("<span class=\"v\">1</span>", page);
+        // What the devices are is another matter.
+        Assert.DoesNotContain("chip measured", page[..page.IndexOf("<table id=\"t-devices\"", StringComparison.Ordinal)]);
         Assert.DoesNotContain("banner measured", page);
         Assert.DoesNotContain(html.All("section").Select(s => s["id"]), id => id is "ratios" or "energy" or "uncertainty" or "constraint" or "throughput" or "pareto" or "phi" or "unmatched");
         Assert.DoesNotContain("NaN", page);
@@ -159,7 +161,7 @@ public sealed partial class ReportPageTests
             string[] wanted =
             [
                 NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals), NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals), NumberText.PlusMinus(Verdicts.TypeA(ratio.Uncertainty)),
-                NumberText.PlusMinus(ratio.Uncertainty.Bound), Verdicts.Resolution(group, ratio), NumberText.Significant(ratio.AchievedOverFloor), Verdicts.Standing(ratio.Standing), .. ratio.Confounds,
+                NumberText.PlusMinus(ratio.Uncertainty.Bound), Verdicts.Resolution(group, ratio), Verdicts.OverFloor(ratio.AchievedOverFloor), Verdicts.Standing(ratio.Standing), .. Verdicts.Confounds(row),
             ];
             Assert.All(wanted, w => Assert.Contains(">" + w + "<", line));
         }
@@ -169,7 +171,7 @@ public sealed partial class ReportPageTests
     public void A_resolution_says_whose_A_A_pair_it_rests_on()
     {
         var lines = Lines(Render(SampleMatrix.Of(Provenance.Measured)), "t-ratios");
-        Assert.Equal(12, lines.Count(l => l.Contains(", own A/A pair<", StringComparison.Ordinal)));
+        Assert.Equal(13, lines.Count(l => l.Contains(", own A/A pair<", StringComparison.Ordinal)));
         Assert.Equal(9, lines.Count(l => l.Contains(", borrowed from batch 8<", StringComparison.Ordinal)));
     }
 
@@ -203,7 +205,7 @@ public sealed partial class ReportPageTests
     {
         var matrix = SampleMatrix.Of(Provenance.Measured);
         var table = Part(Render(matrix), "<table id=\"t-constraint\"", "</table>");
-        foreach (var head in new[] { "K_eff realized", "K_eff peak", "break-even envelope", "J/FLOP", ">ρ*", "limit" })
+        foreach (var head in new[] { "K_eff realized", "K_eff peak", "break-even envelope", "J/FLOP", ">ρ*", "limited by memory bandwidth" })
         {
             Assert.Contains(head, table);
         }
@@ -211,7 +213,15 @@ public sealed partial class ReportPageTests
         var v = matrix.Groups[0].Rows[0].Constraint;
         Assert.Contains(NumberText.WithInterval(v.Headroom!.Value, v.Headroom.Low, v.Headroom.High), table);
         Assert.Contains(v.Text, table);
-        Assert.Equal(1, Part(table, "<caption>", "<span class=\"chip").Count(c => c == '.') - 1);
+        Assert.Single(Regex.Matches(Part(table, "</b>", "<span class=\"chip"), @"[.](\s|$)"));
+    }
+
+    [Fact]
+    public void What_is_known_of_the_sensors_stands_with_its_spread_over_the_devices_and_what_it_rests_on()
+    {
+        var line = Assert.Single(Lines(Render(SampleMatrix.Of()), "t-qualification"));
+        Assert.Contains(">0.060 % to 0.075 %<", line);
+        Assert.Contains(">assumed: no meter stands above the device<", line);
     }
 
     [Fact]
@@ -321,7 +331,7 @@ public sealed partial class ReportPageTests
             Runtime = Hostile.Script,
             SubmittedBy = Hostile.Script,
             Version = Hostile.Escape,
-            Devices = [manifest.Devices[0] with { Model = Hostile.Script, Driver = Hostile.Escape, Uuid = Hostile.Script }],
+            Devices = [manifest.Devices[0] with { Model = Hostile.Script, Driver = Hostile.Escape, Uuid = Hostile.Script, Qualification = manifest.Devices[0].Qualification! with { Method = Hostile.Script, OffsetSource = Hostile.Escape, Alias = double.NaN } }],
             Files = [new ManifestFile(Hostile.Script, 1, Hostile.Script)],
         };
     }

@@ -37,7 +37,7 @@ public sealed class TerminalTests
             Assert.Equal((row.MeetsService == false ? 1 : 0) + (row.Label == "A" ? 0 : 1), line.Count(c => c == '†'));
         }
 
-        Assert.Contains("†", string.Join(' ', lines[^8..]));
+        Assert.Contains(lines, l => l.StartsWith("† the cell", StringComparison.Ordinal));
         Assert.Contains("misses its s*", string.Join(' ', lines));
     }
 
@@ -57,13 +57,35 @@ public sealed class TerminalTests
     {
         var matrix = SampleMatrix.Of(Provenance.Measured);
         var text = string.Join(' ', TerminalMatrix.Lines(matrix, width));
-        Assert.Contains("also different from A in D, E, F: parameters per layer −19 %", text);
-        Assert.Contains("also different from I0 in I: parameters per layer +23 %", text);
+        Assert.Contains("also different from A: parameters per layer −19 % (D, E, F); 52.2 B parameters, not 65 B (D, E, F)", text);
+        Assert.Contains("also different from I0: parameters per layer +23 % (I); 52.2 B parameters, not 65 B (I)", text);
         Assert.Equal(4, text.Split("step time over its floor, as ratio to").Length - 1);
         Assert.Contains("own A/A pair", text);
         Assert.Contains("borrowed from batch 8", text);
         Assert.Contains("slope over L' 12–36", text);
         Assert.Contains("one L' = 8, intercept included", text);
+    }
+
+    [Fact]
+    public void What_was_taken_of_the_sensors_is_said_once_where_it_is_the_same_and_by_group_where_it_is_not()
+    {
+        var matrix = SampleMatrix.Of();
+        const string Common = "sensors: offset ±10 W, non-linearity ±7 W of 700 W, gain ±5.0 % (";
+        Assert.Single(TerminalMatrix.Lines(matrix, 400), l => l.StartsWith(Common, StringComparison.Ordinal));
+        var other = matrix with { Groups = matrix.Groups.SetItem(1, matrix.Groups[1] with { Sensor = matrix.Groups[1].Sensor with { OffsetWatts = 2.5 } }) };
+        var lines = TerminalMatrix.Lines(other, 400);
+        Assert.Equal(4, lines.Count(l => l.StartsWith(Common, StringComparison.Ordinal)));
+        Assert.Single(lines, l => l.StartsWith("sensors: offset ±2.5 W,", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Energies_that_nobody_bounds_have_no_type_B_instead_of_none_at_all()
+    {
+        var matrix = SampleMatrix.Of();
+        var group = matrix.Groups[0] with { Sensor = new SensorLine(0, 0, double.NaN, 0, 0, 0, "no sensor: declared 20 W idle") };
+        var table = MatrixTable.Of(matrix with { Groups = [group] });
+        Assert.Equal("—", table.Groups[0].Rows[2].Cells[table.Columns.IndexOf(table.Columns.First(c => c.Header == "type B"))]);
+        Assert.Contains("sensors: without any bound of what they may hide (no sensor: declared 20 W idle)", table.Notes);
     }
 
     [Fact]
@@ -97,10 +119,11 @@ public sealed class TerminalTests
     {
         var matrix = SampleMatrix.Of();
         var row = matrix.Groups[0].Rows[0];
-        row = row with { Constraint = row.Constraint with { Verdict = "not power-bound", Headroom = new Estimate(1.9712, 1.8803, 2.0581, "nodes", 4), Limit = "memory bandwidth" } };
+        row = row with { Constraint = row.Constraint with { Verdict = "not power-bound", Headroom = new Estimate(1.9712, 1.7903, 2.1581, "nodes", 4), Limit = "memory bandwidth" } };
         var cells = MatrixTable.Of(matrix with { Groups = [matrix.Groups[0] with { Rows = [row] }] }).Groups[0].Rows[0].Cells;
-        Assert.Contains("not power-bound, headroom 1.97 (1.88–2.06)", cells);
+        Assert.Contains("not power-bound, headroom 1.97 (1.79–2.16)", cells);
         Assert.Contains("memory bandwidth", cells);
+        Assert.StartsWith("not power-bound (open), headroom 1.00 (", Verdicts.Constraint(row.Constraint with { Headroom = new Estimate(1.001, 0.9, 1.12, "nodes", 4) }));
         Assert.Equal("not determined: no power envelope was declared", Verdicts.Constraint(row.Constraint with { Verdict = "not determined", Headroom = null, Reason = "no power envelope was declared" }));
     }
 

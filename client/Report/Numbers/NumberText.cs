@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using EnergyGrid.Metrology;
 
 namespace EnergyGrid.Report;
 
@@ -12,7 +13,7 @@ public static class NumberText
     private const char Minus = '−';
 
     /// <summary>
-    /// Decimal places with which the half-width of the interval has two significant digits (GUM, 7.2.6). Without an interval, three digits of the value.
+    /// Decimal places with which the half-width of the interval has two significant digits (see <see cref="Digits"/>). Without an interval, three digits of the value.
     /// </summary>
     /// <param name="value">The estimate, in the unit it is printed in.</param>
     /// <param name="low">Lower end in the same unit; null or not finite if there is none.</param>
@@ -22,15 +23,7 @@ public static class NumberText
     {
         if (low is { } l && high is { } h && double.IsFinite(h - l) && h > l)
         {
-            var half = (h - l) / 2;
-            // 0.0996 has two digits as 0.10, not as 0.100.
-            var magnitude = Magnitude(half);
-            if (Math.Round(half / Math.Pow(10, magnitude - 1)) >= 100)
-            {
-                magnitude++;
-            }
-
-            return Math.Clamp(1 - magnitude, 0, 8);
+            return Math.Min(Digits.Of(value, (h - l) / 2), 8);
         }
 
         return double.IsFinite(value) && value != 0 ? Math.Clamp(2 - Magnitude(value), 0, 8) : 2;
@@ -74,6 +67,9 @@ public static class NumberText
         var magnitude = Magnitude(v);
         return magnitude is < -4 or > 8 ? Exponential(v, digits) : Fixed(v, Math.Max(0, digits - 1 - magnitude));
     }
+
+    /// <summary>What somebody stated, with no digit that they did not state: at most three significant ones.</summary>
+    public static string Stated(double value) => double.IsFinite(value) && Math.Abs(value) is 0 or (>= 1e-4 and < 1000) ? value.ToString("G3", CultureInfo.InvariantCulture).Replace('-', Minus) : Significant(value);
 
     /// <summary>A fraction as per cent, unit included.</summary>
     public static string Percent(double? fraction, int digits = 2) =>

@@ -22,7 +22,7 @@ public sealed record Standing(bool Measured, bool Mixed, bool None, string Word,
         var known = rows.OfType<Provenance>().ToArray();
         if (known.Length == 0)
         {
-            var why = rows.Count == 0 ? "There is no cell in this matrix" : $"No cell of {rows.Count} has a valid trial";
+            var why = rows.Count == 0 ? "There is no cell in this matrix" : $"None of {Verdicts.Count(rows.Count, "cell")} has a valid trial";
             return new Standing(false, false, true, "NO RESULT", why + ": nothing was measured and nothing modelled.");
         }
 

@@ -50,6 +50,8 @@ internal sealed class Footnotes
 /// <summary>A table as the page draws it: caption, headers with units, row headers, groups, scrolling inside its own container.</summary>
 internal sealed record DataTable(string Id, Markup Caption, string RowHeader, IReadOnlyList<DataColumn> Columns, IReadOnlyList<DataGroup> Groups, Footnotes? Notes = null)
 {
+    private readonly string[] _kinds = [.. Columns.Select((c, i) => c.Numeric ? "n" : Kind(Groups.SelectMany(g => g.Rows).Select(r => r.Cells[i].Content.TextLength).DefaultIfEmpty(0).Max()))];
+
     public Markup Render() => Markup.Of($"""
         <div class="scroll" role="region" aria-labelledby="{Id}-caption" tabindex="0"><table id="{Id}" class="data">
         <caption><span id="{Id}-caption">{Caption}</span></caption>
@@ -64,11 +66,14 @@ internal sealed record DataTable(string Id, Markup Caption, string RowHeader, IR
     private Markup Body(DataGroup group) => Markup.Of($"<tbody>{(group.Title is null ? Markup.Empty : Markup.Of($"<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"{Columns.Count + 1}\"><span>{group.Title}</span></th></tr>"))}{Markup.Join(group.Rows.Select(Line), "\n")}</tbody>");
 
     private Markup Line(DataRow row) =>
-        Markup.Of($"<tr data-key=\"{row.Key}\"><th scope=\"row\">{row.Header}</th>{Markup.Join(row.Cells.Select((c, i) => Cell(c, Columns[i].Numeric)))}</tr>");
+        Markup.Of($"<tr data-key=\"{row.Key}\"><th scope=\"row\">{row.Header}</th>{Markup.Join(row.Cells.Select((c, i) => Cell(c, _kinds[i])))}</tr>");
 
-    private static Markup Cell(DataCell cell, bool numeric)
+    private static Markup Cell(DataCell cell, string kind)
     {
         var sort = cell.Sort is { } s ? Markup.Of($" data-v=\"{NumberText.Exact(s)}\"") : Markup.Empty;
-        return Markup.Of($"<td class=\"{(numeric ? "n" : "")}\"{sort}>{cell.Content}</td>");
+        return Markup.Of($"<td class=\"{kind}\"{sort}>{cell.Content}</td>");
     }
+
+    // Short texts on one line, long ones in few: a column that is squeezed to a word a line makes its table endless.
+    private static string Kind(int longest) => longest <= 24 ? "t0" : longest <= 48 ? "t1" : "t2";
 }

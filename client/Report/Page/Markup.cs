@@ -22,6 +22,22 @@ internal readonly struct Markup
 
     public bool IsEmpty => string.IsNullOrEmpty(_html);
 
+    /// <summary>Characters of its text, entities counted as they are written.</summary>
+    public int TextLength
+    {
+        get
+        {
+            var (length, inside) = (0, false);
+            foreach (var c in _html ?? "")
+            {
+                inside = c == '<' || (inside && c != '>');
+                if (!inside && c != '>') length++;
+            }
+
+            return length;
+        }
+    }
+
     public override string ToString() => _html ?? "";
 }
 

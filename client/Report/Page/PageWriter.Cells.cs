@@ -24,8 +24,8 @@ internal sealed partial class PageWriter
             new("gross", unit), new("95 % interval", unit), new("type A", "±"), new("type B", "±"), new("scope", "", false), new("estimator", "", false), new("net of idle", unit), new("intercept", intercept.Prefix + "J/step"),
             new("straight over L'", "", false), new("power", "W, layers"), new("power", "W, as run"), new("tokens", tokens.Prefix + "token"), new("energy is", "", false),
         ];
-        var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and the sensor’s gain, offset and non-linearity (type B), which replication does not reduce and of which ratios on the same devices lose the gain. {Chip(Standing)}"), "cell", columns,
-            PerCell((_, r) =>
+        var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and what the sensors may hide (type B: gain, offset, non-linearity), which replication does not reduce; ratios on the same devices are free of the gain. Net figures have the digits of the gross ones. {Chip(Standing)}"), "cell", columns,
+            PerCell((g, r) =>
             {
                 var e = r.JoulesPerTokenLayer;
                 var net = r.NetJoulesPerTokenLayer;
@@ -35,12 +35,12 @@ internal sealed partial class PageWriter
                     new DataCell(Markup.Of($"{EnergyScale.Text(e.Value, e.Low, e.High)}{notes.Mark(Verdicts.HasFigure(r) ? null : Absent(r, "provenance") ?? "No valid trial.")}"), Finite(e.Value)),
                     DataCell.Number(EnergyScale.Interval(e.Value, e.Low, e.High), e.High - e.Low),
                     DataCell.Number(NumberText.PlusMinus(typeA), typeA),
-                    DataCell.Number(NumberText.PlusMinus(r.Uncertainty.Bound), r.Uncertainty.Bound),
+                    DataCell.Number(Verdicts.TypeB(g, r.Uncertainty), r.Uncertainty.Bound),
                     DataCell.Text(e.Scope == "none" ? NumberText.Absent : $"{e.Scope} ({e.Units})"),
                     DataCell.Text(Verdicts.HasFigure(r) ? Verdicts.Estimator(r) : NumberText.Absent),
                     net is null
                         ? new DataCell(Markup.Of($"{NumberText.Absent}{notes.Mark(Absent(r, "netJoulesPerTokenLayer") ?? "Idle power with context was not measured.")}"))
-                        : DataCell.Number(EnergyScale.Text(net.Value, net.Low, net.High), net.Value),
+                        : DataCell.Number(NumberText.Fixed(EnergyScale.Scale(net.Value), NumberText.Decimals(EnergyScale.Scale(e.Value), EnergyScale.Scale(e.Low), EnergyScale.Scale(e.High))), net.Value),
                     DataCell.Number(intercept.Significant(r.InterceptJoulesPerStep, 2), r.InterceptJoulesPerStep),
                     DataCell.Text(Verdicts.HasFigure(r) ? Straightness(r.Linearity) : NumberText.Absent),
                     DataCell.Number(NumberText.Significant(r.WattsPerDevice), r.WattsPerDevice),
@@ -125,8 +125,8 @@ internal sealed partial class PageWriter
             [new("offset", "±W"), new("non-linearity", "±W"), new("rated", "W"), new("alias", "u"), new("counter against power", "u"), new("gain", "±"), new("source", "", false)],
             [new DataGroup(null, [.. Items(matrix.Groups).Select((g, i) => new DataRow(Markup.Of($"<span class=\"cell\">{g.Name}</span><span class=\"detail\">{g.Hardware}</span>"), $"s{i}",
             [
-                DataCell.Number(NumberText.Significant(g.Sensor.OffsetWatts), g.Sensor.OffsetWatts), DataCell.Number(NumberText.Significant(g.Sensor.NonLinearityWatts), g.Sensor.NonLinearityWatts),
-                DataCell.Number(NumberText.Significant(g.Sensor.RatedWatts), g.Sensor.RatedWatts), DataCell.Number(NumberText.Percent(g.Sensor.Alias), g.Sensor.Alias),
+                DataCell.Number(NumberText.Stated(g.Sensor.OffsetWatts), g.Sensor.OffsetWatts), DataCell.Number(NumberText.Stated(g.Sensor.NonLinearityWatts), g.Sensor.NonLinearityWatts),
+                DataCell.Number(NumberText.Stated(g.Sensor.RatedWatts), g.Sensor.RatedWatts), DataCell.Number(NumberText.Percent(g.Sensor.Alias), g.Sensor.Alias),
                 DataCell.Number(NumberText.Percent(g.Sensor.CounterResidual), g.Sensor.CounterResidual), DataCell.Number(NumberText.Percent(g.Sensor.Gain), g.Sensor.Gain), DataCell.Text(g.Sensor.Source),
             ]))])]);
         return Markup.Of($"<p>Offset, non-linearity and gain are bounds divided by √3; u_B is the root of the sum of squares of all type B terms, the bound their linear sum. An interval is the value ± u_A · cv(α, ν, bound/u_A) in the logarithm, with cv the quantile of |T + bound/u_A| of Student’s T with ν degrees of freedom (Armstrong and Kolesár 2018): it covers whatever the bias within its bound.</p>{ratios}{absolutes}{sensors}");
@@ -164,16 +164,15 @@ internal sealed partial class PageWriter
         DataColumn[] columns =
         [
             new("verdict", "", false), new("headroom ρ/ρ*", "K_eff realized"), new("headroom ρ/ρ*", "K_eff peak"), new("break-even envelope", envelope.Prefix + "W, realized"), new("break-even envelope", envelope.Prefix + "W, peak"),
-            new("ρ", rho.Prefix + "J/FLOP"), new("ρ*", rho.Prefix + "J/FLOP"), new("envelope", "W/device"), new("drawn", "W/device"), new("boundary", "", false), new("limit", "", false), new("in words", "", false),
+            new("ρ", rho.Prefix + "J/FLOP"), new("ρ*", rho.Prefix + "J/FLOP"), new("envelope", "W/device"), new("drawn", "W/device"), new("boundary", "", false),
         ];
-        var notes = new Footnotes();
         return Table("t-constraint", Markup.Of($"A cell is power-bound where ρ = P_IT/K_eff falls below ρ* = e_tok/c_tok (the paper’s equation 3); headroom is ρ/ρ*, and the break-even envelope the P_IT at which the verdict changes, once with the K_eff that was realized and once with the device’s peak, an upper bound on compute alone. {Chip(Standing)}"), "cell", columns,
             PerCell((_, r) =>
             {
                 var v = r.Constraint;
                 return
                 [
-                    new DataCell(Markup.Of($"{v.Verdict}{notes.Mark(v.Headroom is null ? v.Reason : null)}")),
+                    DataCell.Text(string.IsNullOrWhiteSpace(v.Text) ? Verdicts.Constraint(v) : v.Text),
                     DataCell.Number(v.Headroom is { } h ? NumberText.WithInterval(h.Value, h.Low, h.High) : NumberText.Absent, v.Headroom?.Value),
                     DataCell.Number(NumberText.Significant(v.HeadroomPeak), v.HeadroomPeak),
                     DataCell.Number(envelope.Significant(v.BreakEvenWatts), v.BreakEvenWatts),
@@ -183,10 +182,8 @@ internal sealed partial class PageWriter
                     DataCell.Number(NumberText.Significant(v.BudgetWatts), v.BudgetWatts),
                     DataCell.Number(NumberText.Significant(v.DrawnWatts), v.DrawnWatts),
                     DataCell.Text($"{Word(v.Boundary)}, {Verdicts.Count(v.Devices, "device")}"),
-                    DataCell.Text(string.IsNullOrWhiteSpace(v.Limit) ? NumberText.Absent : v.Limit),
-                    DataCell.Text(string.IsNullOrWhiteSpace(v.Text) ? NumberText.Absent : v.Text),
                 ];
-            }), notes);
+            }));
     }
 
     private Markup Rates()
@@ -209,7 +206,7 @@ internal sealed partial class PageWriter
             DataCell.Number(flops.Significant(r.FlopsPerTokenLayer), r.FlopsPerTokenLayer),
             DataCell.Number(parameters.Significant(r.Cost.Parameters), r.Cost.Parameters),
             DataCell.Number(bytes.Significant(r.Cost.Bytes), r.Cost.Bytes),
-            DataCell.Number(NumberText.Significant(r.AchievedOverFloor), r.AchievedOverFloor),
+            DataCell.Number(Verdicts.OverFloor(r.AchievedOverFloor), r.AchievedOverFloor),
             DataCell.Number(NumberText.Percent(r.PowerCapFraction), r.PowerCapFraction),
             DataCell.Text(Items(r.Ceilings).IsEmpty ? NumberText.Absent : string.Join(", ", r.Ceilings)),
         ]), notes);
@@ -224,13 +221,15 @@ internal sealed partial class PageWriter
 
         var rate = SiScale.Of(Rows.Select(r => r.ProjectedTokensPerSecond));
         var layers = SiScale.Of(Rows.Select(r => r.TokenLayersPerSecond));
+        var qualities = Rows.Select(r => r.Quality).Distinct().ToArray();
+        var quality = qualities.Length == 1 ? Markup.Of($" Quality evidence of every cell: {qualities[0]}.") : Markup.Empty;
         DataColumn[] columns =
         [
             new("tokens", rate.Prefix + "token/s·device, projected"), new("layers", layers.Prefix + "token·layer/s·device"), new("step", "ms, projected"), new("s*", "ms"), new("statistic", "", false),
-            new("meets s*", "", false), new("U"), new("quality evidence", "", false), new("energy is", "", false),
+            new("meets s*", "", false), new("U"), .. qualities.Length > 1 ? [new DataColumn("quality evidence", "", false)] : Array.Empty<DataColumn>(), new("energy is", "", false),
         ];
         var notes = new Footnotes();
-        return Table("t-throughput", Markup.Of($"Throughput per device from the slope of step time, latency of a whole-model step against each cell’s s*, utilization and quality. {Chip(Standing)}"), "cell", columns, PerCell((_, r) =>
+        return Table("t-throughput", Markup.Of($"Throughput per device from the slope of step time, latency of a whole-model step against each cell’s s*, utilization and quality.{quality} {Chip(Standing)}"), "cell", columns, PerCell((_, r) =>
         [
             DataCell.Number(rate.Significant(r.ProjectedTokensPerSecond), r.ProjectedTokensPerSecond),
             DataCell.Number(layers.Significant(r.TokenLayersPerSecond), r.TokenLayersPerSecond),
@@ -244,7 +243,7 @@ internal sealed partial class PageWriter
                 null => new DataCell(Markup.Of($"not judged{notes.Mark(Absent(r, "meetsService"))}")),
             },
             FigureCell(r.Utilization, null, notes, null),
-            DataCell.Text(r.Quality),
+            .. qualities.Length > 1 ? [DataCell.Text(r.Quality)] : Array.Empty<DataCell>(),
             new DataCell(Chip(r.Provenance)),
         ], own: true), notes);
     }

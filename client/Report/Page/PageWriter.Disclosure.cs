@@ -123,11 +123,31 @@ internal sealed partial class PageWriter
                     new DataCell(Chip(k.Key.BandwidthProvenance)), DataCell.Number(NumberText.Significant(k.Key.PeakFlopsPerSecond / 1e12), k.Key.PeakFlopsPerSecond),
                     DataCell.Text(k.Key.EnergySource), new DataCell(Chip(k.Key.EnergyProvenance)),
                 ]))])]);
+        var qualified = Items(manifest.Devices).Where(d => d.Qualification is not null).GroupBy(d => (d.Model, d.Qualification!.OffsetSource, d.Qualification.Method)).ToArray();
+        var qualification = qualified.Length == 0 ? Markup.Empty : Table("t-qualification", Markup.Of($"What is known of the devices’ sensors, those of one kind together: the least and the largest."), "model",
+            [new("count"), new("update period", "s"), new("alias", "u"), new("counter against power"), new("offset", "±W"), new("non-linearity", "±W"), new("offset rests on", "", false), new("method", "", false)],
+            [new DataGroup(null, [.. qualified.Select((k, i) => new DataRow(Markup.Of($"{k.Key.Model}"), $"q{i}",
+            [
+                Count(k.Count()), Range(k, q => q.UpdatePeriodSeconds, NumberText.Stated), Range(k, q => q.Alias, v => NumberText.Percent(v)), Range(k, q => q.CounterResidual, v => NumberText.Percent(v)),
+                Range(k, q => q.OffsetWatts, NumberText.Stated), Range(k, q => q.NonLinearityWatts, NumberText.Stated), DataCell.Text(k.Key.OffsetSource), DataCell.Text(k.Key.Method),
+            ]))])]);
         var identities = kinds.Length == 0 ? Markup.Empty : Markup.Of($"<h3>Device identities</h3><p class=\"identities\">{Markup.Join(Items(manifest.Devices).Select(d => Markup.Of($"<code>{d.Key}</code>")), " ")}</p>");
         var files = Items(manifest.Files).IsEmpty
             ? Markup.Of($"<p class=\"empty\">The manifest names no file.</p>")
             : Table("t-files", Markup.Of($"Files of this sweep and their checksums; <code>energygrid verify</code> checks them again."), "file", [new("size", "B"), new("SHA-256", "", false)],
                 [new DataGroup(null, [.. manifest.Files.Select((f, i) => new DataRow(Markup.Of($"<code>{f.Name}</code>"), $"f{i}", [DataCell.Number(NumberText.Whole(f.Bytes), f.Bytes), new DataCell(Markup.Of($"<code>{f.Sha256}</code>"))]))])]);
-        return Markup.Of($"<dl class=\"sheet\">{Markup.Join(lines.Select(l => Markup.Of($"<div><dt>{l.Name}</dt><dd>{l.Value}</dd></div>")))}</dl>{devices}{identities}{files}");
+        return Markup.Of($"<dl class=\"sheet\">{Markup.Join(lines.Select(l => Markup.Of($"<div><dt>{l.Name}</dt><dd>{l.Value}</dd></div>")))}</dl>{devices}{qualification}{identities}{files}");
+    }
+
+    private static DataCell Range(IEnumerable<DeviceInfo> devices, Func<SensorQualification, double> value, Func<double, string> text)
+    {
+        var known = devices.Select(d => value(d.Qualification!)).Where(double.IsFinite).ToArray();
+        if (known.Length == 0)
+        {
+            return DataCell.Text(NumberText.Absent);
+        }
+
+        var (low, high) = (text(known.Min()), text(known.Max()));
+        return DataCell.Number(low == high ? low : $"{low} to {high}", known.Max());
     }
 }

@@ -63,11 +63,12 @@ internal sealed partial class PageWriter
 
     private readonly HashSet<string> _devices = [.. Items(manifest.Devices).SelectMany(d => new[] { d.Uuid, d.Key })];
 
-    /// <summary>A trace is measured only if the sweep is, and every one of its devices is in the manifest with a measured energy source; a meter is as good as the sweep's energies.</summary>
+    /// <summary>A device is as measured as the manifest says its energy source is; what the manifest does not know (a meter) is as the worst of all that it knows and of the matrix.</summary>
     private Standing TraceStanding(PowerTrace trace)
     {
-        var sources = trace.Points.Select(p => p.Source).Distinct().Select(s => Items(manifest.Devices).FirstOrDefault(d => d.Uuid == s || d.Key == s)?.EnergyProvenance);
-        var worst = sources.Select(p => p ?? Provenances.Worst(matrix.Provenance ?? Provenance.Modelled, Provenance.Modelled)).DefaultIfEmpty(Provenance.Modelled).Aggregate(Provenances.Worst);
+        var others = Items(manifest.Devices).Select(d => d.EnergyProvenance).Append(matrix.Provenance ?? Provenance.Modelled).Aggregate(Provenances.Worst);
+        var worst = trace.Points.Select(p => p.Source).Distinct().Select(s => Items(manifest.Devices).FirstOrDefault(d => d.Uuid == s || d.Key == s)?.EnergyProvenance ?? others)
+            .DefaultIfEmpty(others).Aggregate(Provenances.Worst);
         return Standing.Of([worst], worst);
     }
 

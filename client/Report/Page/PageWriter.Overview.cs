@@ -18,13 +18,16 @@ internal sealed partial class PageWriter
         var blocks = Blocks().Select(block => HeatBlock(block, scale)).ToArray();
         var legend = groups.SelectMany(g => g.Rows).Any(r => r.Ratio is { } ratio && double.IsFinite(ratio.Ratio.Value)) ? Legend(scale) : Markup.Empty;
         var marks = Verdicts.Legend(matrix);
+        var how = Markup.Of($"""
+            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval, the sensor’s bounds included; simultaneous intervals are in the next section.
+            Cells without a ratio show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
+            """);
         return Markup.Of($"""
             <p><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
             {legend}
             <div id="heat">{blocks[0]}<div class="others">{Markup.Join(blocks.Skip(1), "\n")}</div></div>
             {(marks.Length == 0 ? Markup.Empty : Markup.Of($"<ul class=\"marks\">{Markup.Join(marks.Select(m => Markup.Of($"<li>{m}.</li>")))}</ul>"))}
-            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval, the sensor’s bounds included; simultaneous intervals are in the next section.
-            Cells without a ratio show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
+            {(Standing.None ? Markup.Empty : how)}
             """);
     }
 
@@ -68,12 +71,12 @@ internal sealed partial class PageWriter
 
         var row = group.Rows[rowIndex];
         var key = Key(groupIndex, rowIndex);
-        var tag = Standing.Mixed ? Markup.Of($"<span class=\"tag\">{Standing.OfEnergy(row.Provenance)}</span>") : Markup.Empty;
+        var tag = Standing.Mixed && Verdicts.HasFigure(row) ? Markup.Of($"<span class=\"tag\">{Standing.OfEnergy(row.Provenance)}</span>") : Markup.Empty;
         var own = RowName(row) == NumberText.Clean(row.Label) ? Markup.Empty : Markup.Of($"<span class=\"tag\">{row.Label}</span>");
         var estimator = !Verdicts.HasFigure(row) || Verdicts.Estimator(row) == Verdicts.Estimator(group) ? Markup.Empty : Markup.Of($"<span class=\"tag\">{Verdicts.Estimator(row)}</span>");
         var late = Verdicts.Misses(row) ? Markup.Of($"<span class=\"tag late\">{Verdicts.MissesService} misses s*</span>") : Markup.Empty;
         var tags = Markup.Of($"{own}{estimator}{late}{tag}");
-        if (row.Label == group.Baseline)
+        if (row.Label == group.Baseline && Verdicts.HasFigure(row))
         {
             return Markup.Of($"<td class=\"h{HeatScale.Half} base\" data-key=\"{key}\"><span class=\"v\">1</span><span class=\"i\">baseline</span>{tags}</td>");
         }
@@ -186,29 +189,31 @@ internal sealed partial class PageWriter
         DataColumn[] columns =
         [
             new("ratio"), new("95 % interval", "pairwise"), new("95 % interval", "simultaneous"), new("type A", "±, of ratio"), new("type B", "±, of ratio"), new("p", "Holm"),
-            new("resolution", "", false), new("called", "", false), new("time over floor", "÷ baseline’s"), new("also differs in", "", false), new("energy is", "", false),
+            new("resolution", "", false), new("called", "", false), new("time over floor", "÷ baseline’s"),
         ];
+        var notes = new Footnotes();
         return Table("t-ratios", Markup.Of($"Every ratio with both intervals and what they are made of: type A is the 95 % half-width of the scatter alone, type B the bound of what the sensors may hide; the interval combines them and is narrower than their sum. Step time over the floor of its shape says how much of a ratio may be the quality of the kernels. {Chip(Standing)}"), "cell", columns,
             PerCell((group, r) =>
             {
                 var ratio = r.Ratio!;
                 var decimals = NumberText.Decimals(ratio.Ratio.Value, ratio.Ratio.Low, ratio.Ratio.High);
                 var typeA = Verdicts.TypeA(ratio.Uncertainty);
-                var reason = Verdicts.StandingReason(group, r);
                 return
                 [
                     new DataCell(Markup.Of($"{NumberText.Fixed(ratio.Ratio.Value, decimals)}{MarksOf(group, r)}"), ratio.Ratio.Value),
                     DataCell.Number(NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals), ratio.Ratio.High - ratio.Ratio.Low),
                     DataCell.Number(NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals), ratio.SimultaneousHigh - ratio.SimultaneousLow),
                     DataCell.Number(NumberText.PlusMinus(typeA), typeA),
-                    DataCell.Number(NumberText.PlusMinus(ratio.Uncertainty.Bound), ratio.Uncertainty.Bound),
+                    DataCell.Number(Verdicts.TypeB(group, ratio.Uncertainty), ratio.Uncertainty.Bound),
                     DataCell.Number(NumberText.Probability(ratio.HolmPValue), ratio.HolmPValue),
                     DataCell.Text(Verdicts.Resolution(group, ratio)),
-                    new DataCell(Markup.Of($"{Verdicts.Standing(ratio.Standing)}{(reason.Length == 0 ? Markup.Empty : Markup.Of($"<span class=\"detail\">{reason}</span>"))}")),
-                    DataCell.Number(NumberText.Significant(ratio.AchievedOverFloor), ratio.AchievedOverFloor),
-                    DataCell.Text(Items(ratio.Confounds).IsEmpty ? NumberText.Absent : string.Join("; ", ratio.Confounds)),
-                    new DataCell(Chip(r.Provenance)),
+                    new DataCell(Markup.Of($"{Verdicts.Standing(ratio.Standing)}{notes.Mark(Verdicts.StandingReason(group, r))}")),
+                    DataCell.Number(Verdicts.OverFloor(ratio.AchievedOverFloor), ratio.AchievedOverFloor),
                 ];
-            }, HasRatio, own: true));
+            }, HasRatio, beside: Confounds), notes);
     }
+
+    private static Markup Confounds(MatrixRow row) => Verdicts.Confounds(row).IsEmpty
+        ? Markup.Empty
+        : Markup.Of($"<span class=\"also\">also differs in {Markup.Join(Verdicts.Confounds(row).Select(c => Markup.Of($"<em>{c}</em>")), "; ")}</span>");
 }

@@ -50,7 +50,6 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
             {Markup.Join(sections, "\n")}
             </main>
             <footer><p>{Standing.Word}. Sweep {matrix.Sweep}, written {NumberText.Time(matrix.GeneratedUtc)} by EnergyGrid {manifest.Version}. Plan {Hash(matrix.PlanSha256)}.</p></footer>
-            <div class="printmark" aria-hidden="true">{Standing.Word} · {matrix.Plan} · {matrix.Sweep}</div>
             """);
     }
 
@@ -90,10 +89,12 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
     /// <param name="cells">The cells of a line.</param>
     /// <param name="which">Which rows; all if null. A group without any is left out.</param>
     /// <param name="own">Whether the line itself says how its numbers came about, so that the name does not.</param>
-    private IReadOnlyList<DataGroup> PerCell(Func<MatrixGroup, MatrixRow, IReadOnlyList<DataCell>> cells, Func<MatrixGroup, MatrixRow, bool>? which = null, bool own = false) =>
+    /// <param name="beside">What else stands below the name, where it is seen however far the line is scrolled.</param>
+    private IReadOnlyList<DataGroup> PerCell(
+        Func<MatrixGroup, MatrixRow, IReadOnlyList<DataCell>> cells, Func<MatrixGroup, MatrixRow, bool>? which = null, bool own = false, Func<MatrixRow, Markup>? beside = null) =>
         [.. Items(matrix.Groups).Select((g, i) => new DataGroup(Group(g), [.. Items(g.Rows).Select((r, j) => (Row: r, Index: j))
             .Where(r => which?.Invoke(g, r.Row) ?? true)
-            .Select(r => new DataRow(CellName(r.Row, own), Key(i, r.Index), cells(g, r.Row)))]))];
+            .Select(r => new DataRow(Markup.Of($"{CellName(r.Row, own)}{beside?.Invoke(r.Row) ?? Markup.Empty}"), Key(i, r.Index), cells(g, r.Row)))]))];
 
     private Markup CellName(MatrixRow row, bool own)
     {

@@ -18,12 +18,14 @@ public static class ReportPage
     /// <returns>The page's text, to be written as UTF-8 without a byte order mark.</returns>
     public static string Render(Matrix matrix, Manifest manifest, IReadOnlyList<PowerTrace> traces, IReadOnlyList<SweepEvent>? events = null)
     {
+        var writer = new PageWriter(matrix, manifest, traces, events ?? []);
+        var standing = writer.Standing;
+        // The word is one of ours: no text of a plan stands in the style.
         var style = Resource("page.css")
+            .Replace("/*word*/", standing.Word, StringComparison.Ordinal)
             .Replace("/*heat-light*/", HeatScale.Css(dark: false), StringComparison.Ordinal)
             .Replace("/*heat-dark*/", HeatScale.Css(dark: true), StringComparison.Ordinal);
         var script = Resource("page.js");
-        var writer = new PageWriter(matrix, manifest, traces, events ?? []);
-        var standing = writer.Standing;
         return Markup.Of($"""
             <!doctype html>
             <html lang="en">

@@ -51,6 +51,7 @@ public static class CellsTable
         table.Whole("feed_forward_width", c => c.Row.Configuration.FeedForwardWidth);
         table.Whole("model_layers", c => c.Row.Configuration.ModelLayers);
         table.Whole("short_layers", c => c.Row.Configuration.ShortLayers);
+        table.Whole("middle_layers", c => c.Row.Configuration.MiddleLayers is > 0 and var middle ? middle : null);
         table.Whole("long_layers", c => c.Row.Configuration.LongLayers);
         table.Whole("vocabulary", c => c.Row.Configuration.Vocabulary);
         table.Text("stack", c => c.Row.Configuration.Stack);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EnergyGrid.Contracts;
+using EnergyGrid.Metrology;
 
 namespace EnergyGrid.Report;
 
@@ -20,8 +21,8 @@ public sealed record ComparedCell(
     string Group, string Label, Boundary Boundary, string Estimator, Estimate A, Estimate B, double? Ratio, double? Low, double? High, Provenance? Provenance, bool OutsideOperatingPoint, string? Refused);
 
 /// <summary>
-/// Two matrices cell by cell. They were not run in the same passes, so nothing cancels: the half-widths of type A add in quadrature and the bounds of the sensors, gain
-/// included, linearly. Cells whose disclosure, configuration, boundary or estimator differ are refused by the name of what differs.
+/// Two matrices cell by cell. They were not run in the same passes, so nothing cancels: standard errors add in quadrature (degrees of freedom after Welch and Satterthwaite) and the
+/// bounds of the sensors, gain included, linearly; both are combined as in a matrix (see <see cref="BoundedBias"/>). Cells whose disclosure, configuration, boundary or estimator differ are refused by the name of what differs.
 /// </summary>
 /// <param name="A">The first sweep.</param>
 /// <param name="B">The second.</param>
@@ -82,8 +83,15 @@ public sealed record Comparison(
 
     private static double? Exp(double? log) => log is { } l ? Math.Exp(l) : null;
 
-    private static double? HalfWidth(Uncertainty a, Uncertainty b) => Verdicts.TypeA(a) is { } x && Verdicts.TypeA(b) is { } y
-        ? Math.Sqrt((x * x) + (y * y)) + (a.Bound ?? 0) + (b.Bound ?? 0) : null;
+    // A bound that is not known, or has none, leaves no interval.
+    private static double? HalfWidth(Uncertainty a, Uncertainty b)
+    {
+        if (a is not { StandardError: { } x, DegreesOfFreedom: > 0, Bound: { } boundA } || b is not { StandardError: { } y, DegreesOfFreedom: > 0, Bound: { } boundB }) return null;
+        var (varianceA, varianceB) = (x * x, y * y);
+        var sum = varianceA + varianceB;
+        var freedom = sum == 0 ? 1 : (int)Math.Floor(sum * sum / ((varianceA * varianceA / a.DegreesOfFreedom) + (varianceB * varianceB / b.DegreesOfFreedom)) * (1 + 1e-12));
+        return BoundedBias.HalfWidth(Math.Sqrt(sum), freedom, boundA + boundB, AnalysisSettings.Level);
+    }
 
     // The stack may differ: that is what one compares matrices for.
     private static string? Difference((MatrixGroup Group, MatrixRow Row) a, (MatrixGroup Group, MatrixRow Row) b)

@@ -29,8 +29,8 @@ public sealed record MatrixTableGroup(string Title, ImmutableArray<MatrixTableRo
 /// <param name="Difference">In what the plan's disclosure was not kept, to stand directly under the banner; empty if in nothing.</param>
 /// <param name="Columns">Left to right.</param>
 /// <param name="Groups">Match groups.</param>
-/// <param name="Legend">What the marks mean, of those that are used.</param>
-public sealed record MatrixTable(Standing Banner, string Difference, ImmutableArray<MatrixColumn> Columns, ImmutableArray<MatrixTableGroup> Groups, ImmutableArray<string> Legend)
+/// <param name="Notes">What the marks mean, of those that are used; what was taken of the sensors, where that is the same for all groups.</param>
+public sealed record MatrixTable(Standing Banner, string Difference, ImmutableArray<MatrixColumn> Columns, ImmutableArray<MatrixTableGroup> Groups, ImmutableArray<string> Notes)
 {
     /// <summary>Of a whole matrix. Columns keep one SI prefix over all groups.</summary>
     public static MatrixTable Of(Matrix matrix)
@@ -59,7 +59,9 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             new("invalid", "", true, 14),
             new("energy is", "", false, 2),
         ];
-        return new MatrixTable(Standing.Of(matrix), Verdicts.Difference(matrix), columns, [.. matrix.Groups.Select(g => Group(g, energy, rate))], Verdicts.Legend(matrix));
+        var sensor = Verdicts.CommonSensor(matrix);
+        return new MatrixTable(Standing.Of(matrix), Verdicts.Difference(matrix), columns, [.. matrix.Groups.Select(g => Group(g, energy, rate, sensor is null))],
+            [.. Verdicts.Legend(matrix), .. sensor is null ? Array.Empty<string>() : [sensor]]);
     }
 
     /// <summary>The columns that fit, dropping the least important first.</summary>
@@ -83,7 +85,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         return [.. kept];
     }
 
-    private static MatrixTableGroup Group(MatrixGroup group, SiScale energy, SiScale rate)
+    private static MatrixTableGroup Group(MatrixGroup group, SiScale energy, SiScale rate, bool ownSensor)
     {
         var estimator = Verdicts.Estimator(group);
         string[] title =
@@ -101,7 +103,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             Verdicts.Resolution(group),
             group.Repeatability is { } test ? $"A/A {NumberText.Clean(test.Twin)} / {NumberText.Clean(test.Label)}: {Verdicts.Repeatability(test)}" : "",
             $"replication: {Verdicts.Replication(group)}",
-            group.Rows.Any(Verdicts.HasFigure) ? Verdicts.Sensor(group.Sensor) : "",
+            ownSensor && group.Rows.Any(Verdicts.HasFigure) ? Verdicts.Sensor(group.Sensor) : "",
         ];
         return new MatrixTableGroup(string.Join(" · ", title), [.. group.Rows.Select(r => Row(group, r, energy, rate))], [.. footer.Where(f => f.Length > 0)]);
     }
@@ -118,11 +120,11 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             NumberText.Clean(row.Label),
             energy.Text(e.Value, e.Low, e.High),
             energy.Interval(e.Value, e.Low, e.High),
-            isBaseline ? "1 (base)" : ratio is null ? NumberText.Absent : NumberText.Fixed(ratio.Ratio.Value, decimals) + (marks.Length > 0 ? " " + marks : ""),
+            isBaseline ? Verdicts.HasFigure(row) ? "1 (base)" : NumberText.Absent + " (base)" : ratio is null ? NumberText.Absent : NumberText.Fixed(ratio.Ratio.Value, decimals) + (marks.Length > 0 ? " " + marks : ""),
             ratio is null ? NumberText.Absent : NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals),
             ratio is null ? NumberText.Absent : NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals),
             ratio is null ? NumberText.Absent : NumberText.PlusMinus(Verdicts.TypeA(ratio.Uncertainty)),
-            ratio is null ? NumberText.Absent : NumberText.PlusMinus(ratio.Uncertainty.Bound),
+            ratio is null ? NumberText.Absent : Verdicts.TypeB(group, ratio.Uncertainty),
             ratio is null ? NumberText.Absent : Verdicts.Resolution(group, ratio),
             Verdicts.Constraint(row.Constraint),
             Text(row.Constraint.Limit),

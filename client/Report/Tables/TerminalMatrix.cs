@@ -46,10 +46,10 @@ public static class TerminalMatrix
             lines.AddRange(Panel(matrix, panel).SelectMany(l => Wrap(l, width)));
         }
 
-        if (table.Legend.Length > 0)
+        if (table.Notes.Length > 0)
         {
             lines.Add("");
-            lines.AddRange(table.Legend.SelectMany(l => Wrap(l, width)));
+            lines.AddRange(table.Notes.SelectMany(l => Wrap(l, width)));
         }
 
         var dropped = table.Columns.Length - kept.Length;

@@ -86,6 +86,10 @@ public static partial class Verdicts
         return [.. all.Where(m => marks.Contains(m.Mark, StringComparison.Ordinal)).Select(m => $"{m.Mark} {m.Meaning}")];
     }
 
+    /// <summary>What was taken of the sensors, where that is the same for all groups that have a figure; null where it is not.</summary>
+    public static string? CommonSensor(Matrix matrix) =>
+        matrix.Groups.Where(g => g.Rows.Any(HasFigure)).Select(g => Sensor(g.Sensor)).Distinct().ToArray() is [var one] ? one : null;
+
     /// <summary>What a ratio may be called, in words.</summary>
     public static string Standing(RatioStanding standing) => standing switch
     {
@@ -134,32 +138,48 @@ public static partial class Verdicts
         }
 
         var (low, high) = (NumberText.Percent(known.Min(r => r.Resolution)), NumberText.Percent(known.Max(r => r.Resolution)));
-        return $"resolution: {(low == high ? low : $"{low} to {high}")} by ratio, {string.Join(", ", known.Select(r => ResolutionSource(group, r.ResolutionFrom)).Distinct())}";
+        return $"resolution: {(low == high ? low : $"{low} to {high} by ratio")}, {string.Join(", ", known.Select(r => ResolutionSource(group, r.ResolutionFrom)).Distinct())}";
     }
 
     /// <summary>In what else ratios of a group differ from their baseline, and how far the kernels' quality may be in them: a line for each, cells with the same together.</summary>
     public static ImmutableArray<string> BesideRatios(MatrixGroup group)
     {
         var rows = group.Rows.Where(r => r.Ratio is not null && r.Label != group.Baseline).ToArray();
-        var lines = rows.Where(r => !r.Ratio!.Confounds.IsDefaultOrEmpty).GroupBy(r => NumberText.Clean(string.Join("; ", r.Ratio!.Confounds)))
-            .Select(g => $"also different from {NumberText.Clean(g.First().Ratio!.Baseline)} in {string.Join(", ", g.Select(r => NumberText.Clean(r.Label)))}: {g.Key}").ToList();
-        var floors = rows.Where(r => r.Ratio!.AchievedOverFloor is { } f && double.IsFinite(f)).Select(r => $"{NumberText.Clean(r.Label)} {NumberText.Significant(r.Ratio!.AchievedOverFloor)}").ToArray();
-        if (floors.Length > 0)
-        {
-            lines.Add($"step time over its floor, as ratio to {NumberText.Clean(group.Baseline)}: {string.Join(", ", floors)}");
-        }
-
-        return [.. lines];
+        var confounds = rows.SelectMany(r => Confounds(r).Select(c => (Text: c, Label: NumberText.Clean(r.Label)))).GroupBy(c => c.Text, c => c.Label)
+            .Select(c => $"{c.Key} ({string.Join(", ", c)})").ToArray();
+        var floors = rows.Where(r => r.Ratio!.AchievedOverFloor is { } f && double.IsFinite(f)).Select(r => $"{NumberText.Clean(r.Label)} {OverFloor(r.Ratio!.AchievedOverFloor)}").ToArray();
+        return
+        [
+            .. confounds.Length > 0 ? [$"also different from {NumberText.Clean(group.Baseline)}: {string.Join("; ", confounds)}"] : Array.Empty<string>(),
+            .. floors.Length > 0 ? [$"step time over its floor, as ratio to {NumberText.Clean(group.Baseline)}: {string.Join(", ", floors)}"] : Array.Empty<string>(),
+        ];
     }
 
-    /// <summary>The verdict of (3) with headroom and its interval, or why there is none.</summary>
+    /// <summary>In what else a row differs from its baseline; its own name, where the matrix puts it before, is left to whoever names the row.</summary>
+    public static ImmutableArray<string> Confounds(MatrixRow row)
+    {
+        var own = row.Label + ": ";
+        return row.Ratio is not { Confounds.IsDefaultOrEmpty: false } ratio ? []
+            : [.. ratio.Confounds.Select(c => NumberText.Clean(c.StartsWith(own, StringComparison.Ordinal) ? c[own.Length..] : c))];
+    }
+
+    /// <summary>A ratio of step times over their floors: two decimals, since the floors are no better known.</summary>
+    public static string OverFloor(double? ratio) => ratio is { } r && Math.Abs(r) is >= 0.1 and < 100 ? NumberText.Fixed(r, 2) : NumberText.Significant(ratio, 2);
+
+    /// <summary>The bound of what the sensors may hide, of the logarithm, as a half-width; absent where nobody gave a bound.</summary>
+    public static string TypeB(MatrixGroup group, Uncertainty uncertainty) => IsBounded(group.Sensor) ? NumberText.PlusMinus(uncertainty.Bound) : NumberText.Absent;
+
+    private static bool IsBounded(SensorLine sensor) => sensor.OffsetWatts != 0 || sensor.NonLinearityWatts != 0 || sensor.Gain != 0;
+
+    /// <summary>The verdict of (3) with headroom and its interval, or why there is none; open where the interval holds 1.</summary>
     public static string Constraint(PowerVerdict verdict) => verdict.Headroom is { } headroom && double.IsFinite(headroom.Value)
-        ? $"{NumberText.Clean(verdict.Verdict)}, headroom {NumberText.WithInterval(headroom.Value, headroom.Low, headroom.High)}"
+        ? $"{NumberText.Clean(verdict.Verdict)}{(headroom is { Low: < 1, High: > 1 } ? " (open)" : "")}, headroom {NumberText.WithInterval(headroom.Value, headroom.Low, headroom.High)}"
         : NumberText.Clean(verdict.Verdict) + (string.IsNullOrWhiteSpace(verdict.Reason) ? "" : $": {NumberText.Clean(verdict.Reason)}");
 
     /// <summary>What was taken of a group's sensors.</summary>
-    public static string Sensor(SensorLine sensor) =>
-        $"sensors: offset ±{NumberText.Significant(sensor.OffsetWatts)} W, non-linearity ±{NumberText.Significant(sensor.NonLinearityWatts)} W of {NumberText.Significant(sensor.RatedWatts)} W, gain {NumberText.PlusMinus(sensor.Gain)} ({NumberText.Clean(sensor.Source)})";
+    public static string Sensor(SensorLine sensor) => !IsBounded(sensor)
+        ? $"sensors: without any bound of what they may hide ({NumberText.Clean(sensor.Source)})"
+        : $"sensors: offset ±{NumberText.Stated(sensor.OffsetWatts)} W, non-linearity ±{NumberText.Stated(sensor.NonLinearityWatts)} W of {NumberText.Stated(sensor.RatedWatts)} W, gain {NumberText.PlusMinus(sensor.Gain)} ({NumberText.Clean(sensor.Source)})";
 
     /// <summary>The A/A test with its numbers.</summary>
     public static string Repeatability(RepeatabilityTest test)

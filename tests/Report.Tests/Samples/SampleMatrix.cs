@@ -86,7 +86,8 @@ internal static class SampleMatrix
         return new Manifest(3, matrix.Sweep, matrix.Plan, matrix.PlanSha256, "0.1.0", ".NET 10.0.0, Debian GNU/Linux 12", SweepPhase.Finished, "ada", Start, Start.AddMinutes(95),
             [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(
                 $"r{i / 8}-n{i / 4 % 2}", Uuid(i), "H100-SXM-80GB", provenance == Provenance.Measured ? DeviceKind.Cuda : DeviceKind.Simulated, "aurora", $"rack-{i / 8}", i % 4, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700,
-                provenance == Provenance.Measured ? "580.82.07" : "simulator 1", provenance == Provenance.Measured ? "nvml energy counter" : "energy model, sensor defects applied", provenance))],
+                provenance == Provenance.Measured ? "580.82.07" : "simulator 1", provenance == Provenance.Measured ? "nvml energy counter" : "energy model, sensor defects applied", provenance,
+                new SensorQualification(0.1, 0.0006 + (0.00001 * i), 0.0011, 10, "assumed: no meter stands above the device", 700, Start, "counter against power over five windows of 10 s")))],
             matrix.Disclosure, [],
             [
                 new ManifestFile("plan.resolved.yaml", 18_204, Sha("a")), new ManifestFile("trials.ndjson", 3_482_117, Sha("b")), new ManifestFile("cells.csv", 21_840, Sha("c")), new ManifestFile("matrix.json", 96_401, Sha("d")), new ManifestFile("events.ndjson", 182_700, Sha("e")),
@@ -268,7 +269,7 @@ internal static class SampleMatrix
             var value = shape.Joules * jump / reference.Joules;
             var (parts, ratioBound) = Parts(error, offset * 0.15, bend * 0.5, 0);
             var (near, wide) = ((1.9 * error) + ratioBound, (4.6 * error) + ratioBound);
-            ImmutableArray<string> confounds = Math.Abs((shape.P / reference.P) - 1) > 0.01 ? [FormattableString.Invariant($"parameters per layer {(shape.P / reference.P) - 1:+0 %;−0 %}")] : [];
+            ImmutableArray<string> confounds = Math.Abs((shape.P / reference.P) - 1) > 0.01 ? [FormattableString.Invariant($"parameters per layer {(shape.P / reference.P) - 1:+0 %;−0 %}"), $"{label}: 52.2 B parameters, not 65 B"] : [];
             ratio = new RatioToBaseline(reference.Workload, new Estimate(value, value * Math.Exp(-near), value * Math.Exp(near), "nodes", 4), value * Math.Exp(-wide), value * Math.Exp(wide), parts, null, null, null, null, RatioStanding.NotResolved, "", null, confounds);
         }
 
