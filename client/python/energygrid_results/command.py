@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return WRONG
+    except (RecursionError, MemoryError):
+        print(f"{shown(chosen.directory)}: it is nested too deeply or too large to be read", file=sys.stderr)
+        return WRONG
 
 
 def _verify(path: str, as_json: bool) -> int:
@@ -101,11 +104,23 @@ def as_lines(d: Directory) -> list[str]:
     lines.append("checked: " + (", ".join(f"{what} {count}" for what, count in sorted(d.checked.items())) or "nothing"))
     if d.unchecked:
         lines.append("not checked:")
-        lines += [f"  {what}: {why}{f' ({count} times)' if count > 1 else ''}" for (what, why), count in d.unchecked.items()]
+        lines += _by_reason(d)
     if d.findings:
         lines.append(f"WRONG: {len(d.findings)} {'finding' if len(d.findings) == 1 else 'findings'}")
     else:
         lines.append("HOLDS, as far as it goes: the sweep is live" if d.live else "HOLDS")
+    return lines
+
+
+def _by_reason(d: Directory) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for (what, why), count in d.unchecked.items():
+        reasons.setdefault(why, []).append(what + (f" ({count})" if count > 1 else ""))
+    lines = []
+    for why, whats in reasons.items():
+        file, _, _ = whats[0].partition(": ")
+        common = file + ": " if len(whats) > 1 and all(w.startswith(file + ": ") for w in whats) else ""
+        lines.append(f"  {common}{', '.join(w.removeprefix(common) for w in whats)}: {why}")
     return lines
 
 

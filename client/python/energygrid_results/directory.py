@@ -123,8 +123,9 @@ def _manifest(d: Directory, names: list[str]) -> _Files:
         d.format = _guess_format(files)
         return files
     try:
-        d.manifest = manifest = parse_json(data, MANIFEST)
+        manifest = parse_json(data, MANIFEST)
         d.format = integer(manifest, "format", MANIFEST)
+        d.manifest = manifest
         if d.format not in FORMATS:
             d.wrong(MANIFEST, "format", f"format {shown(d.format)} is not known here; it is read as format 3")
             d.format = 3
@@ -317,6 +318,9 @@ def _placed(d: Directory, trial: Trial, place: int, seen: dict[tuple, int], read
             readings.setdefault(window, f"{at}.legs[{i}]")
     if d.plan is not None:
         group = next((g for g in d.plan.groups if g.name == trial.group), None)
+        first = next(t for t in d.trials if (t.group, t.label) == (trial.group, trial.label))
+        if first.configuration != trial.configuration:
+            d.wrong("trials.ndjson", at, f"its configuration is not that of the cell's trial in line {first.line}")
         if group is None or group.cell(trial.label) is None:
             d.wrong("trials.ndjson", at, f"the plan has no cell '{shown(trial.label, 40)}' in a group '{shown(trial.group, 40)}'")
 
@@ -361,7 +365,9 @@ def _not_a_number(d: Directory, value: Any, file: str, path: str = "") -> None:
 
 
 def _device(entry: Any, at: str) -> matrix.Device:
-    qualification = entry.get("qualification") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict):
+        raise Damaged(f"{at} is not an object")
+    qualification = entry.get("qualification")
 
     def qualified(name: str) -> float | None:
         return None if qualification is None else number_or_none(qualification, name, f"{at}.qualification")

@@ -9,8 +9,6 @@ from .directory import Directory
 from .matrix import Unknown
 from .reading import parse_number, shown
 
-# A nested member's name stands without these objects' names.
-_TRANSPARENT = ("configuration", "phi", "ratio")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -37,7 +35,7 @@ def row(sweep: str | None, group: dict[str, Any], cell: dict[str, Any]) -> dict[
 
 
 def column(path: tuple[str, ...]) -> str:
-    parts = [p for p in path if p != "value"]
+    parts = [p for p in path if p != "value"] or list(path)
     if parts[0] == "ratio" and len(parts) > 1:
         parts = parts[1:] if parts[1] in ("ratio", "baseline") else ["ratio"] + parts[1:]
     elif parts[0] in ("phi", "configuration"):
@@ -55,21 +53,23 @@ def rows(sweep: str | None, computed: dict[str, Any]) -> list[dict[str, Any]]:
 def csv_differences(d: Directory) -> None:
     """cells.csv against matrix.json: a line a cell in the same order, each column the member of its name."""
     lines = d.cells or []
-    cells = [(g, r) for g in d.matrix.get("groups") or [] if isinstance(g, dict) and isinstance(g.get("rows"), list) for r in g["rows"] if isinstance(r, dict)]
+    groups = d.matrix.get("groups")
+    cells = [(g, r) for g in (groups if isinstance(groups, list) else []) if isinstance(g, dict) and isinstance(g.get("rows"), list) for r in g["rows"] if isinstance(r, dict)]
     if len(lines) != len(cells):
         d.wrong("cells.csv", "", f"has {len(lines)} lines, matrix.json {len(cells)} cells")
         return
     nameless: dict[str, None] = {}
+    known = {column(path) for _, cell in cells for path, _ in leaves(cell)}
     for i, (line, (group, cell)) in enumerate(zip(lines, cells), 2):
         members: dict[str, Any] = {"sweep": d.matrix.get("sweep"), "group": group.get("name"), "hardware": group.get("hardware")}
         for path, value in leaves(cell):
             members.setdefault(column(path), value)
         for name, field in line.items():
             at = f"line {i}.{shown(name, 60)}"
-            if name not in members:
+            if name not in members and name not in known:
                 nameless[shown(name, 60)] = None
-            elif not _same(field, None if d.format != 3 and members[name] == "NaN" else members[name]):
-                d.wrong("cells.csv", at, "differs from matrix.json", _text(members[name]), shown(field))
+            elif not _same(field, None if d.format != 3 and members.get(name) == "NaN" else members.get(name)):
+                d.wrong("cells.csv", at, "differs from matrix.json", _text(members.get(name)), shown(field))
             else:
                 d.count("fields of cells.csv")
     if nameless:
@@ -89,4 +89,6 @@ def _same(field: str, value: Any) -> bool:
         return parse_number(field) == value
     if isinstance(value, list):
         return field.lstrip("'") == "; ".join(str(v) for v in value)
+    if not isinstance(value, str):
+        return False
     return field == value or field == "'" + value and value.startswith(_FORMULA)

@@ -27,6 +27,9 @@ class Unknown:
     reason: str
 
 
+NO_COST = Unknown("what a layer costs is not in the files")
+
+
 @dataclass(frozen=True)
 class Device:
     """What the manifest says of a device. offset, non_linearity (W), alias, counter_residual: its qualification's; None where it has none."""
@@ -275,6 +278,8 @@ class Cell:
         own = self.at.get(self.boundary, [])
         self.used = [s for s in own if s.positive]
         self.left_out = len(own) - len(self.used)
+        # One for all of the cell's trials; where they differ, that is told elsewhere.
+        self.configuration = mine[0].configuration if mine else Unknown("no trial of the cell names it")
         self.cost = inputs.costs.get((planned.group, planned.label))
 
     def positive(self, boundary: str) -> list[Slope]:
@@ -501,13 +506,13 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
     planned, plan, inputs = cell.planned, cell.inputs.plan, cell.inputs
     used = cell.used
     batch, depth = planned.batch, planned.model_layers
-    cost: Any = cell.cost or Unknown("what a layer costs is not in the files")
+    cost: Any = cell.cost or NO_COST
     energy = _log_mean(plan, used, lambda s: s.e)
     terms = sensor.terms(*_sensitivities(used, sensor), absolute=True) if used else None
     estimate = _log_estimate(energy, terms["bound"] if terms else 0.0)
     rate_mean = _log_mean(plan, used, lambda s: s.r)
     rate = _exp(rate_mean.value) if rate_mean else None
-    flops_per_token = cost if isinstance(cost, Unknown) else cost.flops / batch
+    flops_per_token = _tokens_cost(cell)
     bandwidth, peak = cell.device_fact("bandwidth"), cell.device_fact("peak")
     free = [s for s in used if is_capped(s.trial) is False]
     free_rate = _log_mean(plan, free, lambda s: s.r)
@@ -531,6 +536,8 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
     return {
         "label": planned.label,
         "twinOf": planned.twin_of,
+        "configuration": {"workload": planned.workload, "weights": planned.weights, "batch": batch, "modelLayers": depth},
+        "configurationSha256": cell.configuration,
         "boundary": cell.boundary,
         "tokens": math.fsum(leg.steps * batch for s in used for leg in s.trial.legs),
         "joulesPerTokenLayer": estimate,
@@ -559,7 +566,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
                                        lambda t, w, c: used[0].long.layers * c.bytes / (t * w))},
             "phi_mem_paper": {"value": decode},
             "phi_decode": {"value": decode},
-            "phi_comp": {"value": _with([flops_per_token, None if base is None else base.cost.flops / base.planned.batch if base.cost else cost], lambda c, b: b / c)},
+            "phi_comp": {"value": _with([flops_per_token, base and _tokens_cost(base)], lambda c, b: b / c)},
             "phi_system": {"value": _phi_system(cell, cells, plan)},
         },
         "projectedTokensPerSecond": tokens_per_second,
@@ -575,6 +582,11 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
         "powerCapFraction": _cap_share(used),
         "provenance": cell.worst_provenance(),
     }
+
+
+def _tokens_cost(cell: Cell) -> Any:
+    """c_tok, FLOP per token and layer."""
+    return NO_COST if cell.cost is None else cell.cost.flops / cell.planned.batch
 
 
 def _coverages(trial: Trial, boundary: str) -> list[float]:
@@ -615,7 +627,7 @@ def _phi_system(cell: Cell, cells: dict[str, Cell], plan: Plan) -> Any:
     if reference is None:
         return None
     if cell.cost is None or reference.cost is None:
-        return Unknown("what a layer costs is not in the files")
+        return NO_COST
     if abs(cell.cost.parameters * cell.planned.model_layers / (reference.cost.parameters * reference.planned.model_layers) - 1) > 1e-3:
         return None
     mine, other = (_log_mean(plan, c.used, lambda s: s.e) for c in (cell, reference))

@@ -15,6 +15,7 @@ from .reading import Damaged, integer, items, member, number, number_or_none, sh
 _TOKEN = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"#]+')
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*):(?: (.*))?\Z")
 _DEEPEST = 20
+BOUNDARIES = ("gpu", "node", "rack", "facility")
 
 
 def parse(data: bytes, what: str) -> Any:
@@ -206,22 +207,21 @@ class Plan:
 def read(data: bytes, what: str = "plan.resolved.yaml") -> Plan:
     root = parse(data, what)
     service = member(member(root, "operating_point", what), "service", f"{what}: operating_point")
-    boundary = text(root, "boundary", what)
     aa = root.get("aa") if isinstance(root, dict) else None
     aa_pair = (text(aa, "group", f"{what}: aa"), text(aa, "of", f"{what}: aa")) if aa is not None else None
-    groups = tuple(_group(g, f"{what}: groups[{i}]", service, boundary, aa_pair) for i, g in enumerate(items(root, "groups", what)))
+    groups = tuple(_group(g, f"{what}: groups[{i}]", service, root, aa_pair) for i, g in enumerate(items(root, "groups", what)))
     passes = member(root, "passes", what)
     envelope, pue, cost = root.get("envelope"), root.get("pue"), root.get("cost")
     return Plan(
         name=text(root, "name", what),
         groups=groups,
-        panels=tuple(_panel(p, f"{what}: panels[{i}]") for i, p in enumerate(root.get("panels") or [])),
+        panels=tuple(_panel(p, f"{what}: panels[{i}]") for i, p in enumerate(items(root, "panels", what) if root.get("panels") is not None else [])),
         aa=aa_pair,
         delta=number(aa, "delta", f"{what}: aa") if aa is not None else 0.01,
         first_stage=min(max(5, integer(passes, "min", f"{what}: passes")), integer(passes, "max", f"{what}: passes")),
         devices=root["hardware"].get("devices") if isinstance(root.get("hardware"), dict) else None,
         envelope=None if envelope is None else Envelope(
-            number(envelope, "watts", f"{what}: envelope"), text(envelope, "boundary", f"{what}: envelope"), integer(envelope, "devices", f"{what}: envelope")),
+            number(envelope, "watts", f"{what}: envelope"), _boundary(envelope, f"{what}: envelope"), _positive(envelope, "devices", f"{what}: envelope")),
         pue_source=None if pue is None else text_or_none(pue, "source", f"{what}: pue"),
         pue_value=None if pue is None else number_or_none(pue, "value", f"{what}: pue"),
         pue_category=None if pue is None else integer(pue, "category", f"{what}: pue"),
@@ -231,7 +231,21 @@ def read(data: bytes, what: str = "plan.resolved.yaml") -> Plan:
     )
 
 
-def _group(group: Any, where: str, service: Any, boundary: str, aa: tuple[str, str] | None) -> PlannedGroup:
+def _positive(container: Any, name: str, where: str) -> int:
+    value = integer(container, name, where)
+    if not 0 < value < 10**9:
+        raise Damaged(f"{where}.{name} is {shown(value, 20)}")
+    return value
+
+
+def _boundary(container: Any, where: str) -> str:
+    value = text(container, "boundary", where)
+    if value not in BOUNDARIES:
+        raise Damaged(f"{where}.boundary is '{shown(value, 30)}'")
+    return value
+
+
+def _group(group: Any, where: str, service: Any, root: Any, aa: tuple[str, str] | None) -> PlannedGroup:
     name = text(group, "name", where)
     cells = []
     for i, cell in enumerate(items(group, "cells", where)):
@@ -240,7 +254,7 @@ def _group(group: Any, where: str, service: Any, boundary: str, aa: tuple[str, s
         own = (override.get("service") if isinstance(override, dict) else None) or service
         cells.append(PlannedCell(
             group=name, label=text(cell, "label", at), twin_of=None, workload=text(cell, "workload", at), weights=text(cell, "weights", at),
-            batch=integer(cell, "batch", at), model_layers=integer(cell, "model_layers", at), boundary=cell.get("boundary") or boundary,
+            batch=_positive(cell, "batch", at), model_layers=_positive(cell, "model_layers", at), boundary=_boundary(cell if cell.get("boundary") is not None else root, at),
             service_milliseconds=number(own, "milliseconds_per_token", f"{at}: service"), service_statistic=text(own, "statistic", f"{at}: service")))
     if len({c.label for c in cells}) != len(cells):
         raise Damaged(f"{where} has two cells of one label")
