@@ -353,14 +353,15 @@ def _derived(d: Directory, files: _Files) -> None:
 
 def _not_a_number(d: Directory, value: Any, file: str, path: str = "") -> None:
     """A number that is not there is null, never a string."""
-    stack = [(value, path)]
+    stack: list[tuple[Any, tuple]] = [(value, (path,) if path else ())]
     while stack:
-        node, at = stack.pop()
+        node, way = stack.pop()
         if isinstance(node, dict):
-            stack.extend((child, f"{at}.{shown(name, 40)}" if at else shown(name, 40)) for name, child in node.items())
+            stack.extend([(child, way + (name,)) for name, child in node.items()])
         elif isinstance(node, list):
-            stack.extend((child, f"{at}[{i}]") for i, child in enumerate(node))
+            stack.extend([(child, way + (i,)) for i, child in enumerate(node)])
         elif isinstance(node, str) and node in ("NaN", "Infinity", "-Infinity"):
+            at = "".join(f"[{step}]" if isinstance(step, int) else f".{shown(step, 40)}" for step in way).removeprefix(".")
             d.wrong(file, at, f"the text \"{node}\" stands where a number or null belongs")
 
 

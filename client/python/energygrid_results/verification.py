@@ -198,6 +198,15 @@ def _passes(d: Directory) -> None:
         d.wrong("trials.ndjson", "", f"pass {key[2]} of block {key[1]} in {shown(key[0], 40)} has trials, but the manifest does not list it")
 
 
+# The end of a trial's name: group.label.bBLOCK.pPASS.HASH.
+_NAME_END = re.compile(r"\.b-?\d+\.p-?\d+\.[^\s:]{0,8}")
+
+
+def _name_end(trial: Trial) -> str:
+    found = _NAME_END.findall(trial.name)
+    return found[-1] if found else ""
+
+
 def _witnesses(d: Directory) -> None:
     """Events of kind `trial` are a second witness of what was committed, if they name the trial."""
     told: dict[str, int] = {}
@@ -207,11 +216,11 @@ def _witnesses(d: Directory) -> None:
     if not told:
         d.skip("events as a second witness of the trials", "there is no event of kind 'trial'")
         return
-    unnamed = []
-    for t in d.trials:
-        naming = [text for text in told if t.name in text]
-        if not naming:
-            unnamed.append(t)
+    by_end: dict[str, list[str]] = {}
+    for text in told:
+        for end in _NAME_END.findall(text):
+            by_end.setdefault(end, []).append(text)
+    unnamed = [t for t in d.trials if not any(t.name in text for text in by_end.get(_name_end(t), ()))]
     if len(unnamed) == len(d.trials):
         d.skip("events as a second witness of the trials", "events of kind 'trial' do not name trials")
         return
@@ -221,9 +230,11 @@ def _witnesses(d: Directory) -> None:
         return
     for t in unnamed:
         d.wrong("events.ndjson", "", f"no event tells of the trial {shown(t.name)} (trials.ndjson line {t.line})")
-    names = {t.name for t in d.trials}
+    names: dict[str, list[str]] = {}
+    for t in d.trials:
+        names.setdefault(_name_end(t), []).append(t.name)
     for text in told:
-        if not any(name in text for name in names):
+        if not any(name in text for end in _NAME_END.findall(text) for name in names.get(end, ())):
             d.wrong("trials.ndjson", "", f"an event tells of a trial that is not there: {shown(text)}")
     d.count("events that name a trial", len(d.trials) - len(unnamed))
 
