@@ -58,6 +58,7 @@ public static class GridCommand
         root.Add(ReportCommand.Make());
         root.Add(ExportCommand.Make());
         root.Add(VerifyCommand.Make());
+        root.Add(SchemaCommand.Make());
         root.Add(TraceCommand.Make());
         root.Add(RetentionCommands.Make());
         root.Add(VersionCommand.Make());

@@ -83,11 +83,14 @@ public sealed record PlanSummary(
     string Name, string Sha256, string Hardware, ImmutableArray<PlanGroupLine> Groups, int Cells,
     int FirstStageTrialsPerDeviceGroup, double FirstStageSecondsPerDeviceGroup)
 {
+    /// <summary>What the grid that was asked has to say of it: more devices than it has, for example.</summary>
+    public ImmutableArray<PlanFault> Warnings { get; init; } = [];
+
     /// <summary>Of a resolved plan.</summary>
     public static PlanSummary Of(ResolvedPlan plan)
     {
         var cells = plan.Groups.Sum(g => g.Cells.Length);
-        var seconds = plan.Groups.Sum(g => g.Cells.Sum(c => (c.Configuration.ShortLayers == c.Configuration.LongLayers ? 1 : 2)
+        var seconds = plan.Groups.Sum(g => g.Cells.Sum(c => LayerLegs.Of(c.Configuration).Length
             * (plan.Timing.MinWarmupSeconds + plan.Timing.WindowSeconds) + plan.Timing.CooldownSeconds)) * plan.Replication.Min;
         return new(plan.Name, plan.Sha256, plan.Hardware.Model,
             [.. plan.Groups.Select(g => new PlanGroupLine(g.Name, g.Baseline, [.. g.Cells.Select(c => c.Label)]))],

@@ -33,6 +33,11 @@ public static class PlanReader
     {
         var root = text is null ? null : PlanTree.Read(text, problems);
         var value = root is null ? null : PlanFormat.Plan.Read(root, problems);
+        if (!problems.Any)
+        {
+            PlanText.CheckDirections(text!, problems);
+        }
+
         return problems.Any || value is null
             ? new PlanReadResult(null, problems.InOrder())
             : new PlanReadResult(new PlanDocument(problems.File, value), []);

@@ -47,6 +47,18 @@ public class ExpansionTests
     }
 
     [Fact]
+    public void A_groups_own_service_target_reaches_every_cell_and_cells_of_a_group_share_one()
+    {
+        const string Own = "    operating_point: {service: {milliseconds_per_token: 150, statistic: p99}}\n";
+        var plan = BasePlan.Resolve(BasePlan.With("    sweep:\n", Own + "    sweep:\n"));
+
+        Assert.All(plan.Groups[0].Cells, c => Assert.Equal((150, "p99", plan.Disclosure.Quality), (c.Disclosure.ServiceMilliseconds, c.Disclosure.ServiceStatistic, c.Disclosure.Quality)));
+        Assert.Equal(plan.Groups[0].Cells.AsEnumerable(), BasePlan.Resolve(PlanWriter.ToYaml(plan)).Groups[0].Cells.AsEnumerable());
+        var problem = Assert.Single(BasePlan.Problems(BasePlan.With("    baseline: A\n    sweep:\n      - {workload: [A, C], batch: 8}\n", "    cells: [{workload: A}, {workload: C, operating_point: {service: {milliseconds_per_token: 50, statistic: mean}}}]\n")));
+        Assert.Equal((15, "groups[0].cells[1].operating_point", "'C' has the s* 'mean 50 ms' and 'A' beside it 'mean 100 ms'"), (problem.Line, problem.Key, problem.Wrong));
+    }
+
+    [Fact]
     public void Pairs_of_layers_chosen_from_memory_are_one_for_the_group_and_whole_units()
     {
         var group = BasePlan.Resolve(BasePlan.With("layers: [2, 4]", "layers: auto").Replace("workload: [A, C], batch: 8", "workload: [I0, I]", StringComparison.Ordinal).Replace("baseline: A", "baseline: I0", StringComparison.Ordinal)).Groups[0];
@@ -76,6 +88,25 @@ public class ExpansionTests
 
         Assert.Equal(key, problems.SingleOrDefault()?.Key);
         Assert.Equal(wrong, problems.SingleOrDefault()?.Wrong);
+    }
+
+    [Theory]
+    [InlineData("description: 16 simulated H100", 16, new[] { "hardware.description", "hardware.devices" })]
+    [InlineData("description: 4 simulated H100", 16, new[] { "hardware.devices" })]
+    [InlineData("description: 16 x H100 SXM", 4, new[] { "hardware.description" })]
+    [InlineData("description: 8 H100 at 700 W", null, new[] { "hardware.description" })]
+    [InlineData("description: 2 nodes of 2 H100 at 700 W", 4, new string[0])]
+    [InlineData("description: the lab's H100, 80 GB", 3, new string[0])]
+    public void A_plan_that_names_more_devices_than_the_grid_has_is_valid_with_a_warning(string description, int? devices, string[] keys)
+    {
+        var text = BasePlan.With("description: 8 x H100", description).Replace("  model: H100-SXM-80GB", "  model: H100-SXM-80GB" + (devices is { } n ? $"\n  devices: {n}" : ""), StringComparison.Ordinal);
+        DeviceInfo[] grid = [.. Enumerable.Repeat(Device("H100-SXM-80GB", DeviceKind.Simulated), 4), Device("H200-SXM-141GB", DeviceKind.Simulated)];
+        var loaded = PlanFile.Load(text, "p.yaml", grid);
+
+        Assert.NotNull(loaded.Plan);
+        Assert.Equal(keys, loaded.Warnings.Select(w => w.Key));
+        Assert.All(loaded.Warnings, w => Assert.Contains("the grid has 4 devices of H100-SXM-80GB", w.Wrong, StringComparison.Ordinal));
+        Assert.Empty(PlanFile.Load(text, "p.yaml").Warnings);
     }
 
     [Fact]

@@ -34,7 +34,28 @@ public class IdentityTests
         traces: all
         """;
 
-    public static TheoryData<string> Plans => [BasePlan.Text, Everything, .. ExamplePlans.Names.Select(ExamplePlans.Text)];
+    private const string EverythingElse = """
+        name: everything else
+        operating_point:
+          quality: {target: "not applicable: synthetic weights", check: none}
+          service: {milliseconds_per_token: 100, statistic: mean}
+        workload_mix: decode
+        batching: closed
+        hardware: {description: d, model: H100-SXM-80GB}
+        boundary: gpu
+        stack: simulated
+        head: false
+        data: {seed: 3, weights: models/a.safetensors, tensors: "model.*", sha256: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}
+        groups:
+          - {name: own, baseline: A, layers: [1, 9], cells: [{workload: A, layers: [1, 4, 9]}, {workload: C, batch: 8, layers: [1, 5, 9]}, {workload: "D'", batch: 8}]}
+          - {name: shared, baseline: G0, layers: [1, 2, 5], sweep: [{workload: [G, G0]}]}
+          - {name: chosen, baseline: A, sweep: [{workload: [A, B], batch: 8}]}
+          - {name: one depth, baseline: I0, sweep: [{workload: [I, I0, "I0'"]}]}
+          - {name: drawn, sweep: [{workload: K, data: [zeros, normal, {weights: b.safetensors, tensors: x, sha256: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeefe"}]}]}
+        aa: all
+        """;
+
+    public static TheoryData<string> Plans => [BasePlan.Text, Everything, EverythingElse, .. ExamplePlans.Names.Select(ExamplePlans.Text)];
 
     [Theory]
     [MemberData(nameof(Plans))]
@@ -89,6 +110,8 @@ public class IdentityTests
     [InlineData("batch: 8}", "batch: 9}", true)]
     [InlineData("stack: simulated", "stack: cuda", true)]
     [InlineData("layers: [2, 4]", "layers: [2, 6]", true)]
+    [InlineData("layers: [2, 4]", "layers: [2, 3, 4]", true)]
+    [InlineData("  max: 9\n", "  max: 9\naa: {of: C}\n", false)]
     [InlineData("stack: simulated", "stack: simulated\ndata: {seed: 2}", true)]
     [InlineData("  max: 9", "  max: 8", false)]
     [InlineData("name: base", "name: other", false)]

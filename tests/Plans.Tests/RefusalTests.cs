@@ -56,8 +56,24 @@ public class RefusalTests
         { "  model: H100-SXM-80GB\n", "", 7, 1, "hardware.model", "the key 'model' is missing" },
         { "  model: H100-SXM-80GB", "  model: H100-SXM-80GB\n  devices: 0", 10, 12, "hardware.devices", "is 0" },
         { "layers: [2, 4]", "layers: [2, 400]", 12, 9, "layers", "400 layers of A occupy 1077.1 GB, and H100-SXM-80GB has 76.0 GB to use" },
-        { "layers: [2, 4]", "layers: [4, 2]", 12, 9, "layers", "the longer L' 2 is not possible" },
+        { "layers: [2, 4]", "layers: [4, 2]", 12, 13, "layers[1]", "is 2 after 4" },
+        { "layers: [2, 4]", "layers: [2, 6, 6]", 12, 16, "layers[2]", "is 6 after 6" },
+        { "layers: [2, 4]", "layers: [1, 1]", 12, 9, "layers", "[1, 1] is one depth twice, and no slope goes through one point" },
+        { "layers: [2, 4]", "layers: [1, 2, 3, 4]", 12, 9, "layers", "is a list of 4" },
+        { "layers: [2, 4]", "layers: 3", 12, 9, "layers", "is 3" },
+        { "    sweep:\n", "    cells: [{workload: D, batch: 8, layers: [2, 3, 5]}]\n    sweep:\n", 16, 45, "groups[0].cells[0].layers", "[2, 3, 5] has other ends than its group's [2, 4]" },
+        { "    sweep:\n", "    layers: auto\n    cells: [{workload: D, batch: 8, layers: [2, 4]}]\n    sweep:\n", 17, 45, "groups[0].cells[0].layers", "gives L' to one cell, and its group's are chosen from the memory" },
         { "layers: [2, 4]", "layers: [2]", 12, 9, "layers", "is a list of 1" },
+
+        // the head, and what the tensors hold
+        { "stack: simulated", "stack: simulated\nhead: yes", 12, 7, "head", "is yes" },
+        { "stack: simulated", "stack: simulated\nhead: \"true\"", 12, 7, "head", "is the text \"true\"" },
+        { "batch: 8}", "batch: 8, data: ones}", 17, 44, "groups[0].sweep[0].data", "is ones" },
+        { "batch: 8}", "batch: 8, data: {weights: a.safetensors, tensors: '*'}}", 17, 38, "groups[0].sweep[0].data.sha256", "the key 'sha256' is missing" },
+        { "batch: 8}", "batch: 8, data: {weights: a.bin, tensors: '*', sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}}", 17, 54, "groups[0].sweep[0].data.weights", "is a.bin" },
+        { "batch: 8}", "batch: 8, data: {weights: a.safetensors, tensors: 'a b', sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}}", 17, 78, "groups[0].sweep[0].data.tensors", "is the text \"a b\"" },
+        { "batch: 8}", "batch: 8, data: {weights: a.safetensors, tensors: '*', sha256: abc}}", 17, 91, "groups[0].sweep[0].data.sha256", "is abc" },
+        { "stack: simulated", "stack: simulated\ndata: {weights: a.safetensors}", 12, 7, "data", "names weights in a file by weights alone" },
 
         // workloads and precisions
         { "workload: [A, C]", "workload: [A, Z]", 17, 24, "groups[0].sweep[0].workload[1]", "is Z" },
@@ -91,6 +107,11 @@ public class RefusalTests
         // twin, PUE, panels, names
         { "passes:", "aa: {of: B}\npasses:", 18, 10, "aa.of", "no cell of the group 'g' has the label 'B'" },
         { "passes:", "aa: {group: h}\npasses:", 18, 13, "aa.group", "no group is named 'h'" },
+        { "passes:", "aa: some\npasses:", 18, 5, "aa", "is some" },
+        { "passes:", "aa: []\npasses:", 18, 5, "aa", "is an empty list" },
+        { "passes:", "aa: [{group: g}, {of: C}]\npasses:", 18, 18, "aa[1]", "is one of several pairs and names no group" },
+        { "passes:", "aa: [{group: g}, {group: g, of: C}]\npasses:", 18, 33, "aa[1].of", "the group 'g' has an A/A pair already" },
+        { "passes:", "aa: [{group: g, delta: 0.02}, {group: h, delta: 0.01}]\npasses:", 18, 49, "aa[1].delta", "is 0.01, and another pair's δ is 0.02" },
         { "passes:", "pue: {source: declared, category: 3}\npasses:", 18, 15, "pue.source", "is declared, and no value is" },
         { "passes:", "pue: {source: site, value: 1.2, category: 3}\npasses:", 18, 28, "pue.value", "is given although the site's meters are the source" },
         { "passes:", "pue: {source: declared, value: 0.9, category: 3}\npasses:", 18, 32, "pue.value", "is 0.9" },

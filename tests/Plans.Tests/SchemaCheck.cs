@@ -60,6 +60,7 @@ internal static class SchemaCheck
         "object" => instance is JsonObject,
         "array" => instance is JsonArray,
         "string" => instance?.GetValueKind() == JsonValueKind.String,
+        "boolean" => instance?.GetValueKind() is JsonValueKind.True or JsonValueKind.False,
         "number" => instance?.GetValueKind() == JsonValueKind.Number,
         "integer" => instance?.GetValueKind() == JsonValueKind.Number && !instance.ToJsonString().Contains('.', StringComparison.Ordinal),
         _ => false,

@@ -30,6 +30,10 @@ public class SchemaTests
             ("$.passes.min: minimum", p => p["passes"]!["min"] = 0),
             ("$.trial.window_s: exclusiveMinimum", p => p["trial"]!["window_s"] = 0),
             ("$.name: pattern", p => p["name"] = "a/b"),
+            ("$.head: type", p => p["head"] = "yes"),
+            ("$.aa: anyOf", p => p["aa"] = "some"),
+            ("$.layers: anyOf", p => p["layers"] = new JsonArray(1, 2, 3, 4)),
+            ("$.data.sha256: pattern", p => p["data"]!["sha256"] = "abc"),
             ("$.groups: minItems", p => p["groups"] = new JsonArray()),
             ("$.groups[0].sweep[0].batch: anyOf", p => p["groups"]![0]!["sweep"]![0]!["batch"] = "8"),
         ];

@@ -13,17 +13,43 @@ public class ShippedPlanTests
     }
 
     [Fact]
-    public void Table3_has_the_match_groups_of_the_catalogue_and_one_twin()
+    public void Table3_has_the_match_groups_of_the_catalogue_and_a_twin_of_every_baseline()
     {
         var plan = Load("table3.yaml");
 
         Assert.Equal(["attention-b8", "attention-b24", "sparse", "linear", "compressed-1m", "distilled-13b", "distilled-7b"], plan.Groups.Select(g => g.Name));
         Assert.Equal(["A", "A", "G0", "I0", null, null, null], plan.Groups.Select(g => g.Baseline));
-        Assert.Equal([10, 9, 2, 2, 1, 1, 1], plan.Groups.Select(g => g.Cells.Length));
+        Assert.Equal([10, 10, 3, 4, 1, 1, 1], plan.Groups.Select(g => g.Cells.Length));
         Assert.Equal(["A", "B", "C", "D", "E", "F", "D'", "E'", "F'", "A (twin)"], plan.Groups[0].Cells.Select(c => c.Label));
-        var twin = Assert.Single(plan.Groups.SelectMany(g => g.Cells), c => c.TwinOf is not null);
-        Assert.Equal(plan.Groups[0].Cells[0].ConfigurationSha256, twin.ConfigurationSha256);
-        Assert.Equal(new Envelope(60000, Boundary.Node, 64), plan.Envelope);
+        Assert.All(plan.Groups, g => Assert.Equal(g.Baseline, g.Cells.SingleOrDefault(c => c.TwinOf is not null)?.TwinOf));
+        Assert.Equal(new Envelope(36000, Boundary.Node, 64), plan.Envelope);
+    }
+
+    [Fact]
+    public void Every_baseline_of_the_shipped_plans_for_H100_can_meet_its_own_service_target_with_a_tenth_to_spare()
+    {
+        foreach (var group in new[] { "table3.yaml", "one-device.yaml" }.SelectMany(n => Load(n).Groups))
+        {
+            foreach (var cell in group.Cells.Where(c => group.Baseline is null || c.Label == group.Baseline))
+            {
+                var floor = 1e3 * cell.Configuration.ModelLayers * Catalogue.FloorSeconds(cell.Configuration, DeviceProfile.H100Sxm);
+                Assert.True(1.1 * floor < cell.Disclosure.ServiceMilliseconds, $"{group.Name} {cell.Label}: {floor:F1} ms at least, s* {cell.Disclosure.ServiceMilliseconds} ms");
+                Assert.Equal(("mean", cell.Disclosure.ServiceMilliseconds), (cell.Disclosure.ServiceStatistic, group.Cells.Select(c => c.Disclosure.ServiceMilliseconds).Distinct().Single()));
+            }
+        }
+    }
+
+    [Fact]
+    public void One_device_holds_normal_data_and_the_zero_control_in_groups_of_their_own_side_by_side_in_a_panel()
+    {
+        var plan = Load("one-device.yaml");
+
+        Assert.Equal(["normal", "zeros"], plan.Groups.SelectMany(g => g.Cells.Select(c => c.Configuration.Data)).Distinct().Order());
+        Assert.All(plan.Groups, g => Assert.Single(g.Cells.Select(c => c.Configuration.Data).Distinct()));
+        var (normal, zeros) = (plan.Groups.Single(g => g.Name == "attention-b8"), plan.Groups.Single(g => g.Name == "attention-b8-zeros"));
+        Assert.Equal(["A", "C", "F"], zeros.Cells.Select(c => c.Label));
+        Assert.All(zeros.Cells, z => Assert.Contains(normal.Cells, n => n.Label == z.Label && n.Configuration with { Data = "zeros" } == z.Configuration));
+        Assert.Equal(["attention-b8/A", "attention-b8-zeros/A", "attention-b8/C", "attention-b8-zeros/C", "attention-b8/F", "attention-b8-zeros/F"], Assert.Single(plan.Panels).Cells.Select(c => $"{c.Group}/{c.Label}"));
     }
 
     [Fact]
@@ -36,6 +62,7 @@ public class ShippedPlanTests
             var pair = Assert.Single(g.Cells.Select(c => (c.Configuration.ShortLayers, c.Configuration.LongLayers)).Distinct());
             Assert.All(g.Cells, c => Assert.True(Catalogue.ResidentBytes(c.Configuration, pair.LongLayers) <= 0.95 * 80e9, $"{g.Name} {c.Label}"));
             Assert.Equal(g.Name == "linear", pair.LongLayers == pair.ShortLayers);
+            Assert.All(g.Cells, c => Assert.Equal(g.Name is "attention-b8" or "attention-b24" or "sparse" && (c.TwinOf ?? c.Label) == g.Baseline ? (pair.ShortLayers + pair.LongLayers) / 2.0 : 0, c.Configuration.MiddleLayers));
             Assert.Equal(g.Name == "linear", g.Notes.Contains("linearity unchecked"));
         });
         Assert.All(plan.Groups.SelectMany(g => g.Cells), c => Assert.Equal(Catalogue.Cost(c.Configuration), c.Cost));

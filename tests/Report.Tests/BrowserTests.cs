@@ -31,7 +31,12 @@ public sealed class BrowserTests : IAsyncLifetime
     [InlineData("mixed", ColorScheme.Dark, 1280)]
     [InlineData("mixed", ColorScheme.Dark, 400)]
     [InlineData("measured", ColorScheme.Light, 1280)]
+    [InlineData("measured", ColorScheme.Dark, 400)]
+    [InlineData("cancelled", ColorScheme.Light, 1280)]
+    [InlineData("cancelled", ColorScheme.Dark, 400)]
+    [InlineData("empty", ColorScheme.Dark, 1280)]
     [InlineData("hostile", ColorScheme.Light, 400)]
+    [InlineData("hostile", ColorScheme.Dark, 1280)]
     public async Task The_page_opens_without_errors_and_fits_its_window(string variant, ColorScheme scheme, int width)
     {
         var matrix = Variant(variant);
@@ -49,7 +54,7 @@ public sealed class BrowserTests : IAsyncLifetime
         Assert.Equal(0, await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - document.documentElement.clientWidth"));
         Assert.Equal(1, await page.Locator("main").CountAsync());
         Assert.Equal(1, await page.Locator("h1").CountAsync());
-        Assert.Equal(1, await page.Locator("header .banner.modelled, header .banner.measured").CountAsync());
+        Assert.Equal(1, await page.Locator("header .banner.modelled, header .banner.measured, header .banner.nothing").CountAsync());
         Assert.Equal(await page.Locator("main > section").CountAsync(), await page.Locator("nav a").CountAsync());
         Assert.Equal(matrix.Groups.Sum(g => g.Rows.Length), await page.Locator("#heat td[data-key]").CountAsync());
 
@@ -156,6 +161,8 @@ public sealed class BrowserTests : IAsyncLifetime
     {
         "modelled" => SampleMatrix.Of(),
         "measured" => SampleMatrix.Of(Provenance.Measured),
+        "cancelled" => SampleMatrix.Cancelled(),
+        "empty" => SampleMatrix.Of() with { Groups = [], Panels = [], Closure = [], Facility = null, Checklist = [], Notes = [], Provenance = null, Family = 0, RanOn = SampleMatrix.Cancelled().RanOn },
         "mixed" => SampleMatrix.Of(Provenance.Modelled, (group, _) => group is "batch 8" or "sparse attention" ? Provenance.Measured : Provenance.Modelled),
         _ => Hostile.Matrix(),
     };
@@ -176,7 +183,7 @@ public sealed class BrowserTests : IAsyncLifetime
     private async Task<string> Write(Matrix matrix)
     {
         var file = Path.Combine(_folder.FullName, "report.html");
-        await File.WriteAllTextAsync(file, ReportPage.Render(matrix, SampleMatrix.Manifest(matrix), SampleMatrix.Traces(), SampleMatrix.Events));
+        await File.WriteAllTextAsync(file, ReportPage.Render(matrix, SampleMatrix.Manifest(matrix) with { Phase = matrix.Provenance is null ? SweepPhase.Cancelled : SweepPhase.Finished }, matrix.Provenance is null ? [] : SampleMatrix.Traces(), SampleMatrix.Events));
         return new Uri(file).AbsoluteUri;
     }
 

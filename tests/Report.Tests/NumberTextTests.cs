@@ -1,14 +1,45 @@
+using FsCheck;
+using FsCheck.Fluent;
+
 namespace EnergyGrid.Report.Tests;
 
 public sealed class NumberTextTests
 {
     [Theory]
-    [InlineData(0.123456, 0.1217, 0.1252, "0.1235")] // half-width 0.00175 begins with 175: two digits
-    [InlineData(0.123456, 0.1185, 0.1285, "0.123")] // 0.005 begins with 500: one digit
-    [InlineData(35.2217, 34.1, 36.3, "35.2")]
+    [InlineData(0.123456, 0.1217, 0.1252, "0.1235")] // half-width 0.00175: 0.0018
+    [InlineData(0.123456, 0.1185, 0.1285, "0.1235")] // 0.0050
+    [InlineData(35.2217, 34.1, 36.3, "35.2")] // 1.1
+    [InlineData(35.2217, 25.3, 45.3, "35")] // 10
+    [InlineData(0.5, 0.4004, 0.5996, "0.50")] // 0.0996 is written 0.10, not 0.100
     [InlineData(1234.4, 1034.4, 1434.4, "1234")]
     public void A_value_has_the_digits_that_its_interval_supports(double value, double low, double high, string text) =>
         Assert.Equal(text, NumberText.Ratio(value, low, high));
+
+    [Fact]
+    public void A_half_width_below_a_hundred_is_written_with_two_significant_digits()
+    {
+        Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Gen.Choose(1, 99_949).ToArbitrary(), Gen.Choose(-3, 3).ToArbitrary(), (mantissa, exponent) =>
+        {
+            var half = mantissa * Math.Pow(10, exponent - 3);
+            var written = NumberText.Fixed(half, NumberText.Decimals(1, 1 - half, 1 + half)).Replace(".", "").TrimStart('0');
+            return half >= 99.5 || half < 2e-7 || written.Length == 2;
+        }));
+    }
+
+    [Fact]
+    public void A_value_with_its_interval_is_written_with_one_number_of_decimals()
+    {
+        Assert.Equal("1.97 (1.88–2.06)", NumberText.WithInterval(1.9712, 1.8803, 2.0581));
+        Assert.Equal("1.97", NumberText.WithInterval(1.9712, null, null));
+        Assert.Equal("—", NumberText.WithInterval(double.NaN, null, null));
+    }
+
+    [Theory]
+    [InlineData(0.00004, "<0.0001")]
+    [InlineData(0.0312, "0.031")]
+    [InlineData(1.0, "1.0")]
+    [InlineData(null, "—")]
+    public void A_p_value_is_never_written_as_nothing(double? p, string text) => Assert.Equal(text, NumberText.Probability(p));
 
     [Fact]
     public void Without_an_interval_a_value_has_three_digits() => Assert.Equal("0.123", NumberText.Ratio(0.123456, null, null));

@@ -157,7 +157,7 @@ public sealed class DecodeStepTests
     {
         "H" => new ConfigurationRequest(code, weights, Batch: 2, Context: 2176, ModelWidth: 128, Heads: 8, FeedForwardWidth: 140),
         "G" => new ConfigurationRequest(code, weights, Batch: 3, Context: 1152, ModelWidth: 256, Heads: 6, KeyValueHeads: 2, FeedForwardWidth: 300),
-        "G0" or "I0" or "I" => new ConfigurationRequest(code, weights, Batch: 3, Context: 67, ModelWidth: 256, Heads: 6, KeyValueHeads: 2, FeedForwardWidth: 300),
+        "G0" or "I0" or "I0'" or "I" => new ConfigurationRequest(code, weights, Batch: 3, Context: 67, ModelWidth: 256, Heads: 6, KeyValueHeads: 2, FeedForwardWidth: 300),
         "J" => new ConfigurationRequest(code, weights, Batch: 7, Context: 1, ModelWidth: 640, FeedForwardWidth: 1100),
         _ => new ConfigurationRequest(code, weights, Batch: 5, Context: 45, ModelWidth: 256, Heads: 3, FeedForwardWidth: 636),
     });

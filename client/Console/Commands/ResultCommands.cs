@@ -1,7 +1,9 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Text;
 using EnergyGrid.Contracts;
 using EnergyGrid.Report;
+using EnergyGrid.Results;
 using EnergyGrid.Sdk;
 using Spectre.Console;
 
@@ -62,21 +64,11 @@ internal static class CompareCommand
 
     private static void Show(Comparison comparison, Screen screen)
     {
-        screen.Say($"A = {comparison.A}, B = {comparison.B}; J/token and layer, gross, device boundary");
-        var table = Tables.Plain("group", "cell", ">A", ">B", ">B / A", ">95 % interval", "");
-        foreach (var c in comparison.Cells)
-        {
-            string[] cells =
-            [
-                c.Group, c.Label, Say.Number(c.A), Say.Number(c.B), Say.Number(c.Ratio), c.Low is null ? "—" : $"{Say.Number(c.Low)} … {Say.Number(c.High)}",
-                c.Refused is null ? "" : comparison.Refused.Length > 0 ? "refused" : $"refused: {c.Refused}",
-            ];
-            table.AddRow(cells.Select(Markup.Escape).ToArray());
-        }
+        foreach (var line in ComparisonTable.Head(comparison)) screen.Say(line);
+        var table = Tables.Plain([.. ComparisonTable.Columns(comparison).Select(c => (c.RightAligned ? ">" : "") + c.Header)]);
+        foreach (var row in ComparisonTable.Rows(comparison)) table.AddRow(row.Select(Markup.Escape).ToArray());
         screen.People.Write(table);
-        if (comparison.OnlyInA.Length > 0) screen.Say($"only in A: {string.Join(", ", comparison.OnlyInA)}");
-        if (comparison.OnlyInB.Length > 0) screen.Say($"only in B: {string.Join(", ", comparison.OnlyInB)}");
-        screen.Say("The two did not run in the same passes: sensor gain and drift do not cancel in these ratios as they do inside a match group.");
+        foreach (var line in ComparisonTable.Foot(comparison)) screen.Say(line);
     }
 }
 
@@ -97,7 +89,7 @@ internal static class ReportCommand
             if (ResultSource.IsDirectory(from))
             {
                 var manifest = ResultSource.Read<Manifest>(Path.Combine(from, "manifest.json"));
-                html = ReportPage.Render(ResultSource.Read<Matrix>(Path.Combine(from, "matrix.json")), manifest, Traces(from));
+                html = ReportPage.Render(await ResultSource.Matrix(from, () => GridCommand.Client(parsed), stop), manifest, Traces(from));
                 name = manifest.Sweep;
             }
             else
@@ -130,27 +122,70 @@ internal static class ReportCommand
     }
 }
 
-/// <summary><c>export</c>: copies all files of a sweep.</summary>
+/// <summary><c>export</c>: copies all files of a sweep, or writes its cells and trials as Parquet.</summary>
 internal static class ExportCommand
 {
+    private const string Files = "files";
+    private const string Parquet = "parquet";
+
     public static Command Make()
     {
-        var id = new Argument<string>("sweep") { Description = "Its id." };
-        var into = new Option<string?>("--out") { Description = "Directory to make; SWEEP if not said.", HelpName = "DIR" };
-        var command = new Command("export", "Copies all result files of a sweep into a new directory.") { id, into };
+        var source = new Argument<string>("sweep") { Description = "Its id; with --format parquet also a directory of results." };
+        var into = new Option<string?>("--out") { Description = "Directory to make; SWEEP if not said, SWEEP-parquet for Parquet.", HelpName = "DIR" };
+        var format = new Option<string>("--format") { Description = "files: all result files as they are; parquet: cells.parquet and trials.parquet.", DefaultValueFactory = _ => Files, HelpName = "FORMAT" };
+        format.AcceptOnlyFromAmong(Files, Parquet);
+        var command = new Command("export", "Copies all result files of a sweep into a new directory, or writes its cells and trials as Parquet.") { source, into, format };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
-            var path = Path.GetFullPath(parsed.GetValue(into) ?? parsed.GetValue(id)!);
+            var from = parsed.GetValue(source)!;
+            var parquet = parsed.GetValue(format) == Parquet;
+            if (!parquet && ResultSource.IsDirectory(from)) throw new CommandException(ExitCodes.Usage, $"{from} is a directory of result files already; --format parquet makes something else of it.");
+            var path = Path.GetFullPath(parsed.GetValue(into) ?? (parquet ? Path.TrimEndingDirectorySeparator(from) + "-parquet" : from));
             if (File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()))
                 throw new CommandException(ExitCodes.Usage, $"{path} is there already and not empty; name a new directory with --out.");
-            using var client = GridCommand.Client(parsed);
-            var files = await ResultSource.Download(client, parsed.GetValue(id)!, path, stop);
+            var files = parquet ? await Write(from, () => GridCommand.Client(parsed), path, stop) : await Copy(from, GridCommand.Client(parsed), path, stop);
             if (screen.Json) screen.Document(new { directory = path, files });
             else screen.Say($"{files} files in {path}");
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static async Task<int> Copy(string id, GridClient client, string path, CancellationToken stop)
+    {
+        using (client) return await ResultSource.Download(client, id, path, stop);
+    }
+
+    private static async Task<int> Write(string source, Func<GridClient> client, string path, CancellationToken stop)
+    {
+        var matrix = await ResultSource.Matrix(source, client, stop);
+        var trials = await Trials(source, client, stop);
+        Directory.CreateDirectory(path);
+        // What a reader of the file alone must know.
+        var about = new Dictionary<string, string> { ["sweep"] = matrix.Sweep, ["plan_sha256"] = matrix.PlanSha256, ["banner"] = Standing.Of(matrix).Word };
+        (string Name, ImmutableArray<FlatColumn> Columns)[] tables = [("cells.parquet", CellsTable.Of(matrix)), ("trials.parquet", TrialsTable.Of(trials))];
+        foreach (var (name, columns) in tables)
+        {
+            await using var file = File.Create(Path.Combine(path, name));
+            await ParquetTable.Write(columns, about, file, stop);
+        }
+        return tables.Length;
+    }
+
+    private static async Task<IReadOnlyList<TrialResult>> Trials(string source, Func<GridClient> client, CancellationToken stop)
+    {
+        if (!ResultSource.IsDirectory(source))
+        {
+            using var grid = client();
+            return await grid.Trials(source, stop);
+        }
+        var path = Path.Combine(source, Journals.TrialsName);
+        try { return [.. JournalLine.Documents(await File.ReadAllBytesAsync(path, stop), Journals.TrialsName).Select(Journals.Trial)]; }
+        catch (Exception e) when (e is InvalidDataException or System.Text.Json.JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {e.Message}");
+        }
     }
 }
 

@@ -22,7 +22,7 @@ internal sealed record SweepEnding(string Plan, string PlanSha256, SweepPhase Ph
 internal sealed record SweepGroup(string Name, string? Baseline, ImmutableArray<SweepRow> Rows, RepeatabilityTest? Repeatability);
 
 /// <summary>One cell.</summary>
-internal sealed record SweepRow(string Label, Estimate JoulesPerTokenLayer, Estimate? Ratio, double? HolmLow, double? HolmHigh, bool? Resolved, int Passes, int Invalid, double MeanWatts, ImmutableArray<string> Flags);
+internal sealed record SweepRow(string Label, Estimate JoulesPerTokenLayer, Estimate? Ratio, double? SimultaneousLow, double? SimultaneousHigh, bool? Resolved, int Passes, int Invalid, double MeanWatts, ImmutableArray<string> Flags);
 
 /// <summary>
 /// The catalogue's match groups as a real sweep on the device: a grid in this process, passes, an A/A pair, intervals of scope "this device". The grid keeps
@@ -63,21 +63,21 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
         var judged = SummaryPage.Banner(context.Bench.Identity.Kind) is null;
         var tables = ending.Groups.Select(g => new EvidenceTable(
             $"{g.Name}{(g.Baseline is { } b ? $", ratio to {b}" : ", no baseline")}",
-            ["cell", "mJ/token·layer", "95 % interval", "ratio", "95 % interval", "Holm", "power (W)", "passes", "invalid", "flags"],
+            ["cell", "mJ/token·layer", "95 % interval", "ratio", "95 % interval", "simultaneous 95 %", "power (W)", "passes", "invalid", "flags"],
             [.. g.Rows.Select(r => ImmutableArray.Create(
                 r.Label, Number(r.JoulesPerTokenLayer.Value * 1e3), Between(r.JoulesPerTokenLayer.Low * 1e3, r.JoulesPerTokenLayer.High * 1e3),
-                r.Ratio is { } ratio ? Number(ratio.Value) + (r.Resolved == false ? " ~" : "") : "—", Between(r.Ratio?.Low, r.Ratio?.High), Between(r.HolmLow, r.HolmHigh),
+                r.Ratio is { } ratio ? Number(ratio.Value) + (r.Resolved == false ? " ~" : "") : "—", Between(r.Ratio?.Low, r.Ratio?.High), Between(r.SimultaneousLow, r.SimultaneousHigh),
                 Number(r.MeanWatts), r.Passes.ToString(CultureInfo.InvariantCulture), r.Invalid.ToString(CultureInfo.InvariantCulture), string.Join("; ", r.Flags)))])).ToImmutableArray();
         var pairs = ending.Groups.Select(g => g.Repeatability).OfType<RepeatabilityTest>().ToArray();
         var notes = pairs.Select(p => string.Create(CultureInfo.InvariantCulture,
             $"A/A {p.Twin} / {p.Label}: {(p.Passed switch { true => "passes", false => "does NOT pass", _ => "has no interval for" })} its two one-sided tests at ±{100 * p.Delta:0.#} %; ratio {Number(p.Ratio.Value)}, 90 % interval {Between(p.Ratio.Low, p.Ratio.High)}.")).ToList();
-        notes.Add("~: within the resolution, or the adjusted interval includes 1. Absolute values also carry the sensor's gain (±5 %), which replication does not reduce. The sweep's own documents are in sweep/; 'energygrid verify DIR/sweep' checks them.");
+        notes.Add("~: no difference is claimed. The intervals contain what the sensors may hide; that of an absolute value also their gain, which replication does not reduce. The sweep's own documents are in sweep/; 'energygrid verify DIR/sweep' checks them.");
         if (ending.Provenance != Provenance.Measured) notes.Add($"Energies are {ending.Provenance.ToString().ToLowerInvariant()}.");
         var verdict = ending.Phase != SweepPhase.Finished ? SectionVerdict.Wrong : judged && pairs.Any(p => p.Passed != true) ? SectionVerdict.BarMissed : SectionVerdict.Shown;
-        var ratios = ending.Groups.Sum(g => g.Rows.Count(r => r.HolmLow is not null));
+        var ratios = ending.Groups.Sum(g => g.Rows.Count(r => r.SimultaneousLow is not null));
         var headline = ending.Phase != SweepPhase.Finished ? $"The sweep ended as {ending.Phase}: {ending.Reason}"
             : !judged ? $"The sweep finished; {SummaryPage.Banner(context.Bench.Identity.Kind)}."
-            : $"{ending.Groups.Sum(g => g.Rows.Length)} cells, {ending.Groups.Sum(g => g.Rows.Count(r => r.HolmLow is not null && r.Resolved == true))} of {ratios} ratios resolved; A/A {(pairs.All(p => p.Passed == true) ? "passes" : "does not pass")}.";
+            : $"{ending.Groups.Sum(g => g.Rows.Length)} cells, {ending.Groups.Sum(g => g.Rows.Count(r => r.SimultaneousLow is not null && r.Resolved == true))} of {ratios} ratios resolved; A/A {(pairs.All(p => p.Passed == true) ? "passes" : "does not pass")}.";
         var figures = ending.Groups.SelectMany(g => g.Rows.Select(r => KeyValuePair.Create($"{g.Name}/{r.Label}_millijoules_per_token_layer", r.JoulesPerTokenLayer.Value * 1e3)));
         return new(verdict, headline, tables, [.. notes], figures.ToImmutableSortedDictionary(StringComparer.Ordinal));
     }
@@ -150,7 +150,7 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
     private static SweepEnding Ending(SweepStatus status, Matrix? matrix) => new(
         matrix?.Plan ?? status.Name, matrix?.PlanSha256 ?? "", status.Phase, status.Reason, matrix?.Provenance ?? Provenance.Modelled,
         [.. (matrix?.Groups ?? []).Select(g => new SweepGroup(g.Name, g.Baseline,
-            [.. g.Rows.Select(r => new SweepRow(r.Label, r.JoulesPerTokenLayer, r.Ratio?.Ratio, r.Ratio?.HolmLow, r.Ratio?.HolmHigh, r.Ratio?.Resolved, r.Passes, r.Invalidations.Values.Sum(), r.MeanWatts, r.Flags))], g.Repeatability))]);
+            [.. g.Rows.Select(r => new SweepRow(r.Label, r.JoulesPerTokenLayer, r.Ratio?.Ratio, r.Ratio?.SimultaneousLow, r.Ratio?.SimultaneousHigh, r.Ratio?.Resolved, r.Passes, r.Invalidations.Values.Sum(), r.MeanWatts, r.Flags))], g.Repeatability))]);
 
     private static async Task Copy(GridClient client, string directory, CancellationToken stop)
     {

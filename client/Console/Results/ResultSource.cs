@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using EnergyGrid.Contracts;
+using EnergyGrid.Results;
 using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Console;
@@ -20,7 +22,20 @@ internal static class ResultSource
             using var grid = client();
             return await grid.Matrix(source, stop);
         }
-        return Read<Matrix>(Path.Combine(source, "matrix.json"));
+        var path = Path.Combine(source, SweepDocuments.MatrixName);
+        try
+        {
+            return await SweepDocuments.ReadMatrix(await File.ReadAllBytesAsync(path, stop), async () =>
+            {
+                string Text(string name) => Path.Combine(source, name) is var file && File.Exists(file) ? File.ReadAllText(file) : "";
+                var trials = JournalLine.Documents(await File.ReadAllBytesAsync(Path.Combine(source, Journals.TrialsName), stop), Journals.TrialsName).Select(Journals.Trial).ToImmutableArray();
+                return (Read<Manifest>(Path.Combine(source, SweepDocuments.ManifestName)), SweepDocuments.Plan(Text(SweepDocuments.PlanName), Text(SweepDocuments.ResolvedName)), trials);
+            });
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {e.Message}");
+        }
     }
 
     /// <summary>Reads one document of a directory.</summary>

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using EnergyGrid.Contracts;
+using EnergyGrid.Grains;
 using EnergyGrid.Plans;
 using EnergyGrid.Report;
 using EnergyGrid.Results;
@@ -20,8 +22,8 @@ internal sealed record Discrepancy(string File, string What)
 }
 
 /// <summary>
-/// A directory of results against itself: every file against the manifest's checksums, every line of the journals against its own, every trace
-/// against its trial, the plan against its identity, the tokens and shape of the matrix against the trials.
+/// A directory of results against itself: every file against the manifest's checksums, every line of the journals against its own, every trial against the readings and the trace that it
+/// rests on, its place, its plan, the passes and the events; the matrix, the cells and the facility's ratio made again from the trials. What could not be looked at is a note.
 /// </summary>
 internal sealed record Verification(string Directory, string Sweep, int Files, int Trials, int Traces, ImmutableArray<string> Notes, ImmutableArray<Discrepancy> Discrepancies)
 {
@@ -51,12 +53,21 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (!ended)
             notes.Add($"the sweep had not ended when this was written ({Tables.Phase(manifest.Phase)}): journals may since have grown");
 
-        CheckPlan(directory, manifest, wrong);
-        CheckEvents(directory, wrong);
+        bool Sound(string name) => !wrong.Any(d => d.File == name);
+        var plan = CheckPlan(directory, manifest, wrong);
+        // What follows from a damaged file would look wrong where it is sound: each damage is told once, where it is.
+        if (!Sound(SweepDocuments.ResolvedName)) plan = null;
+        var events = CheckEvents(directory, wrong);
         var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", wrong);
-        var traces = CheckTrials(directory, manifest, trials, wrong, stop);
-        // Against trials that are themselves damaged, a sound matrix would look wrong.
-        if (!wrong.Any(d => d.File == "trials.ndjson")) CheckMatrix(directory, manifest, trials, wrong);
+        var traces = CheckTrials(directory, manifest, plan, trials, wrong, notes, stop);
+        if (plan is not null && Sound(Journals.TrialsName)) CheckPlaces(manifest, plan, trials, Sound(Journals.EventsName) ? events : [], ended, wrong, notes);
+        if (Sound(Journals.TrialsName))
+        {
+            if (manifest.Format < MatrixBuilder.Format) CheckOldMatrix(directory, manifest, trials, wrong);
+            else if (!ended) notes.Add("the sweep goes on: its matrix was made from fewer trials than there are by now, and is not made again here");
+            else if (plan is not null) CheckMatrix(directory, manifest, plan, trials, wrong, notes);
+            else notes.Add("the matrix was not made again: the plan cannot be read");
+        }
         return new(directory, manifest.Sweep, manifest.Files.Length, trials.Count, traces, notes.ToImmutable(), wrong.ToImmutable());
     }
 
@@ -89,25 +100,59 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (found != file.Sha256) wrong.Add(new(file.Name, $"SHA-256 is {found}, the manifest says {file.Sha256} ({new FileInfo(path).Length} bytes against {file.Bytes})"));
     }
 
-    private static void CheckPlan(string directory, Manifest manifest, ImmutableArray<Discrepancy>.Builder wrong)
+    private static ResolvedPlan? CheckPlan(string directory, Manifest manifest, ImmutableArray<Discrepancy>.Builder wrong)
     {
         const string Name = "plan.resolved.yaml";
         var path = Path.Combine(directory, Name);
-        if (!File.Exists(path)) return;
+        if (!File.Exists(path)) return null;
         var resolution = PlanFile.LoadFile(path);
         if (resolution.Plan is not { } plan) wrong.Add(new(Name, $"no valid plan: {resolution.Problems[0]}"));
         else if (plan.Sha256 != manifest.PlanSha256) wrong.Add(new(Name, $"it resolves to plan {plan.Sha256}, the manifest says {manifest.PlanSha256}"));
+        return resolution.Plan;
     }
 
-    private static void CheckEvents(string directory, ImmutableArray<Discrepancy>.Builder wrong)
+    private static List<EventLine> CheckEvents(string directory, ImmutableArray<Discrepancy>.Builder wrong)
     {
-        var events = ReadJournal<SweepEvent>(directory, "events.ndjson", wrong);
+        var events = ReadJournal<EventLine>(directory, "events.ndjson", wrong);
         for (var i = 0; i < events.Count; i++)
         {
             if (events[i].Sequence == i) continue;
             wrong.Add(new("events.ndjson", $"line {i + 1} has sequence {events[i].Sequence}; {i} is wanted"));
-            return;
+            break;
         }
+        return events;
+    }
+
+    // Which trials there must be, by three witnesses: their own places, the passes that are done, and the events that told of them.
+    private static void CheckPlaces(Manifest manifest, ResolvedPlan plan, List<TrialResult> trials, List<EventLine> events, bool ended, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
+    {
+        const string Name = "trials.ndjson";
+        for (var i = 0; i < trials.Count; i++)
+        {
+            if (trials[i].Sequence is not { } place)
+            {
+                // A result of before was committed without one; what has readings has a place.
+                if (trials[i].OriginUtc is not null) wrong.Add(new(Name, $"line {i + 1} has no sequence"));
+                continue;
+            }
+            if (place == i) continue;
+            wrong.Add(new(Name, $"line {i + 1} has sequence {place}; {i} is wanted"));
+            break;
+        }
+        var there = trials.Select(t => t.Trial).ToHashSet();
+        if (ended)
+            foreach (var pass in manifest.Passes.Where(p => p.State == "done"))
+                foreach (var cell in plan.Groups.FirstOrDefault(g => g.Name == pass.Group)?.Cells ?? [])
+                    if (!there.Contains(new(manifest.Sweep, pass.Group, cell.Label, cell.ConfigurationSha256, pass.Block, pass.Pass)))
+                        wrong.Add(new(Name, $"pass {pass.Pass} of {pass.Group} on device group {pass.Block} is done, and there is no trial of {cell.Label} in it"));
+        var named = there.Select(t => $"trial/{t}").ToHashSet(StringComparer.Ordinal);
+        foreach (var said in events.Where(e => e is { Kind: "trial", Key: { } key } && key.StartsWith("trial/", StringComparison.Ordinal) && !named.Contains(key)))
+            wrong.Add(new(Name, $"event {said.Sequence} tells of a committed trial that is not there: {said.Text}"));
+        var known = plan.Groups.SelectMany(g => g.Cells.Select(c => (g.Name, c.Label, c.ConfigurationSha256))).ToHashSet();
+        foreach (var trial in trials.Where(t => !known.Contains((t.Trial.Group, t.Trial.Label, t.Trial.Configuration)))) wrong.Add(new(Name, $"trial {trial.Trial} is of no cell of the plan"));
+        var old = trials.Count(t => t.PlanSha256.Length == 0);
+        if (old > 0 && manifest.Format >= MatrixBuilder.Format) notes.Add($"{old} trials do not say which plan they were run for");
+        foreach (var trial in trials.Where(t => t.PlanSha256.Length > 0 && t.PlanSha256 != manifest.PlanSha256)) wrong.Add(new(Name, $"trial {trial.Trial} was run for plan {trial.PlanSha256}, the manifest is of {manifest.PlanSha256}"));
     }
 
     private static List<T> ReadJournal<T>(string directory, string name, ImmutableArray<Discrepancy>.Builder wrong)
@@ -125,16 +170,26 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         }
     }
 
-    private static int CheckTrials(string directory, Manifest manifest, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong, CancellationToken stop)
+    private static int CheckTrials(
+        string directory, Manifest manifest, ResolvedPlan? plan, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes, CancellationToken stop)
     {
+        var batches = plan?.Groups.SelectMany(g => g.Cells.Select(c => ((g.Name, c.Label), c.Configuration.Batch))).ToDictionary(b => b.Item1, b => b.Batch) ?? [];
+        int? Batch(TrialResult trial) => batches.TryGetValue((trial.Trial.Group, trial.Trial.Label), out var batch) ? batch : null;
         var seen = new HashSet<TrialId>();
-        var traces = 0;
+        var (traces, blind, untraced) = (0, 0, 0);
         foreach (var trial in trials)
         {
             stop.ThrowIfCancellationRequested();
             if (!seen.Add(trial.Trial)) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} stands twice"));
             if (trial.Trial.Sweep != manifest.Sweep) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} is of sweep '{trial.Trial.Sweep}', not '{manifest.Sweep}'"));
-            if (trial.Trace.Length == 0) continue;
+            var legs = trial.Legs.IsDefault ? [] : trial.Legs;
+            if (legs.Any(l => l.Evidence is null)) blind++;
+            if (trial.Trace.Length == 0)
+            {
+                if (legs.Any(l => l.Evidence is { } e && e.Sources.Any(s => s.Method == "power" || s.PowerJoules is not null))) untraced++;
+                foreach (var difference in Recomputation.Trial(trial, Batch(trial), null)) wrong.Add(new("trials.ndjson", difference));
+                continue;
+            }
             traces++;
             var name = $"traces/{trial.Trace}";
             if (Full(directory, name) is not { } path || !File.Exists(path))
@@ -146,26 +201,58 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             if (found != trial.TraceSha256) wrong.Add(new(name, $"SHA-256 is {found}, trial {trial.Trial} says {trial.TraceSha256}"));
             try
             {
-                PowerTrace.Parse(trial.Trace, File.ReadAllText(path, Encoding.UTF8));
+                var csv = File.ReadAllText(path, Encoding.UTF8);
+                PowerTrace.Parse(trial.Trace, csv);
+                foreach (var difference in Recomputation.Trial(trial, Batch(trial), TraceRows.Parse(csv, name))) wrong.Add(new(name, difference));
             }
-            catch (FormatException e)
+            catch (Exception e) when (e is FormatException or InvalidDataException or ArgumentException)
             {
                 wrong.Add(new(name, e.Message));
             }
         }
+        if (blind > 0) notes.Add($"{blind} trials do not hold the readings that their energies come from: those energies were taken as they stand");
+        if (untraced > 0) notes.Add($"{untraced} trials have no trace: what comes from integrated power was taken as it stands");
         return traces;
     }
 
-    /// <summary>What can be recomputed from the trials alone: which rows there are, their configurations, their tokens and their passes.</summary>
-    private static void CheckMatrix(string directory, Manifest manifest, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong)
+    // The whole of it again: what the files say must follow from the trials.
+    private static void CheckMatrix(string directory, Manifest manifest, ResolvedPlan plan, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
+    {
+        var path = Path.Combine(directory, SweepDocuments.MatrixName);
+        if (!File.Exists(path)) return;
+        try
+        {
+            var matrix = ResultSource.Read<Matrix>(path);
+            var again = SweepDocuments.Again(manifest, plan, [.. trials], new(matrix.Format, matrix.GeneratedUtc, manifest.Phase != SweepPhase.Cancelled, matrix.Facility, matrix.Closure));
+            var differences = Recomputation.Differences(Recomputation.Node(again), JsonNode.Parse(File.ReadAllBytes(path)), "matrix").ToArray();
+            foreach (var difference in differences) wrong.Add(new(SweepDocuments.MatrixName, difference));
+            var sums = Path.Combine(directory, FacilitySeries.Name);
+            if (wrong.All(d => d.File != SweepDocuments.MatrixName && d.File != FacilitySeries.Name)) foreach (var difference in Recomputation.Facility(matrix.Facility, File.Exists(sums) ? FacilitySeries.Parse(File.ReadAllText(sums, Encoding.UTF8)) : [])) wrong.Add(new(FacilitySeries.Name, difference));
+            var cells = Path.Combine(directory, SweepDocuments.CellsName);
+            if (File.Exists(cells) && File.ReadAllText(cells, Encoding.UTF8) is var text && CellsCsv.Write(again) is var written && text != written)
+                wrong.Add(new(SweepDocuments.CellsName, $"line {1 + text.Split('\n').Zip(written.Split('\n')).TakeWhile(l => l.First == l.Second).Count()} does not say what follows from the trials"));
+            notes.Add($"{SweepDocuments.ReportName} is checked by its checksum alone: its words and drawings are not made again");
+        }
+        catch (CommandException e)
+        {
+            wrong.Add(new(SweepDocuments.MatrixName, e.Message));
+        }
+        catch (Exception e) when (e is InvalidDataException or ArgumentException or JsonException or KeyNotFoundException or NullReferenceException or InvalidOperationException)
+        {
+            wrong.Add(new(SweepDocuments.MatrixName, $"it cannot be made again from the trials: {e.Message}"));
+        }
+    }
+
+    /// <summary>Of formats before: which rows there are, their configurations, their tokens and their passes.</summary>
+    private static void CheckOldMatrix(string directory, Manifest manifest, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong)
     {
         const string Name = "matrix.json";
         var path = Path.Combine(directory, Name);
         if (!File.Exists(path)) return;
-        Matrix matrix;
+        OldMatrix matrix;
         try
         {
-            matrix = ResultSource.Read<Matrix>(path);
+            matrix = ResultSource.Read<OldMatrix>(path);
         }
         catch (CommandException e)
         {
@@ -185,6 +272,13 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
                 if (row.Tokens > tokens * (1 + 1e-9)) wrong.Add(new(Name, $"{group.Name}/{row.Label} counts {row.Tokens:R} tokens; its valid trials have {tokens:R}"));
             }
     }
+
+    // As much of a matrix of before as can be held against its trials.
+    private sealed record OldMatrix(string Sweep, string PlanSha256, ImmutableArray<OldGroup> Groups);
+
+    private sealed record OldGroup(string Name, ImmutableArray<OldRow> Rows);
+
+    private sealed record OldRow(string Label, string ConfigurationSha256, int Passes, double Tokens);
 
     private static string? Full(string directory, string name)
     {

@@ -1,9 +1,24 @@
 namespace EnergyGrid.Report;
 
 /// <summary>A line of an interval plot. Ends that are null are not drawn.</summary>
-internal sealed record IntervalLine(string Key, string Label, string Detail, double Value, double? Low, double? High, double? WideLow, double? WideHigh, bool Filled);
+/// <param name="Key">Of the cell.</param>
+/// <param name="Label">Its name.</param>
+/// <param name="Mark">Stands after the name, however long that is.</param>
+/// <param name="Detail">What it runs.</param>
+/// <param name="Value">The ratio.</param>
+/// <param name="Low">Pairwise.</param>
+/// <param name="High">Pairwise.</param>
+/// <param name="WideLow">Simultaneous.</param>
+/// <param name="WideHigh">Simultaneous.</param>
+/// <param name="Band">Its resolution, log ratio; null or NaN for none.</param>
+/// <param name="Filled">Whether a difference is claimed.</param>
+internal sealed record IntervalLine(
+    string Key, string Label, string Mark, string Detail, double Value, double? Low, double? High, double? WideLow, double? WideHigh, double? Band, bool Filled)
+{
+    public double Reach => Band is { } b && double.IsFinite(b) && b > 0 ? b : 0;
+}
 
-/// <summary>Ratios with their intervals on a logarithmic axis (a forest plot): thick is pairwise, thin is adjusted; the band around 1 is what cannot be resolved.</summary>
+/// <summary>Ratios with their intervals on a logarithmic axis (a forest plot): thick is pairwise, thin is simultaneous; the band around 1 is what cannot be resolved, line by line.</summary>
 internal static class IntervalPlot
 {
     private const double Width = 770;
@@ -14,23 +29,24 @@ internal static class IntervalPlot
 
     /// <param name="label">In words.</param>
     /// <param name="lines">Top to bottom.</param>
-    /// <param name="band">Half-width of the band as a log ratio; null or NaN for none.</param>
     /// <param name="mark">See <see cref="Svg.Frame"/>.</param>
     /// <param name="headings">Over the two columns of text on the right.</param>
-    public static Markup Render(string label, IReadOnlyList<IntervalLine> lines, double? band, string mark, (string Interval, string Adjusted) headings)
+    public static Markup Render(string label, IReadOnlyList<IntervalLine> lines, string mark, (string Pairwise, string Simultaneous) headings)
     {
-        var reach = band is { } b && double.IsFinite(b) && b > 0 ? b : 0;
         var axis = Axis.Over(
             lines.SelectMany(l => new[] { l.Value, l.Low ?? l.Value, l.High ?? l.Value, l.WideLow ?? l.Value, l.WideHigh ?? l.Value })
-                .Concat([1, Math.Exp(reach), Math.Exp(-reach)]),
+                .Concat(lines.SelectMany(l => new[] { Math.Exp(l.Reach), Math.Exp(-l.Reach) })),
             Left, Right, log: true);
         var bottom = Top + (RowHeight * lines.Count);
         var parts = new List<Markup>();
-        if (reach > 0)
+        for (var i = 0; i < lines.Count; i++)
         {
-            var (from, to) = (axis.At(Math.Exp(-reach)), axis.At(Math.Exp(reach)));
-            var width = Math.Max(to - from, 2);
-            parts.Add(Markup.Of($"<rect class=\"band\" x=\"{((from + to) / 2) - (width / 2)}\" y=\"{Top - 6}\" width=\"{width}\" height=\"{bottom - Top + 6}\"/>"));
+            if (lines[i].Reach > 0)
+            {
+                var (from, to) = (axis.At(Math.Exp(-lines[i].Reach)), axis.At(Math.Exp(lines[i].Reach)));
+                var width = Math.Max(to - from, 2);
+                parts.Add(Markup.Of($"<rect class=\"band\" x=\"{((from + to) / 2) - (width / 2)}\" y=\"{Top + (RowHeight * i)}\" width=\"{width}\" height=\"{RowHeight}\"/>"));
+            }
         }
 
         foreach (var tick in axis.Ticks(6))
@@ -41,7 +57,7 @@ internal static class IntervalPlot
 
         var one = axis.At(1);
         parts.Add(Markup.Of($"<line class=\"one\" x1=\"{one}\" y1=\"{Top - 6}\" x2=\"{one}\" y2=\"{bottom}\"/>"));
-        parts.Add(Markup.Of($"<text class=\"head\" x=\"446\" y=\"{Top - 14}\">{headings.Interval}</text><text class=\"head\" x=\"624\" y=\"{Top - 14}\">{headings.Adjusted}</text>"));
+        parts.Add(Markup.Of($"<text class=\"head\" x=\"446\" y=\"{Top - 14}\">{headings.Pairwise}</text><text class=\"head\" x=\"624\" y=\"{Top - 14}\">{headings.Simultaneous}</text>"));
         for (var i = 0; i < lines.Count; i++)
         {
             parts.Add(Line(lines[i], Top + (RowHeight * (i + 0.5)), axis));
@@ -72,6 +88,6 @@ internal static class IntervalPlot
         }
 
         var text = line.Low is null ? $"{NumberText.Fixed(line.Value, decimals)}  no interval" : $"{NumberText.Fixed(line.Value, decimals)}  ({NumberText.Interval(line.Low, line.High, decimals)})";
-        return Markup.Of($"<g class=\"row\" data-key=\"{line.Key}\"><title>{line.Label}: {text}</title><rect class=\"hit\" x=\"0\" y=\"{y - (RowHeight / 2)}\" width=\"{Width}\" height=\"{RowHeight}\"/><text class=\"name\" x=\"4\" y=\"{y + 4}\">{Svg.Short(line.Label, 14)}<tspan class=\"detail\" dx=\"6\">{Svg.Short(line.Detail, 17)}</tspan></text>{Markup.Join(drawn)}<text class=\"value\" x=\"446\" y=\"{y + 4}\">{text}</text><text class=\"value quiet\" x=\"624\" y=\"{y + 4}\">{NumberText.Interval(line.WideLow, line.WideHigh, decimals)}</text></g>");
+        return Markup.Of($"<g class=\"row\" data-key=\"{line.Key}\"><title>{line.Label}{line.Mark}: {text}</title><rect class=\"hit\" x=\"0\" y=\"{y - (RowHeight / 2)}\" width=\"{Width}\" height=\"{RowHeight}\"/><text class=\"name\" x=\"4\" y=\"{y + 4}\">{Svg.Short(line.Label, 13)}{line.Mark}<tspan class=\"detail\" dx=\"6\">{Svg.Short(line.Detail, 17)}</tspan></text>{Markup.Join(drawn)}<text class=\"value\" x=\"446\" y=\"{y + 4}\">{text}</text><text class=\"value quiet\" x=\"624\" y=\"{y + 4}\">{NumberText.Interval(line.WideLow, line.WideHigh, decimals)}</text></g>");
     }
 }

@@ -1,6 +1,6 @@
 namespace EnergyGrid.Report;
 
-/// <summary>Power over the time of one trial, all devices of its group, its phases shaded. Thinned to the extremes of each pixel column, so that no peak is lost.</summary>
+/// <summary>Power over the time of one trial, several sources, its phases shaded. Thinned to the extremes of each pixel column, so that no peak is lost.</summary>
 internal static class TracePlot
 {
     private const double Width = 340;
@@ -19,13 +19,11 @@ internal static class TracePlot
         var x = new Axis(first, last, Left, Right, false);
         var y = new Axis(0, double.IsFinite(highestWatts) && highestWatts > 0 ? highestWatts * 1.05 : 1, Bottom, Top, false);
         var parts = new List<Markup> { Markup.Of($"<text class=\"head\" x=\"4\" y=\"13\"><title>{trace.Name}</title>{Svg.Short(trace.Name, 34)}</text>") };
-        var shaded = false;
         foreach (var (phase, from, to) in Phases(trace))
         {
-            shaded = !shaded;
             var (a, b) = (x.At(from), x.At(to));
-            var window = phase.Contains("window", StringComparison.OrdinalIgnoreCase);
-            parts.Add(Markup.Of($"<rect class=\"{(window ? "phase measured" : "phase")}\" x=\"{a}\" y=\"{Top}\" width=\"{Math.Max(b - a, 0.5)}\" height=\"{Bottom - Top}\"><title>{phase}</title></rect>"));
+            var kind = phase.StartsWith("window", StringComparison.Ordinal) ? "phase measured" : phase == "idle" ? "phase rest" : "phase";
+            parts.Add(Markup.Of($"<rect class=\"{kind}\" x=\"{a}\" y=\"{Top}\" width=\"{Math.Max(b - a, 0.5)}\" height=\"{Bottom - Top}\"><title>{phase}</title></rect>"));
             if (b - a > (Svg.Short(phase, 12).Length * 5.2) + 4)
             {
                 parts.Add(Markup.Of($"<text class=\"phasename\" x=\"{(a + b) / 2}\" y=\"{Top - 4}\" text-anchor=\"middle\">{Svg.Short(phase, 12)}</text>"));
@@ -43,31 +41,31 @@ internal static class TracePlot
         }
 
         var series = 0;
-        foreach (var device in points.GroupBy(p => p.Device).Take(8))
+        foreach (var source in points.GroupBy(p => p.Source).Take(8))
         {
-            var path = Markup.Join(Thin([.. device], x).Select((p, i) => Markup.Of($"{(i == 0 ? "M" : "L")}{x.At(p.Seconds)} {y.At(p.Watts)}")));
-            parts.Add(Markup.Of($"<path class=\"trace s{series++ % 4}\" d=\"{path}\"><title>{device.Key}</title></path>"));
+            var path = Markup.Join(Thin([.. source], x).Select((p, i) => Markup.Of($"{(i == 0 ? "M" : "L")}{x.At(p.Seconds)} {y.At(p.Watts)}")));
+            parts.Add(Markup.Of($"<path class=\"trace s{series++ % 4}\" d=\"{path}\"><title>{source.Key}</title></path>"));
         }
 
         parts.Add(Markup.Of($"<text class=\"tick\" x=\"{Right}\" y=\"{Bottom + 28}\" text-anchor=\"end\">time in the trial, s</text><text class=\"tick\" x=\"4\" y=\"{Top - 8}\">W</text>"));
-        var devices = points.Select(p => p.Device).Distinct().Count();
-        return Svg.Frame(Width, Height, $"{trace.Name}: power of {Verdicts.Count(devices, "device")} over {NumberText.Significant(last - first)} s, at most {NumberText.Significant(points.Count == 0 ? double.NaN : points.Max(p => p.Watts))} W.", "tile", mark, Markup.Join(parts));
+        var sources = points.Select(p => p.Source).Distinct().Count();
+        return Svg.Frame(Width, Height, $"{trace.Name}: power of {Verdicts.Count(sources, "source")} over {NumberText.Significant(last - first)} s, at most {NumberText.Significant(points.Count == 0 ? double.NaN : points.Max(p => p.Watts))} W.", "tile", mark, Markup.Join(parts));
     }
 
-    /// <summary>Points with power: as read, or from the energy counter where a device's power was not read.</summary>
+    /// <summary>Points with power: as read, or from the energy counter where a source's power was not read.</summary>
     public static IReadOnlyList<TracePoint> Watts(PowerTrace trace)
     {
         var points = new List<TracePoint>();
-        foreach (var device in trace.Points.GroupBy(p => p.Device))
+        foreach (var source in trace.Points.GroupBy(p => p.Source))
         {
-            var read = device.Where(p => double.IsFinite(p.Watts)).ToArray();
+            var read = source.Where(p => double.IsFinite(p.Watts)).ToArray();
             if (read.Length > 0)
             {
                 points.AddRange(read);
                 continue;
             }
 
-            var counted = device.Where(p => double.IsFinite(p.Joules)).OrderBy(p => p.Seconds).ToArray();
+            var counted = source.Where(p => double.IsFinite(p.Joules)).OrderBy(p => p.Seconds).ToArray();
             points.AddRange(counted.Zip(counted.Skip(1))
                 .Where(p => p.Second.Seconds > p.First.Seconds && p.Second.Joules >= p.First.Joules)
                 .Select(p => p.Second with { Watts = (p.Second.Joules - p.First.Joules) / (p.Second.Seconds - p.First.Seconds) }));
@@ -91,9 +89,10 @@ internal static class TracePlot
         }
     }
 
+    // Of one source: near an edge the readings of two would alternate between both phases.
     private static IEnumerable<(string Phase, double From, double To)> Phases(PowerTrace trace)
     {
-        var ordered = trace.Points.OrderBy(p => p.Seconds).ToArray();
+        var ordered = trace.Points.Where(p => p.Source == trace.Points[0].Source).OrderBy(p => p.Seconds).ToArray();
         for (var i = 0; i < ordered.Length;)
         {
             var end = i;

@@ -12,23 +12,28 @@ public static class NumberText
     private const char Minus = '−';
 
     /// <summary>
-    /// Decimal places that the half-width of the interval supports, by the Particle Data Group's rule: two significant digits of it if it begins with
-    /// 100 to 354, else one (Review of Particle Physics, introduction, section 5.3). Without an interval, three digits of the value.
+    /// Decimal places with which the half-width of the interval has two significant digits (GUM, 7.2.6). Without an interval, three digits of the value.
     /// </summary>
     /// <param name="value">The estimate, in the unit it is printed in.</param>
     /// <param name="low">Lower end in the same unit; null or not finite if there is none.</param>
     /// <param name="high">Upper end.</param>
-    /// <returns>0 to 6.</returns>
+    /// <returns>0 to 8.</returns>
     public static int Decimals(double value, double? low, double? high)
     {
         if (low is { } l && high is { } h && double.IsFinite(h - l) && h > l)
         {
             var half = (h - l) / 2;
+            // 0.0996 has two digits as 0.10, not as 0.100.
             var magnitude = Magnitude(half);
-            return Math.Clamp((half / Math.Pow(10, magnitude) < 3.545 ? 1 : 0) - magnitude, 0, 6);
+            if (Math.Round(half / Math.Pow(10, magnitude - 1)) >= 100)
+            {
+                magnitude++;
+            }
+
+            return Math.Clamp(1 - magnitude, 0, 8);
         }
 
-        return double.IsFinite(value) && value != 0 ? Math.Clamp(2 - Magnitude(value), 0, 6) : 2;
+        return double.IsFinite(value) && value != 0 ? Math.Clamp(2 - Magnitude(value), 0, 8) : 2;
     }
 
     /// <summary>With so many decimal places; <see cref="Absent"/> if it is no number.</summary>
@@ -74,8 +79,21 @@ public static class NumberText
     public static string Percent(double? fraction, int digits = 2) =>
         fraction is { } f && double.IsFinite(f) ? (Math.Abs(f) is > 0 and < 0.0001 ? "<0.01 %" : Significant(f * 100, Math.Abs(f) >= 0.995 ? 3 : digits) + " %") : Absent;
 
-    /// <summary>A ratio with as many digits as its interval supports.</summary>
+    /// <summary>A half-width as per cent with two digits, <c>±0.46 %</c>.</summary>
+    public static string PlusMinus(double? fraction) => fraction is { } f && double.IsFinite(f) ? "±" + Percent(f) : Absent;
+
+    /// <summary>A p-value with two digits, <c>&lt;0.0001</c> below that.</summary>
+    public static string Probability(double? p) => p is { } v && double.IsFinite(v) ? v is >= 0 and < 0.0001 ? "<0.0001" : Significant(v, 2) : Absent;
+
+    /// <summary>A value with as many digits as its interval supports.</summary>
     public static string Ratio(double value, double? low, double? high) => Fixed(value, Decimals(value, low, high));
+
+    /// <summary><c>1.97 (1.88–2.06)</c>, or the value alone where there is no interval.</summary>
+    public static string WithInterval(double value, double? low, double? high)
+    {
+        var decimals = Decimals(value, low, high);
+        return low is { } l && high is { } h && double.IsFinite(l) && double.IsFinite(h) ? $"{Fixed(value, decimals)} ({Fixed(l, decimals)}–{Fixed(h, decimals)})" : Fixed(value, decimals);
+    }
 
     /// <summary><c>0.497 – 0.501</c>, or <see cref="Absent"/> if either end is missing.</summary>
     public static string Interval(double? low, double? high, int decimals) =>

@@ -4,64 +4,96 @@ namespace EnergyGrid.Report;
 
 internal sealed partial class PageWriter
 {
-    private static readonly (string Key, string Header)[] Boundaries = [("gpu", "gpu"), ("node", "node"), ("rack", "rack"), ("facility", "facility")];
+    private static readonly string[] Boundaries = ["gpu", "node", "facility"];
 
     private IEnumerable<MatrixRow> Rows => Items(matrix.Groups).SelectMany(g => Items(g.Rows));
 
     private Markup Energy()
     {
+        if (!Rows.Any(Verdicts.HasFigure))
+        {
+            return Markup.Empty;
+        }
+
         var notes = new Footnotes();
         var unit = EnergyScale.Prefix + "J/token·layer";
         var intercept = SiScale.Of(Rows.Select(r => r.InterceptJoulesPerStep));
         var tokens = SiScale.Of(Rows.Select(r => r.Tokens));
         DataColumn[] columns =
         [
-            new("gross", unit), new("95 % interval", unit), new("scope", "", false), new("net of idle", unit), new("intercept", intercept.Prefix + "J/step"),
-            new("linearity", "", false), new("gain u", "relative"), new("mean power", "W/device"), new("tokens", tokens.Prefix + "token"), new("energy is", "", false),
+            new("gross", unit), new("95 % interval", unit), new("type A", "±"), new("type B", "±"), new("scope", "", false), new("estimator", "", false), new("net of idle", unit), new("intercept", intercept.Prefix + "J/step"),
+            new("straight over L'", "", false), new("power", "W, layers"), new("power", "W, as run"), new("tokens", tokens.Prefix + "token"), new("energy is", "", false),
         ];
-        var perLayer = Table("t-energy", Markup.Of($"Absolute energy at the {matrix.Disclosure.Boundary.ToString().ToLowerInvariant()} boundary unless the plan sets another for a cell, per token and layer: the slope of step energy over two numbers of layers, divided by the batch. {Chip(Standing)}"), "cell", columns,
+        var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and the sensor’s gain, offset and non-linearity (type B), which replication does not reduce and of which ratios on the same devices lose the gain. {Chip(Standing)}"), "cell", columns,
             PerCell((_, r) =>
             {
                 var e = r.JoulesPerTokenLayer;
                 var net = r.NetJoulesPerTokenLayer;
+                var typeA = Verdicts.TypeA(r.Uncertainty);
                 return
                 [
-                    DataCell.Number(EnergyScale.Text(e.Value, e.Low, e.High), e.Value),
+                    new DataCell(Markup.Of($"{EnergyScale.Text(e.Value, e.Low, e.High)}{notes.Mark(Verdicts.HasFigure(r) ? null : Absent(r, "provenance") ?? "No valid trial.")}"), Finite(e.Value)),
                     DataCell.Number(EnergyScale.Interval(e.Value, e.Low, e.High), e.High - e.Low),
+                    DataCell.Number(NumberText.PlusMinus(typeA), typeA),
+                    DataCell.Number(NumberText.PlusMinus(r.Uncertainty.Bound), r.Uncertainty.Bound),
                     DataCell.Text(e.Scope == "none" ? NumberText.Absent : $"{e.Scope} ({e.Units})"),
+                    DataCell.Text(Verdicts.HasFigure(r) ? Verdicts.Estimator(r) : NumberText.Absent),
                     net is null
-                        ? new DataCell(Markup.Of($"{NumberText.Absent}{notes.Mark("Idle power with context was not measured.")}"))
+                        ? new DataCell(Markup.Of($"{NumberText.Absent}{notes.Mark(Absent(r, "netJoulesPerTokenLayer") ?? "Idle power with context was not measured.")}"))
                         : DataCell.Number(EnergyScale.Text(net.Value, net.Low, net.High), net.Value),
                     DataCell.Number(intercept.Significant(r.InterceptJoulesPerStep, 2), r.InterceptJoulesPerStep),
-                    DataCell.Text(r.Linearity),
-                    DataCell.Number(NumberText.Percent(r.GainUncertainty), r.GainUncertainty),
+                    DataCell.Text(Verdicts.HasFigure(r) ? Straightness(r.Linearity) : NumberText.Absent),
+                    DataCell.Number(NumberText.Significant(r.WattsPerDevice), r.WattsPerDevice),
                     DataCell.Number(NumberText.Significant(r.MeanWatts), r.MeanWatts),
                     DataCell.Number(tokens.Significant(r.Tokens), r.Tokens),
                     new DataCell(Chip(r.Provenance)),
                 ];
             }, own: true), notes);
-
-        var whole = new Footnotes();
-        var shown = Boundaries.Where(b => b.Key != "rack" || Rows.Any(r => r.JoulesPerToken.ContainsKey("rack"))).ToArray();
-        DataColumn[] wholeColumns =
-        [
-            .. shown.Select(b => new DataColumn(b.Header, "J/token")), new DataColumn("PUE-adjusted", "J/token"), new DataColumn("energy cost", "per million tokens"), new DataColumn("token is", "", false), new DataColumn("figures are", "", false),
-        ];
-        var wholeModel = Table("t-whole", Markup.Of($"Whole-model J per token at each boundary, layers only: <b>projected</b> from the layers that ran, without the LM head and interconnect. <span class=\"chip projected\">projected</span>"), "cell", wholeColumns,
-            PerCell((_, r) =>
-            [
-                .. shown.Select(b => FigureCell(r.JoulesPerToken.GetValueOrDefault(b.Key), r.BoundaryNotes.GetValueOrDefault(b.Key), whole, "Not reported at this boundary.")),
-                FigureCell(r.PueAdjustedJoulesPerToken, null, whole, null),
-                r.CostPerMillionTokens is { } cost
-                    ? DataCell.Number(NumberText.Significant(cost), cost)
-                    : new DataCell(Markup.Of($"{NumberText.Absent}{whole.Mark("The plan declares no price.")}")),
-                DataCell.Text(r.TokenKind),
-                DataCell.Text(Projected(r)),
-            ], own: true), whole);
-        return Markup.Of($"{perLayer}<p class=\"aside\">The interval is of replication. Absolute values also carry the gain of the sensor (“gain u”, relative standard uncertainty), which replication does not reduce and ratios on the same device do not contain.</p>{wholeModel}");
+        return Markup.Of($"{perLayer}{WholeModel()}");
     }
 
-    private static string Projected(MatrixRow row) => $"projected from {row.Provenance.ToString().ToLowerInvariant()}";
+    private Markup WholeModel()
+    {
+        var notes = new Footnotes();
+        var head = Rows.Any(r => r.HeadJoulesPerToken.Value is { } v && double.IsFinite(v));
+        var cost = Rows.Any(r => r.CostPerMillionTokens is not null);
+        var currency = string.Join(", ", Rows.Where(r => r.CostPerMillionTokens is not null).Select(r => r.Currency).Where(c => !string.IsNullOrWhiteSpace(c)).Distinct());
+        DataColumn[] columns =
+        [
+            .. Boundaries.Select(b => new DataColumn(b, "J/token")), .. head ? [new DataColumn("LM head alone", "J/token, gpu")] : Array.Empty<DataColumn>(), new("PUE-adjusted", "J/token"),
+            .. cost ? [new DataColumn("energy cost", $"{currency} per million tokens")] : Array.Empty<DataColumn>(), new("token is", "", false), new("figures are", "", false),
+        ];
+        return Table("t-whole", Markup.Of($"Whole-model J per token at each boundary: <b>projected</b> from the layers that ran, {(head ? "with the LM head where it was run" : "without the LM head")} and without embedding and interconnect. <span class=\"chip projected\">projected</span>"), "cell", columns,
+            PerCell((_, r) =>
+            [
+                .. Boundaries.Select(b => FigureCell(r.ProjectedJoulesPerToken.GetValueOrDefault(b), r.BoundaryNotes.GetValueOrDefault(b), notes, "Not reported at this boundary.")),
+                .. head ? [FigureCell(r.HeadJoulesPerToken, null, notes, null)] : Array.Empty<DataCell>(),
+                FigureCell(r.PueAdjustedJoulesPerToken, null, notes, null),
+                .. cost ? [DataCell.Number(NumberText.Significant(r.CostPerMillionTokens), r.CostPerMillionTokens)] : Array.Empty<DataCell>(),
+                DataCell.Text(r.TokenKind),
+                DataCell.Text(r.Provenance is { } provenance ? $"projected from {Word(provenance)}" : NumberText.Absent),
+            ], own: true), notes);
+    }
+
+    private static string Straightness(LinearityCheck? check)
+    {
+        if (check is null)
+        {
+            return "unchecked: no third L'";
+        }
+
+        var d = check.Departure;
+        var verdict = check.Straight switch { true => "straight", false => "not straight", null => "no interval" };
+        var decimals = NumberText.Decimals(d.Value * 100, d.Low * 100, d.High * 100);
+        var interval = d is { Low: { } low, High: { } high } ? $" ({NumberText.Fixed(low * 100, decimals)} to {NumberText.Fixed(high * 100, decimals)} %)" : "";
+        return $"{verdict} at L' {check.Layers}: {NumberText.Fixed(d.Value * 100, decimals)} %{interval}";
+    }
+
+    private static string? Absent(MatrixRow row, string name) => row.Absent.GetValueOrDefault(name);
+
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+
+    private static string Word<T>(T value) where T : struct, Enum => value.ToString().ToLowerInvariant();
 
     /// <summary>A figure with its reason as a footnote; an absent one is a dash with the reason why.</summary>
     private static DataCell FigureCell(Figure? figure, string? note, Footnotes notes, string? otherwise)
@@ -72,49 +104,145 @@ internal sealed partial class PageWriter
             : new DataCell(Markup.Of($"{NumberText.Absent}{notes.Mark(reason.Length > 0 ? reason : otherwise)}"));
     }
 
+    private Markup Budget()
+    {
+        if (!Rows.Any(Verdicts.HasFigure))
+        {
+            return Markup.Empty;
+        }
+
+        DataColumn[] terms =
+        [
+            new("u_A", "scatter"), new("ν"), new("offset"), new("non-linearity"), new("alias"), new("counter"), new("gain"), new("u_B", "all type B"), new("bound", "of the bias"),
+        ];
+        var ratios = Rows.Any(r => r.Ratio?.Uncertainty is { StandardError: not null } or { Bound: not null })
+            ? Table("t-budget-ratio", Markup.Of($"What the intervals of the ratios are made of, as parts of the logarithm. {Chip(Standing)}"), "cell", [.. terms.Where(t => t.Header != "gain")],
+                PerCell((_, r) => Terms(r.Ratio!.Uncertainty, gain: false), HasRatio))
+            : Markup.Empty;
+        var absolutes = Table("t-budget-energy", Markup.Of($"What the intervals of J per token and layer are made of, as parts of the logarithm. {Chip(Standing)}"), "cell", terms,
+            PerCell((_, r) => Terms(r.Uncertainty, gain: true), (_, r) => Verdicts.HasFigure(r)));
+        var sensors = Table("t-sensors", Markup.Of($"What was taken of the sensors of each match group’s devices."), "match group",
+            [new("offset", "±W"), new("non-linearity", "±W"), new("rated", "W"), new("alias", "u"), new("counter against power", "u"), new("gain", "±"), new("source", "", false)],
+            [new DataGroup(null, [.. Items(matrix.Groups).Select((g, i) => new DataRow(Markup.Of($"<span class=\"cell\">{g.Name}</span><span class=\"detail\">{g.Hardware}</span>"), $"s{i}",
+            [
+                DataCell.Number(NumberText.Significant(g.Sensor.OffsetWatts), g.Sensor.OffsetWatts), DataCell.Number(NumberText.Significant(g.Sensor.NonLinearityWatts), g.Sensor.NonLinearityWatts),
+                DataCell.Number(NumberText.Significant(g.Sensor.RatedWatts), g.Sensor.RatedWatts), DataCell.Number(NumberText.Percent(g.Sensor.Alias), g.Sensor.Alias),
+                DataCell.Number(NumberText.Percent(g.Sensor.CounterResidual), g.Sensor.CounterResidual), DataCell.Number(NumberText.Percent(g.Sensor.Gain), g.Sensor.Gain), DataCell.Text(g.Sensor.Source),
+            ]))])]);
+        return Markup.Of($"<p>Offset, non-linearity and gain are bounds divided by √3; u_B is the root of the sum of squares of all type B terms, the bound their linear sum. An interval is the value ± u_A · cv(α, ν, bound/u_A) in the logarithm, with cv the quantile of |T + bound/u_A| of Student’s T with ν degrees of freedom (Armstrong and Kolesár 2018): it covers whatever the bias within its bound.</p>{ratios}{absolutes}{sensors}");
+    }
+
+    private static DataCell[] Terms(Uncertainty u, bool gain) =>
+    [
+        Term(u.StandardError), u.DegreesOfFreedom > 0 ? Count(u.DegreesOfFreedom) : DataCell.Text(NumberText.Absent), Term(u.OffsetTerm), Term(u.NonLinearityTerm), Term(u.AliasTerm), Term(u.CounterTerm),
+        .. gain ? [Term(u.GainTerm)] : Array.Empty<DataCell>(), Term(u.TypeB), Term(u.Bound),
+    ];
+
+    private static DataCell Term(double? value) => DataCell.Number(NumberText.Percent(value), value);
+
     private Markup Constraint()
+    {
+        if (!Rows.Any(Verdicts.HasFigure))
+        {
+            return Markup.Empty;
+        }
+
+        return Markup.Of($"{Verdict()}{Rates()}");
+    }
+
+    private Markup Verdict()
+    {
+        var verdicts = Rows.Select(r => r.Constraint).ToArray();
+        if (!verdicts.Any(v => v.Rho is not null || v.Headroom is not null))
+        {
+            var reasons = string.Join("; ", verdicts.Select(v => v.Reason).Where(t => !string.IsNullOrWhiteSpace(t)).Distinct());
+            return Markup.Of($"<p class=\"empty\">No verdict of (3) in any cell{(reasons.Length > 0 ? ": " + reasons : "")}.</p>");
+        }
+
+        var rho = SiScale.Of(verdicts.SelectMany(v => new[] { v.Rho ?? double.NaN, v.RhoStar ?? double.NaN }));
+        var envelope = SiScale.Of(verdicts.SelectMany(v => new[] { v.BreakEvenWatts ?? double.NaN, v.BreakEvenWattsPeak ?? double.NaN }));
+        DataColumn[] columns =
+        [
+            new("verdict", "", false), new("headroom ρ/ρ*", "K_eff realized"), new("headroom ρ/ρ*", "K_eff peak"), new("break-even envelope", envelope.Prefix + "W, realized"), new("break-even envelope", envelope.Prefix + "W, peak"),
+            new("ρ", rho.Prefix + "J/FLOP"), new("ρ*", rho.Prefix + "J/FLOP"), new("envelope", "W/device"), new("drawn", "W/device"), new("boundary", "", false), new("limit", "", false), new("in words", "", false),
+        ];
+        var notes = new Footnotes();
+        return Table("t-constraint", Markup.Of($"A cell is power-bound where ρ = P_IT/K_eff falls below ρ* = e_tok/c_tok (the paper’s equation 3); headroom is ρ/ρ*, and the break-even envelope the P_IT at which the verdict changes, once with the K_eff that was realized and once with the device’s peak, an upper bound on compute alone. {Chip(Standing)}"), "cell", columns,
+            PerCell((_, r) =>
+            {
+                var v = r.Constraint;
+                return
+                [
+                    new DataCell(Markup.Of($"{v.Verdict}{notes.Mark(v.Headroom is null ? v.Reason : null)}")),
+                    DataCell.Number(v.Headroom is { } h ? NumberText.WithInterval(h.Value, h.Low, h.High) : NumberText.Absent, v.Headroom?.Value),
+                    DataCell.Number(NumberText.Significant(v.HeadroomPeak), v.HeadroomPeak),
+                    DataCell.Number(envelope.Significant(v.BreakEvenWatts), v.BreakEvenWatts),
+                    DataCell.Number(envelope.Significant(v.BreakEvenWattsPeak), v.BreakEvenWattsPeak),
+                    DataCell.Number(rho.Significant(v.Rho), v.Rho),
+                    DataCell.Number(rho.Significant(v.RhoStar), v.RhoStar),
+                    DataCell.Number(NumberText.Significant(v.BudgetWatts), v.BudgetWatts),
+                    DataCell.Number(NumberText.Significant(v.DrawnWatts), v.DrawnWatts),
+                    DataCell.Text($"{Word(v.Boundary)}, {Verdicts.Count(v.Devices, "device")}"),
+                    DataCell.Text(string.IsNullOrWhiteSpace(v.Limit) ? NumberText.Absent : v.Limit),
+                    DataCell.Text(string.IsNullOrWhiteSpace(v.Text) ? NumberText.Absent : v.Text),
+                ];
+            }), notes);
+    }
+
+    private Markup Rates()
     {
         var realized = SiScale.Of(Rows.Select(r => r.KEffRealized));
         var peak = SiScale.Of(Rows.Select(r => r.KEffPeak));
-        var flops = SiScale.Of(Rows.Select(r => r.FlopsPerToken));
-        var parameters = SiScale.Of(Rows.Select(r => r.ParametersPerLayer));
+        var flops = SiScale.Of(Rows.Select(r => r.FlopsPerTokenLayer));
+        var parameters = SiScale.Of(Rows.Select(r => r.Cost.Parameters));
+        var bytes = SiScale.Of(Rows.Select(r => r.Cost.Bytes));
         DataColumn[] columns =
         [
-            new("verdict of (3)", "", false), new("ceiling evidence", "", false), new("headroom", "realized"), new("headroom", "peak"),
-            new("K_eff realized", realized.Prefix + "FLOP/s"), new("K_eff peak", peak.Prefix + "FLOP/s"), new("c_tok", flops.Prefix + "FLOP/token·layer"),
-            new("P", parameters.Prefix + "parameters/layer"), new("at power cap", "of the window"),
+            new("K_eff realized", realized.Prefix + "FLOP/s"), new("K_eff peak", peak.Prefix + "FLOP/s"), new("c_tok", flops.Prefix + "FLOP/token·layer"), new("P", parameters.Prefix + "parameters/layer"), new("moved", bytes.Prefix + "B/step·layer"),
+            new("time over floor"), new("at power cap", "of the window"), new("ceiling evidence", "", false),
         ];
-        var table = Table("t-constraint", Markup.Of($"What binds each cell, and what of. {Chip(Standing)}"), "cell", columns, PerCell((_, r) =>
+        var notes = new Footnotes();
+        return Table("t-ceilings", Markup.Of($"The quantities of (1) and the evidence for each ceiling: equation (3) has no memory arm, so what limits a cell at its own draw stands apart. {Chip(Standing)}"), "cell", columns, PerCell((_, r) =>
         [
-            DataCell.Text(r.Constraint),
-            DataCell.Text(Items(r.Ceilings).IsEmpty ? NumberText.Absent : string.Join(", ", r.Ceilings)),
-            DataCell.Number(NumberText.Significant(r.PowerHeadroomRealized), r.PowerHeadroomRealized),
-            DataCell.Number(NumberText.Significant(r.PowerHeadroomPeak), r.PowerHeadroomPeak),
-            DataCell.Number(realized.Significant(r.KEffRealized), r.KEffRealized),
+            new DataCell(Markup.Of($"{realized.Significant(r.KEffRealized)}{notes.Mark(double.IsFinite(r.KEffRealized) ? null : Absent(r, "kEffRealized"))}"), Finite(r.KEffRealized)),
             DataCell.Number(peak.Significant(r.KEffPeak), r.KEffPeak),
-            DataCell.Number(flops.Significant(r.FlopsPerToken), r.FlopsPerToken),
-            DataCell.Number(parameters.Significant(r.ParametersPerLayer), r.ParametersPerLayer),
+            DataCell.Number(flops.Significant(r.FlopsPerTokenLayer), r.FlopsPerTokenLayer),
+            DataCell.Number(parameters.Significant(r.Cost.Parameters), r.Cost.Parameters),
+            DataCell.Number(bytes.Significant(r.Cost.Bytes), r.Cost.Bytes),
+            DataCell.Number(NumberText.Significant(r.AchievedOverFloor), r.AchievedOverFloor),
             DataCell.Number(NumberText.Percent(r.PowerCapFraction), r.PowerCapFraction),
-        ]));
-        return Markup.Of($"<p>The verdict compares ρ = P_IT / K_eff with ρ* = e_tok / c_tok for the plan’s declared power envelope (paper, equation 3); headroom is ρ/ρ*, below 1 power is scarce. Without a declared envelope there is no verdict. Ceiling evidence stands apart: the equation has no memory arm. K_eff peak is an upper bound only.</p>{table}");
+            DataCell.Text(Items(r.Ceilings).IsEmpty ? NumberText.Absent : string.Join(", ", r.Ceilings)),
+        ]), notes);
     }
 
     private Markup Throughput()
     {
-        var rate = SiScale.Of(Rows.Select(r => r.TokensPerSecond));
-        var layers = SiScale.Of(Rows.Select(r => r.LayerTokensPerSecond));
+        if (!Rows.Any(r => double.IsFinite(r.TokenLayersPerSecond)))
+        {
+            return Markup.Empty;
+        }
+
+        var rate = SiScale.Of(Rows.Select(r => r.ProjectedTokensPerSecond));
+        var layers = SiScale.Of(Rows.Select(r => r.TokenLayersPerSecond));
         DataColumn[] columns =
         [
-            new("tokens", rate.Prefix + "token/s·device, projected"), new("as run", layers.Prefix + "token·layer/s·device"), new("step", "ms, projected"),
-            new("meets s*", "", false), new("U", "", true), new("quality evidence", "", false), new("energy is", "", false),
+            new("tokens", rate.Prefix + "token/s·device, projected"), new("layers", layers.Prefix + "token·layer/s·device"), new("step", "ms, projected"), new("s*", "ms"), new("statistic", "", false),
+            new("meets s*", "", false), new("U"), new("quality evidence", "", false), new("energy is", "", false),
         ];
         var notes = new Footnotes();
-        return Table("t-throughput", Markup.Of($"Throughput per device, latency against s* = {NumberText.Significant(matrix.Disclosure.ServiceMilliseconds)} ms ({matrix.Disclosure.ServiceStatistic}), utilization and quality. {Chip(Standing)}"), "cell", columns, PerCell((_, r) =>
+        return Table("t-throughput", Markup.Of($"Throughput per device from the slope of step time, latency of a whole-model step against each cell’s s*, utilization and quality. {Chip(Standing)}"), "cell", columns, PerCell((_, r) =>
         [
-            DataCell.Number(rate.Significant(r.TokensPerSecond), r.TokensPerSecond),
-            DataCell.Number(layers.Significant(r.LayerTokensPerSecond), r.LayerTokensPerSecond),
-            DataCell.Number(NumberText.Significant(r.StepMillisecondsProjected), r.StepMillisecondsProjected),
-            DataCell.Text(r.MeetsService switch { true => "yes", false => "no", null => NumberText.Absent }),
+            DataCell.Number(rate.Significant(r.ProjectedTokensPerSecond), r.ProjectedTokensPerSecond),
+            DataCell.Number(layers.Significant(r.TokenLayersPerSecond), r.TokenLayersPerSecond),
+            DataCell.Number(NumberText.Significant(r.ProjectedStepMilliseconds), r.ProjectedStepMilliseconds),
+            DataCell.Number(NumberText.Significant(r.ServiceMilliseconds), r.ServiceMilliseconds),
+            DataCell.Text(r.ServiceStatistic),
+            r.MeetsService switch
+            {
+                true => DataCell.Text("yes"),
+                false => new DataCell(Markup.Of($"<span class=\"bad\">{Verdicts.MissesService} no</span>")),
+                null => new DataCell(Markup.Of($"not judged{notes.Mark(Absent(r, "meetsService"))}")),
+            },
             FigureCell(r.Utilization, null, notes, null),
             DataCell.Text(r.Quality),
             new DataCell(Chip(r.Provenance)),
@@ -124,17 +252,17 @@ internal sealed partial class PageWriter
     private Markup Phi()
     {
         var all = Rows.SelectMany(r => r.Phi.Keys).Distinct().Order(StringComparer.Ordinal).ToArray();
-        if (all.Length == 0)
+        // A column of dashes says less than a sentence.
+        var names = all.Where(n => Rows.Any(r => r.Phi.GetValueOrDefault(n)?.Value is { } v && double.IsFinite(v))).ToArray();
+        if (names.Length == 0)
         {
             return Markup.Empty;
         }
 
-        // A column of dashes says less than a sentence.
-        var names = all.Where(n => Rows.Any(r => r.Phi.GetValueOrDefault(n)?.Value is { } v && double.IsFinite(v))).ToArray();
         var never = all.Except(names).Select(n => (Name: n, Reasons: string.Join("; ", Rows.Select(r => r.Phi.GetValueOrDefault(n)?.Reason).Where(t => !string.IsNullOrWhiteSpace(t)).Distinct())))
             .Select(n => Markup.Of($"<div><dt>{n.Name}</dt><dd>{NumberText.Absent} in every cell: {(n.Reasons.Length > 0 ? n.Reasons : "not estimated")}</dd></div>"));
         var notes = new Footnotes();
-        var table = names.Length == 0 ? Markup.Empty : Table("t-phi", Markup.Of($"Every Φ by its estimator. {Chip(Standing)}"), "cell", [.. names.Select(n => new DataColumn(n))],
+        var table = Table("t-phi", Markup.Of($"Every Φ by its estimator. {Chip(Standing)}"), "cell", [.. names.Select(n => new DataColumn(n))],
             PerCell((_, r) => [.. names.Select(n => FigureCell(r.Phi.GetValueOrDefault(n), null, notes, "Not estimated."))]), notes);
         var estimators = names.Select(n => (Name: n, Texts: Rows.Select(r => r.Phi.GetValueOrDefault(n)?.Estimator).Where(e => !string.IsNullOrWhiteSpace(e)).Distinct().ToArray()))
             .Where(n => n.Texts.Length > 0)

@@ -7,9 +7,10 @@ internal sealed partial class PageWriter
     private static readonly string[] MethodNotes =
     [
         "The unit is a device group. In a pass every configuration of a match group runs once on the same devices, in random order balanced for carry-over. Ratios use only passes in which both cell and baseline are valid.",
-        "A ratio is the exponential of the mean log ratio: averaged within a device, then over the devices of a node, then over nodes. Its 95 % Student-t interval rests on independent nodes; with one node on devices (“this node”), with one device on passes (“this device”), with one pass there is none.",
-        "Intervals are pairwise; Holm-adjusted intervals hold for all ratios of the matrix together.",
-        "J per token and layer is the slope of step energy over two numbers of layers, divided by the batch. Whole-model figures are projected: layers only, without embedding, LM head and interconnect.",
+        "A ratio is the exponential of the mean log ratio: averaged within a device group, then over the device groups of a node, then over nodes. The independent units are nodes where there are two or more; with one node device groups (“this node”), with one device group passes (“this device”), with one pass there is no interval.",
+        "An interval holds the scatter of the units (type A) and a bound of what the sensors may hide (type B), combined so that it covers whatever the bias within its bound. The pairwise interval answers for one ratio, the simultaneous one (Bonferroni) for all ratios of the matrix together. Holm’s adjusted p-value decides whether a ratio is resolved, and makes no interval.",
+        "A ratio is called resolved only if its energies are measured, both cells meet their s*, it exceeds the resolution and Holm’s adjusted p-value is at most 5 %. Whatever misses its s* is shown, marked, and counted in no headline.",
+        "J per token and layer is the slope of step energy over numbers of layers L', divided by the batch; where only one L' fits, the intercept is in it, and the cell says so. Whole-model figures are projected, without embedding and interconnect.",
         "A window’s energy is the difference of an energy counter where there is one, else the trapezoid of power. Gaps are never interpolated: coverage is carried with every energy.",
         "Gross energy is the headline. Net energy subtracts the idle power with context resident; it never enters the production function.",
         "A kernel workload’s token is a token-equivalent: the decode arithmetic of a model of that shape with synthetic weights, not a serving stack’s token. It claims no quality.",
@@ -24,30 +25,39 @@ internal sealed partial class PageWriter
             return Markup.Empty;
         }
 
-        var tables = panels.Select((panel, i) => Table($"t-panel{i}", Markup.Of($"{panel.Title}. Unmatched: no intervals, no claim."), "cell",
-            [new("ratio, unmatched"), new("J/token", "projected"), new("published", "J/token"), new("energy is", "", false)],
-            [new DataGroup(null, [.. Items(panel.Rows).Select((r, j) =>
-            {
-                var row = Items(matrix.Groups).Where(g => g.Name == r.Group).SelectMany(g => Items(g.Rows)).FirstOrDefault(x => x.Label == r.Label);
-                return new DataRow(Markup.Of($"<span class=\"cell\">{r.Label}</span><span class=\"detail\">{r.Group}</span>"), $"p{i}-{j}",
-                [
-                    DataCell.Number(NumberText.Significant(r.UnmatchedRatio), r.UnmatchedRatio),
-                    DataCell.Number(NumberText.Significant(r.JoulesPerToken), r.JoulesPerToken),
-                    DataCell.Number(NumberText.Significant(r.PublishedJoulesPerToken), r.PublishedJoulesPerToken),
-                    new DataCell(row is null ? Markup.Of($"{NumberText.Absent}") : Chip(row.Provenance)),
-                ]);
-            })])]));
         return Markup.Of($"""
             <p class="warning" role="note"><strong>Unmatched, the paper’s layout — not a controlled comparison.</strong> Rows differ in batch, context or model, so a ratio mixes effects.
-            Published values are other people’s figures from other hardware and serving stacks: only their shape may be compared.</p>
-            {Markup.Join(tables)}
+            Where published values stand, they are other people’s figures from other hardware and serving stacks: only their shape may be compared.</p>
+            {Markup.Join(panels.Select(Panel))}
             """);
+    }
+
+    private Markup Panel(MatrixPanel panel, int index)
+    {
+        var rows = Items(panel.Rows);
+        var columns = new (DataColumn Column, Func<PanelRow, double?> Value)[]
+        {
+            (new("ratio, unmatched"), r => r.UnmatchedRatio), (new("J/token", "projected"), r => r.ProjectedJoulesPerToken), (new("published", "J/token"), r => r.PublishedJoulesPerToken),
+        }.Where(c => rows.Any(r => c.Value(r) is { } v && double.IsFinite(v))).ToArray();
+        var table = Table($"t-panel{index}", Markup.Of($"{panel.Title}. Unmatched: no intervals, no claim."), "cell", [.. columns.Select(c => c.Column), new DataColumn("estimator", "", false), new DataColumn("energy is", "", false)],
+            [new DataGroup(null, [.. rows.Select((r, j) =>
+            {
+                var row = Items(matrix.Groups).Where(g => g.Name == r.Group).SelectMany(g => Items(g.Rows)).FirstOrDefault(x => x.Label == r.Label);
+                return new DataRow(Markup.Of($"<span class=\"cell\">{r.Label}</span><span class=\"detail\">{r.Group}</span>"), $"p{index}-{j}",
+                [
+                    .. columns.Select(c => DataCell.Number(NumberText.Significant(c.Value(r)), c.Value(r))),
+                    DataCell.Text(row is not null && Verdicts.HasFigure(row) ? Verdicts.Estimator(row) : NumberText.Absent),
+                    new DataCell(row is null ? Markup.Of($"{NumberText.Absent}") : Chip(row.Provenance)),
+                ]);
+            })])]);
+        var note = Verdicts.PublishedNote(matrix, panel);
+        return Markup.Of($"{table}{(note.Length == 0 ? Markup.Empty : Markup.Of($"<p class=\"aside\">{note}</p>"))}");
     }
 
     private Markup Checklist()
     {
         var d = matrix.Disclosure;
-        (string Item, string Value)[] six =
+        (string Item, string Value)[] stated =
         [
             ("q*: quality target", d.Quality),
             ("q*: how it was checked", d.QualityCheck),
@@ -55,19 +65,31 @@ internal sealed partial class PageWriter
             ("workload mix", d.WorkloadMix),
             ("batching protocol", d.Batching),
             ("hardware setup", d.Hardware),
-            ("energy-accounting boundary", d.Boundary.ToString().ToLowerInvariant()),
+            ("energy-accounting boundary", Word(d.Boundary)),
         ];
-        var dimensions = six.Select(s => Item(s.Item, s.Value, !string.IsNullOrWhiteSpace(s.Value)));
-        var agenda = Items(matrix.Checklist).Select(c => Item(c.Item, c.Value, c.Present));
-        var missing = six.Count(s => string.IsNullOrWhiteSpace(s.Value)) + Items(matrix.Checklist).Count(c => !c.Present);
+        var items = Items(matrix.Checklist);
+        var missing = items.Count(c => c.State == DisclosureState.Missing);
+        var idle = items.Count(c => c.State == DisclosureState.NotApplicable);
+        var summary = items.IsEmpty ? "The matrix carries no checklist."
+            : $"{items.Count(c => c.State == DisclosureState.Disclosed)} of {Verdicts.Count(items.Length, "item")} disclosed, {missing} missing, {idle} not applicable{(missing > 0 ? ": what is missing is a reviewable gap" : "")}.";
         return Markup.Of($"""
-            <p>{(missing == 0 ? "Every item is disclosed." : $"{Verdicts.Count(missing, "item")} not disclosed: a reviewable gap.")}</p>
-            <h3>The six dimensions</h3><ul class="checklist">{Markup.Join(dimensions)}</ul>
-            <h3>The reporting agenda</h3>{(Items(matrix.Checklist).IsEmpty ? Markup.Of($"<p class=\"empty\">The matrix carries no agenda.</p>") : Markup.Of($"<ul class=\"checklist\">{Markup.Join(agenda)}</ul>"))}
+            <h3>What the plan states</h3>
+            <dl class="sheet">{Markup.Join(stated.Select(s => Markup.Of($"<div><dt>{s.Item}</dt><dd>{(string.IsNullOrWhiteSpace(s.Value) ? NumberText.Absent : s.Value)}</dd></div>")))}</dl>
+            <h3>The reporting agenda</h3>
+            <p>{summary}</p>
+            {(items.IsEmpty ? Markup.Empty : Markup.Of($"<ul class=\"checklist\">{Markup.Join(items.Select(Item))}</ul>"))}
             """);
+    }
 
-        static Markup Item(string item, string value, bool present) => Markup.Of(
-            $"<li class=\"{(present ? "present" : "missing")}\"><span class=\"tick\" aria-hidden=\"true\">{(present ? "✓" : "✗")}</span><span class=\"item\">{item}<span class=\"sr\">: {(present ? "disclosed" : "not disclosed")}</span></span><span class=\"said\">{(string.IsNullOrWhiteSpace(value) ? NumberText.Absent : value)}</span></li>");
+    private static Markup Item(ChecklistItem item)
+    {
+        var (kind, tick, word) = item.State switch
+        {
+            DisclosureState.Disclosed => ("present", "✓", "disclosed"),
+            DisclosureState.Missing => ("missing", "✗", "missing"),
+            _ => ("moot", "–", "not applicable"),
+        };
+        return Markup.Of($"<li class=\"{kind}\"><span class=\"tick\" aria-hidden=\"true\">{tick}</span><span class=\"item\">{item.Item}</span><span class=\"state\">{word}</span><span class=\"said\">{(string.IsNullOrWhiteSpace(item.Value) ? NumberText.Absent : item.Value)}</span></li>");
     }
 
     private Markup Method()

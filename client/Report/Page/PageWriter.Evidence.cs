@@ -15,21 +15,21 @@ internal sealed partial class PageWriter
         {
             var group = groups[i];
             var index = i;
-            var points = Items(group.Rows).Select((r, j) => (Row: r, Index: j, Joules: r.JoulesPerToken.GetValueOrDefault("gpu")?.Value))
-                .Where(p => p.Joules is > 0 && double.IsFinite(p.Joules.Value) && p.Row.TokensPerSecond > 0 && double.IsFinite(p.Row.TokensPerSecond))
-                .Select(p => new ParetoPoint(Key(index, p.Index), p.Row.Label, p.Row.TokensPerSecond, p.Joules!.Value, p.Row.MeetsService == false))
+            var points = Items(group.Rows).Select((r, j) => (Row: r, Index: j, Joules: r.ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Value))
+                .Where(p => p.Joules is > 0 && double.IsFinite(p.Joules.Value) && p.Row.ProjectedTokensPerSecond > 0 && double.IsFinite(p.Row.ProjectedTokensPerSecond))
+                .Select(p => new ParetoPoint(Key(index, p.Index), p.Row.Label, p.Row.ProjectedTokensPerSecond, p.Joules!.Value, p.Row.MeetsService == false))
                 .ToArray();
             left.AddRange(Items(group.Rows).Select(r => r.Label).Except(points.Select(p => p.Label)).Select(l => $"{l} ({group.Name})"));
             if (points.Length > 0)
             {
-                var standing = Standing.Of([.. group.Rows.Select(r => r.Provenance)], Provenance.Measured);
+                var standing = Standing.Of([.. group.Rows.Select(r => r.Provenance)], null);
                 tiles.Add(ParetoPlot.Render(Group(group), points, standing.Measured ? "PROJECTED" : Svg.Mark(standing)));
             }
         }
 
         if (tiles.Count == 0)
         {
-            return Markup.Of($"<p class=\"empty\">No cell has both a projected J/token and a projected throughput.</p>");
+            return Rows.Any(Verdicts.HasFigure) ? Markup.Of($"<p class=\"empty\">No cell has both a projected J/token and a projected throughput.</p>") : Markup.Empty;
         }
 
         var missing = left.Count == 0 ? "" : $" Not drawn, without figures: {string.Join(", ", left)}.";
@@ -44,20 +44,30 @@ internal sealed partial class PageWriter
             return Markup.Of($"<p class=\"empty\">No power trace was kept with this sweep.</p>");
         }
 
-        var shown = traces.Take(MostTraces).ToArray();
-        var highest = shown.SelectMany(TracePlot.Watts).Select(p => p.Watts).Where(double.IsFinite).DefaultIfEmpty(0).Max();
-        var tiles = shown.Select(t => TracePlot.Render(t, highest, Svg.Mark(TraceStanding(t))));
+        // A node draws many times what one device does: on one scale with it, devices would be flat lines.
+        var shown = traces.Take(MostTraces).Select(t => (Devices: Only(t, device: true, ""), Others: Only(t, device: false, ": meters and others"))).ToArray();
+        var devices = Highest(shown.Select(t => t.Devices));
+        var others = Highest(shown.Select(t => t.Others));
+        var tiles = shown.SelectMany(t => new[] { (Trace: t.Devices, Highest: devices), (Trace: t.Others, Highest: others) }).Where(t => t.Trace.Points.Length > 0)
+            .Select(t => TracePlot.Render(t.Trace, t.Highest, Svg.Mark(TraceStanding(t.Trace))));
         var more = traces.Count > MostTraces ? $" {traces.Count - MostTraces} more are in traces/." : "";
+        var apart = shown.Any(t => t.Others.Points.Length > 0) ? " Node meters, and whatever else is no device of this sweep, have drawings and a scale of their own." : "";
         return Figure(Markup.Of($"<div class=\"tiles small\">{Markup.Join(tiles)}</div>"),
-            Markup.Of($"Power per device over a trial, in watts against seconds, all on one power scale; the windows that count are shaded. Thinned for drawing to the extremes of each column, so peaks stay.{more}"));
+            Markup.Of($"Power per device over a trial, in watts against seconds, all on one power scale; the windows that count are shaded, and more lightly the idle stretch that net energy rests on.{apart} Thinned for drawing to the extremes of each column, so peaks stay.{more}"));
     }
 
-    /// <summary>A trace is measured only if every one of its devices is in the manifest with a measured energy source.</summary>
+    private static double Highest(IEnumerable<PowerTrace> all) => all.SelectMany(TracePlot.Watts).Select(p => p.Watts).Where(double.IsFinite).DefaultIfEmpty(0).Max();
+
+    private PowerTrace Only(PowerTrace trace, bool device, string suffix) =>
+        new(trace.Name + suffix, [.. trace.Points.Where(p => _devices.Contains(p.Source) == device)]);
+
+    private readonly HashSet<string> _devices = [.. Items(manifest.Devices).SelectMany(d => new[] { d.Uuid, d.Key })];
+
+    /// <summary>A trace is measured only if the sweep is, and every one of its devices is in the manifest with a measured energy source; a meter is as good as the sweep's energies.</summary>
     private Standing TraceStanding(PowerTrace trace)
     {
-        var worst = trace.Points.Select(p => p.Device).Distinct()
-            .Select(d => Items(manifest.Devices).FirstOrDefault(i => i.Uuid == d || i.Key == d)?.EnergyProvenance ?? Provenances.Worst(matrix.Provenance, Provenance.Modelled))
-            .DefaultIfEmpty(Provenance.Modelled).Aggregate(Provenances.Worst);
+        var sources = trace.Points.Select(p => p.Source).Distinct().Select(s => Items(manifest.Devices).FirstOrDefault(d => d.Uuid == s || d.Key == s)?.EnergyProvenance);
+        var worst = sources.Select(p => p ?? Provenances.Worst(matrix.Provenance ?? Provenance.Modelled, Provenance.Modelled)).DefaultIfEmpty(Provenance.Modelled).Aggregate(Provenances.Worst);
         return Standing.Of([worst], worst);
     }
 
@@ -69,7 +79,7 @@ internal sealed partial class PageWriter
             return Markup.Of($"<p class=\"empty\">No match group holds an A/A pair: repeatability was not tested, and no resolution is known.</p>");
         }
 
-        DataColumn[] columns = [new("ratio"), new("90 % interval"), new("limit ±δ"), new("result", "", false), new("resolution"), new("scope", "", false)];
+        DataColumn[] columns = [new("ratio"), new("90 % interval"), new("limit ±δ"), new("result", "", false), new("half-width", "95 %"), new("scope", "", false)];
         var table = Table("t-aa", Markup.Of($"The same configuration under two labels, by two one-sided tests: repeatable if the 90 % interval lies within ±δ. {Chip(Standing)}"), "pair", columns,
         [
             new DataGroup(null, [.. tests.Select((g, i) =>
@@ -87,12 +97,12 @@ internal sealed partial class PageWriter
                         false => Markup.Of($"<span class=\"bad\">✗ not shown to be repeatable</span>"),
                         null => Markup.Of($"{NumberText.Absent} no interval"),
                     }),
-                    DataCell.Number(NumberText.Percent(t.Resolution), t.Resolution),
+                    DataCell.Number(NumberText.PlusMinus(t.HalfWidth95), t.HalfWidth95),
                     DataCell.Text($"{t.Ratio.Scope} ({t.Ratio.Units})"),
                 ]);
             })]),
         ]);
-        return Markup.Of($"{table}<p class=\"aside\">An A/A test sees the noise of the whole chain. It is blind to an offset of the sensor, which is why every ratio also carries a type B term; resolution is the larger of the A/A half-width and twice that term.</p>");
+        return Markup.Of($"{table}<p class=\"aside\">An A/A test sees the noise of the whole chain. It is blind to an offset of the sensor, which is why every ratio also carries a type B part; a ratio’s resolution is the larger of the A/A half-width and twice its own u_B. A match group without a pair of its own borrows that of the first group that has one, and each ratio says so.</p>");
     }
 
     private Markup Replication()
@@ -106,17 +116,18 @@ internal sealed partial class PageWriter
                 Count(g.Replication.FirstStage), Count(g.Replication.Required), Count(g.Replication.Reached), Count(g.VoidedPasses),
             ]))]),
         ]);
+        var pooled = Rows.Any(r => r.Spread.DeviceAndNode is not null);
         DataColumn[] spread =
         [
-            new("passes"), new("devices"), new("nodes"), new("pass"), new("device"), new("node"), new("type B", "log ratio"), new("coverage", "least"),
+            new("passes"), new("devices"), new("nodes"), new("pass"), .. pooled ? [new DataColumn("device and node", "pooled")] : Array.Empty<DataColumn>(), new("device"), new("node"), new("coverage", "least"),
         ];
-        var perCell = Table("t-spread", Markup.Of($"Valid passes and variance components of each cell: pass, device and node are standard deviations of log J/token; type B is the standard uncertainty of the log ratio."), "cell", spread, PerCell((_, r) =>
+        var perCell = Table("t-spread", Markup.Of($"Valid passes and variance components of each cell: pass, device and node are standard deviations of log J/token{(pooled ? "; where each node has one device group, those of device and node cannot be told apart and stand together" : "")}."), "cell", spread, PerCell((_, r) =>
         [
             Count(r.Passes), Count(r.Devices), Count(r.Nodes),
             DataCell.Number(NumberText.Percent(r.Spread.Pass), r.Spread.Pass),
+            .. pooled ? [DataCell.Number(NumberText.Percent(r.Spread.DeviceAndNode), r.Spread.DeviceAndNode)] : Array.Empty<DataCell>(),
             DataCell.Number(NumberText.Percent(r.Spread.Device), r.Spread.Device),
             DataCell.Number(NumberText.Percent(r.Spread.Node), r.Spread.Node),
-            DataCell.Number(NumberText.Percent(r.Ratio?.TypeB), r.Ratio?.TypeB),
             DataCell.Number(NumberText.Percent(r.Coverage, 3), r.Coverage),
         ]));
         return Markup.Of($"{outcome}{perCell}");
@@ -131,9 +142,9 @@ internal sealed partial class PageWriter
         var invalid = reasons.Length == 0
             ? Markup.Of($"<p>No trial was invalidated.</p>")
             : Table("t-invalid", Markup.Of($"Invalidated trials by cell and reason: kept, counted, and left out of every estimate. Cells without any are not listed."), "cell", [.. reasons.Select(r => new DataColumn(r)), new DataColumn("valid passes")],
-                PerCell((_, r) => [.. reasons.Select(k => r.Invalidations.TryGetValue(k, out var n) && n > 0 ? Count(n) : DataCell.Text("·")), Count(r.Passes)], r => r.Invalidations.Values.Sum() > 0));
+                PerCell((_, r) => [.. reasons.Select(k => r.Invalidations.TryGetValue(k, out var n) && n > 0 ? Count(n) : DataCell.Text("·")), Count(r.Passes)], (_, r) => r.Invalidations.Values.Sum() > 0));
         var flags = flagged
-            ? Table("t-flags", Markup.Of($"What must be known of single cells."), "cell", [new DataColumn("flags", "", false)], PerCell((_, r) => [DataCell.Text(string.Join("; ", Items(r.Flags)))], r => !Items(r.Flags).IsEmpty))
+            ? Table("t-flags", Markup.Of($"What must be known of single cells."), "cell", [new DataColumn("flags", "", false)], PerCell((_, r) => [DataCell.Text(string.Join("; ", Items(r.Flags)))], (_, r) => !Items(r.Flags).IsEmpty))
             : Markup.Of($"<p>No cell carries a flag.</p>");
         var course = events.Where(e => e.Kind is "void" or "paused" or "resumed" or "cancelled" or "stage").ToArray();
         var happened = course.Length == 0

@@ -16,12 +16,15 @@ internal sealed partial class PageWriter
 
         var scale = HeatScale.For(groups.SelectMany(g => g.Rows).Where(r => r.Ratio is not null).Select(r => r.Ratio!.Ratio.Value));
         var blocks = Blocks().Select(block => HeatBlock(block, scale)).ToArray();
+        var legend = groups.SelectMany(g => g.Rows).Any(r => r.Ratio is { } ratio && double.IsFinite(ratio.Ratio.Value)) ? Legend(scale) : Markup.Empty;
+        var marks = Verdicts.Legend(matrix);
         return Markup.Of($"""
             <p><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
-            {Legend(scale)}
+            {legend}
             <div id="heat">{blocks[0]}<div class="others">{Markup.Join(blocks.Skip(1), "\n")}</div></div>
-            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval. <b>~</b> marks a ratio within the resolution or with an adjusted interval that includes 1: no difference is claimed.
-            Cells without a baseline show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
+            {(marks.Length == 0 ? Markup.Empty : Markup.Of($"<ul class=\"marks\">{Markup.Join(marks.Select(m => Markup.Of($"<li>{m}.</li>")))}</ul>"))}
+            <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval, the sensor’s bounds included; simultaneous intervals are in the next section.
+            Cells without a ratio show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
             """);
     }
 
@@ -44,7 +47,7 @@ internal sealed partial class PageWriter
     {
         var names = block.SelectMany(i => Items(matrix.Groups[i].Rows)).Select(RowName).Distinct();
         var heads = block.Select(i => matrix.Groups[i]).Select(g => Markup.Of(
-            $"<th scope=\"col\">{g.Name}<span class=\"detail\">{g.Hardware}</span><span class=\"detail\">{(g.Baseline is null ? "no baseline" : "÷ " + g.Baseline)}</span></th>"));
+            $"<th scope=\"col\">{g.Name}<span class=\"detail\">{g.Hardware}</span><span class=\"detail\">{(g.Baseline is null ? "no baseline" : "÷ " + g.Baseline)}</span><span class=\"detail\">{Verdicts.Estimator(g)}</span></th>"));
         var lines = names.Select(name => Markup.Of(
             $"<tr><th scope=\"row\">{name}</th>{Markup.Join(block.Select(i => HeatCell(matrix.Groups[i], i, matrix.Groups[i].Rows.ToList().FindIndex(r => RowName(r) == name), scale)))}</tr>"));
         var label = string.Join(", ", block.Select(i => matrix.Groups[i].Name));
@@ -65,11 +68,14 @@ internal sealed partial class PageWriter
 
         var row = group.Rows[rowIndex];
         var key = Key(groupIndex, rowIndex);
-        var tag = Standing.Mixed ? Markup.Of($"<span class=\"tag\">{row.Provenance.ToString().ToLowerInvariant()}</span>") : Markup.Empty;
+        var tag = Standing.Mixed ? Markup.Of($"<span class=\"tag\">{Standing.OfEnergy(row.Provenance)}</span>") : Markup.Empty;
         var own = RowName(row) == NumberText.Clean(row.Label) ? Markup.Empty : Markup.Of($"<span class=\"tag\">{row.Label}</span>");
+        var estimator = !Verdicts.HasFigure(row) || Verdicts.Estimator(row) == Verdicts.Estimator(group) ? Markup.Empty : Markup.Of($"<span class=\"tag\">{Verdicts.Estimator(row)}</span>");
+        var late = Verdicts.Misses(row) ? Markup.Of($"<span class=\"tag late\">{Verdicts.MissesService} misses s*</span>") : Markup.Empty;
+        var tags = Markup.Of($"{own}{estimator}{late}{tag}");
         if (row.Label == group.Baseline)
         {
-            return Markup.Of($"<td class=\"h{HeatScale.Half} base\" data-key=\"{key}\"><span class=\"v\">1</span><span class=\"i\">baseline</span>{own}{tag}</td>");
+            return Markup.Of($"<td class=\"h{HeatScale.Half} base\" data-key=\"{key}\"><span class=\"v\">1</span><span class=\"i\">baseline</span>{tags}</td>");
         }
 
         if (row.Ratio is not { } ratio || scale.Step(ratio.Ratio.Value) is not { } step)
@@ -78,13 +84,26 @@ internal sealed partial class PageWriter
             var value = double.IsFinite(e.Value)
                 ? Markup.Of($"<span class=\"v\">{EnergyScale.Text(e.Value, e.Low, e.High)}</span><span class=\"i\">{EnergyScale.Prefix}J/token·layer</span>")
                 : Markup.Of($"<span class=\"v\">{NumberText.Absent}</span><span class=\"i\">no valid trial</span>");
-            return Markup.Of($"<td class=\"absolute\" data-key=\"{key}\">{value}{own}{tag}</td>");
+            return Markup.Of($"<td class=\"absolute\" data-key=\"{key}\">{value}{tags}</td>");
         }
 
         var decimals = NumberText.Decimals(ratio.Ratio.Value, ratio.Ratio.Low, ratio.Ratio.High);
         var interval = ratio.Ratio.Low is null ? "no interval" : NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals);
-        var unresolved = ratio.Resolved ? Markup.Empty : Markup.Of($"<span class=\"sr\"> not resolved</span><span aria-hidden=\"true\"> ~</span>");
-        return Markup.Of($"<td class=\"h{step}\" data-key=\"{key}\"><span class=\"v\">{NumberText.Fixed(ratio.Ratio.Value, decimals)}{unresolved}</span><span class=\"i\">{interval}</span>{own}{tag}</td>");
+        var outside = Verdicts.IsOutside(group, row) ? " outside" : "";
+        return Markup.Of($"<td class=\"h{step}{outside}\" data-key=\"{key}\"><span class=\"v\">{NumberText.Fixed(ratio.Ratio.Value, decimals)}{MarksOf(group, row)}</span><span class=\"i\">{interval}</span>{tags}</td>");
+    }
+
+    // The marks for the eye, their meaning for who listens.
+    private static Markup MarksOf(MatrixGroup group, MatrixRow row)
+    {
+        var marks = Verdicts.Marks(group, row);
+        if (marks.Length == 0)
+        {
+            return Markup.Empty;
+        }
+
+        string[] said = [Verdicts.Standing(row.Ratio!.Standing), .. Verdicts.IsOutside(group, row) && row.Ratio.Standing != RatioStanding.OutsideOperatingPoint ? [Verdicts.Standing(RatioStanding.OutsideOperatingPoint)] : Array.Empty<string>()];
+        return Markup.Of($"<span class=\"sr\">, {string.Join(", ", said)}</span><span class=\"m\" aria-hidden=\"true\"> {marks}</span>");
     }
 
     private static Markup Legend(HeatScale scale)
@@ -116,7 +135,7 @@ internal sealed partial class PageWriter
         return unique && groups.SelectMany(g => g).Select(ByWorkload).Distinct().Count() < groups.SelectMany(g => g).Select(r => r.Label).Distinct().Count();
     }
 
-    private Markup Intervals()
+    private Markup Ratios()
     {
         var figures = new List<Markup>();
         var without = new List<string>();
@@ -125,10 +144,11 @@ internal sealed partial class PageWriter
         {
             var group = groups[i];
             var index = i;
-            var lines = Items(group.Rows).Select((r, j) => (Row: r, Index: j))
-                .Where(r => r.Row.Ratio is not null && r.Row.Label != group.Baseline && double.IsFinite(r.Row.Ratio.Ratio.Value) && r.Row.Ratio.Ratio.Value > 0)
-                .Select(r => new IntervalLine(Key(index, r.Index), r.Row.Label, r.Row.TwinOf is null ? Verdicts.Configuration(r.Row) : $"A/A of {NumberText.Clean(r.Row.TwinOf)}",
-                    r.Row.Ratio!.Ratio.Value, r.Row.Ratio.Ratio.Low, r.Row.Ratio.Ratio.High, r.Row.Ratio.HolmLow, r.Row.Ratio.HolmHigh, r.Row.Ratio.Resolved))
+            var lines = Items(group.Rows).Select((r, j) => (Row: r, Index: j)).Where(r => HasRatio(group, r.Row))
+                .Select(r => (r.Row, r.Index, Ratio: r.Row.Ratio!))
+                .Select(r => new IntervalLine(Key(index, r.Index), r.Row.Label, Verdicts.IsOutside(group, r.Row) ? " " + Verdicts.MissesService : "",
+                    r.Row.TwinOf is null ? Verdicts.Configuration(r.Row) : $"A/A of {NumberText.Clean(r.Row.TwinOf)}",
+                    r.Ratio.Ratio.Value, r.Ratio.Ratio.Low, r.Ratio.Ratio.High, r.Ratio.SimultaneousLow, r.Ratio.SimultaneousHigh, r.Ratio.Resolution, r.Ratio.Resolved && !Verdicts.IsOutside(group, r.Row)))
                 .ToArray();
             if (lines.Length == 0)
             {
@@ -136,26 +156,59 @@ internal sealed partial class PageWriter
                 continue;
             }
 
-            var standing = Standing.Of([.. group.Rows.Select(r => r.Provenance)], group.Rows.Select(r => r.Provenance).Aggregate(Provenances.Worst));
-            var resolution = group.Repeatability?.Resolution;
-            var band = resolution is { } r0 && double.IsFinite(r0) ? $"Resolution ±{NumberText.Percent(r0)}." : "No resolution is known for this group.";
-            var scopes = string.Join(", ", group.Rows.Where(r => r.Ratio is not null && r.Label != group.Baseline).Select(r => r.Ratio!.Ratio.Scope).Distinct());
+            var standing = Standing.Of([.. group.Rows.Select(r => r.Provenance)], null);
+            var scopes = string.Join(", ", group.Rows.Where(r => HasRatio(group, r)).Select(r => r.Ratio!.Ratio.Scope).Distinct());
+            var resolution = Verdicts.Resolution(group);
             var drawing = IntervalPlot.Render(
-                $"Interval plot of {group.Name}: " + string.Join("; ", lines.Select(l => $"{l.Label} {NumberText.Ratio(l.Value, l.Low, l.High)}")) + ".",
-                lines, resolution, Svg.Mark(standing), ("ratio (pairwise 95 %)", "Holm-adjusted"));
-            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}: J per token and layer over that of {group.Baseline}. The intervals speak of: {scopes}. {band}")));
+                $"Interval plot of {group.Name}: " + string.Join("; ", lines.Select(l => $"{l.Label}{l.Mark} {NumberText.Ratio(l.Value, l.Low, l.High)}")) + ".",
+                lines, Svg.Mark(standing), ("ratio (pairwise 95 %)", "simultaneous 95 %"));
+            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}: J per token and layer over that of {group.Baseline}, {Verdicts.Estimator(group)}. The intervals speak of: {scopes}; {resolution}.")));
         }
 
-        if (without.Count > 0 && figures.Count > 0)
+        if (figures.Count == 0)
         {
-            figures.Add(Markup.Of($"<p class=\"aside\">Without a baseline, and so without ratios: {string.Join(", ", without)}.</p>"));
+            return Rows.Any(Verdicts.HasFigure) ? Markup.Of($"<p class=\"empty\">No match group has a ratio to a baseline.</p>") : Markup.Empty;
         }
 
-        if (figures.Count > 0)
-        {
-            figures.Insert(0, Markup.Of($"<p>Each ratio with its pairwise 95 % interval (thick) and the interval adjusted for all ratios of the matrix (Holm, thin with end marks); where a line is shorter than its point, the numbers beside it say how wide it is. The shaded band around 1 is the resolution of the group: within it no difference is claimed, and the point is hollow.</p>"));
-        }
+        var apart = without.Count == 0 ? Markup.Empty : Markup.Of($"<p class=\"aside\">Without ratios: {string.Join(", ", without)}.</p>");
+        return Markup.Of($"""
+            <p>Each ratio with its pairwise 95 % interval (thick) and the interval that holds for all {Verdicts.Count(matrix.Family, "ratio")} of the matrix together with 95 % (thin, with end marks); both contain what the sensors may hide.
+            The shaded band around 1 is the ratio’s resolution: within it no difference is claimed. A point is filled only where a difference is claimed.</p>
+            {RatioTable()}
+            {Markup.Join(figures, "\n")}{apart}
+            """);
+    }
 
-        return figures.Count == 0 ? Markup.Of($"<p class=\"empty\">No match group has a ratio to a baseline.</p>") : Markup.Join(figures, "\n");
+    private static bool HasRatio(MatrixGroup group, MatrixRow row) => row.Ratio is { Ratio.Value: > 0 and < double.PositiveInfinity } && row.Label != group.Baseline;
+
+    private Markup RatioTable()
+    {
+        DataColumn[] columns =
+        [
+            new("ratio"), new("95 % interval", "pairwise"), new("95 % interval", "simultaneous"), new("type A", "±, of ratio"), new("type B", "±, of ratio"), new("p", "Holm"),
+            new("resolution", "", false), new("called", "", false), new("time over floor", "÷ baseline’s"), new("also differs in", "", false), new("energy is", "", false),
+        ];
+        return Table("t-ratios", Markup.Of($"Every ratio with both intervals and what they are made of: type A is the 95 % half-width of the scatter alone, type B the bound of what the sensors may hide; the interval combines them and is narrower than their sum. Step time over the floor of its shape says how much of a ratio may be the quality of the kernels. {Chip(Standing)}"), "cell", columns,
+            PerCell((group, r) =>
+            {
+                var ratio = r.Ratio!;
+                var decimals = NumberText.Decimals(ratio.Ratio.Value, ratio.Ratio.Low, ratio.Ratio.High);
+                var typeA = Verdicts.TypeA(ratio.Uncertainty);
+                var reason = Verdicts.StandingReason(group, r);
+                return
+                [
+                    new DataCell(Markup.Of($"{NumberText.Fixed(ratio.Ratio.Value, decimals)}{MarksOf(group, r)}"), ratio.Ratio.Value),
+                    DataCell.Number(NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals), ratio.Ratio.High - ratio.Ratio.Low),
+                    DataCell.Number(NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals), ratio.SimultaneousHigh - ratio.SimultaneousLow),
+                    DataCell.Number(NumberText.PlusMinus(typeA), typeA),
+                    DataCell.Number(NumberText.PlusMinus(ratio.Uncertainty.Bound), ratio.Uncertainty.Bound),
+                    DataCell.Number(NumberText.Probability(ratio.HolmPValue), ratio.HolmPValue),
+                    DataCell.Text(Verdicts.Resolution(group, ratio)),
+                    new DataCell(Markup.Of($"{Verdicts.Standing(ratio.Standing)}{(reason.Length == 0 ? Markup.Empty : Markup.Of($"<span class=\"detail\">{reason}</span>"))}")),
+                    DataCell.Number(NumberText.Significant(ratio.AchievedOverFloor), ratio.AchievedOverFloor),
+                    DataCell.Text(Items(ratio.Confounds).IsEmpty ? NumberText.Absent : string.Join("; ", ratio.Confounds)),
+                    new DataCell(Chip(r.Provenance)),
+                ];
+            }, HasRatio, own: true));
     }
 }

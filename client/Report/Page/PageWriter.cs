@@ -18,8 +18,9 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
         Markup[] sections =
         [
             Section("matrix", "The matrix", HeatMap()),
-            Section("intervals", "Intervals", Intervals()),
+            Section("ratios", "Ratios and their intervals", Ratios()),
             Section("energy", "Energy per token and layer", Energy()),
+            Section("uncertainty", "Uncertainty budget", Budget()),
             Section("constraint", "Binding constraint and ceilings", Constraint()),
             Section("throughput", "Throughput, service and quality", Throughput()),
             Section("pareto", "Energy against throughput", Pareto()),
@@ -61,14 +62,12 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
 
     private static Markup Hash(string sha256) => Markup.Of($"<code>{Svg.Short(sha256, 13)}</code>");
 
-    private static Markup Chip(Provenance provenance)
-    {
-        var word = provenance.ToString().ToLowerInvariant();
-        return Markup.Of($"<span class=\"chip {word}\">{word}</span>");
-    }
+    private static Markup Chip(Provenance? provenance) =>
+        Markup.Of($"<span class=\"chip {provenance?.ToString().ToLowerInvariant() ?? "nothing"}\">{Standing.OfEnergy(provenance)}</span>");
 
-    private static Markup Chip(Standing standing) =>
-        Markup.Of($"<span class=\"chip {(standing.Measured ? "measured" : "modelled")}\">{standing.Word.ToLowerInvariant()}</span>");
+    private static Markup Chip(Standing standing) => Markup.Of($"<span class=\"chip {Kind(standing)}\">{standing.Word.ToLowerInvariant()}</span>");
+
+    private static string Kind(Standing standing) => standing.Measured ? "measured" : standing.None ? "nothing" : "modelled";
 
     private Markup Section(string id, string title, Markup content, string kind = "")
     {
@@ -89,27 +88,29 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
 
     /// <summary>A line per cell of every match group, with its name, what it runs and how its energy came about.</summary>
     /// <param name="cells">The cells of a line.</param>
-    /// <param name="which">Which rows; all if null.</param>
+    /// <param name="which">Which rows; all if null. A group without any is left out.</param>
     /// <param name="own">Whether the line itself says how its numbers came about, so that the name does not.</param>
-    private IReadOnlyList<DataGroup> PerCell(Func<MatrixGroup, MatrixRow, IReadOnlyList<DataCell>> cells, Func<MatrixRow, bool>? which = null, bool own = false) =>
+    private IReadOnlyList<DataGroup> PerCell(Func<MatrixGroup, MatrixRow, IReadOnlyList<DataCell>> cells, Func<MatrixGroup, MatrixRow, bool>? which = null, bool own = false) =>
         [.. Items(matrix.Groups).Select((g, i) => new DataGroup(Group(g), [.. Items(g.Rows).Select((r, j) => (Row: r, Index: j))
-            .Where(r => which?.Invoke(r.Row) ?? true)
+            .Where(r => which?.Invoke(g, r.Row) ?? true)
             .Select(r => new DataRow(CellName(r.Row, own), Key(i, r.Index), cells(g, r.Row)))]))];
 
     private Markup CellName(MatrixRow row, bool own)
     {
         var twin = row.TwinOf is null ? Markup.Empty : Markup.Of($" <span class=\"twin\">A/A twin of {row.TwinOf}</span>");
+        var late = Verdicts.Misses(row) ? Markup.Of($"<span class=\"late\" title=\"misses its s*\"> {Verdicts.MissesService}</span>") : Markup.Empty;
         var chip = Standing.Mixed && !own ? Markup.Of($" {Chip(row.Provenance)}") : Markup.Empty;
-        return Markup.Of($"<span class=\"cell\">{row.Label}</span>{twin}{chip} <span class=\"detail\">{Verdicts.Configuration(row)}</span>");
+        return Markup.Of($"<span class=\"cell\">{row.Label}</span>{late}{twin}{chip} <span class=\"detail\">{Verdicts.Configuration(row)}</span>");
     }
 
     private Markup Banner()
     {
-        var kind = Standing.Measured ? "measured" : "modelled";
-        var incomplete = matrix.Complete
-            ? Markup.Empty
-            : Markup.Of($"<div class=\"banner incomplete\" role=\"note\"><strong>INCOMPLETE</strong><p>The sweep had not ended when this page was written. Cells may still gain passes.</p></div>");
-        return Markup.Of($"<div class=\"banner {kind}\" role=\"note\" id=\"provenance\"><strong>{Standing.Word}</strong><p>{Standing.Sentence}</p></div>{incomplete}");
+        var difference = Verdicts.Difference(matrix);
+        var apart = difference.Length == 0 ? Markup.Empty : Markup.Of($"<p class=\"difference\" role=\"note\"><strong>Not as disclosed:</strong> {difference}</p>");
+        var state = manifest.Phase == SweepPhase.Cancelled ? ("CANCELLED", "The sweep was cancelled: cells may lack passes that the plan asks for.")
+            : matrix.Complete ? ("", "") : ("INCOMPLETE", "The sweep had not ended when this page was written. Cells may still gain passes.");
+        var incomplete = state.Item1.Length == 0 ? Markup.Empty : Markup.Of($"<div class=\"banner incomplete\" role=\"note\"><strong>{state.Item1}</strong><p>{state.Item2}</p></div>");
+        return Markup.Of($"<div class=\"banner {Kind(Standing)}\" role=\"note\" id=\"provenance\"><strong>{Standing.Word}</strong><p>{Standing.Sentence}</p></div>{apart}{incomplete}");
     }
 
     private Markup Facts()
@@ -122,8 +123,26 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
             ("Boundary", Markup.Of($"{d.Boundary.ToString().ToLowerInvariant()}")),
             ("Service target s*", Markup.Of($"{NumberText.Significant(d.ServiceMilliseconds)} ms per token ({d.ServiceStatistic})")),
             ("Quality target q*", Markup.Of($"{d.Quality}")),
+            ("Ran on", Markup.Of($"{RanOn()}")),
             ("Plan", Hash(matrix.PlanSha256)),
         ];
         return Markup.Of($"<dl class=\"facts\">{Markup.Join(facts.Select(f => Markup.Of($"<div><dt>{f.Name}</dt><dd>{f.Value}</dd></div>")))}</dl>");
+    }
+
+    private string RanOn()
+    {
+        var r = matrix.RanOn;
+        if (r.Devices == 0)
+        {
+            return "nothing: no trial is valid";
+        }
+
+        var limits = Items(r.PowerLimitsWatts).Where(double.IsFinite).Select(w => $"{NumberText.Significant(w)} W").ToArray();
+        string[] parts =
+        [
+            $"{Verdicts.Count(r.Devices, "device")} of {Verdicts.Count(r.Nodes, "node")} in {Verdicts.Count(r.Racks, "rack")}: {string.Join(", ", Items(r.Models))}",
+            string.Join(", ", Items(r.Drivers)), limits.Length == 0 ? "" : $"limit {string.Join(", ", limits)}",
+        ];
+        return string.Join("; ", parts.Where(p => p.Length > 0));
     }
 }

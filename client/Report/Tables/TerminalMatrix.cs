@@ -9,6 +9,7 @@ namespace EnergyGrid.Report;
 public static class TerminalMatrix
 {
     private const int Gap = 2;
+    private const int LeastLabel = 6;
 
     /// <summary>Lines of at most <paramref name="width"/> columns, as long as the columns that are never dropped fit.</summary>
     /// <param name="matrix">What to draw.</param>
@@ -20,11 +21,14 @@ public static class TerminalMatrix
         var table = MatrixTable.Of(matrix);
         var lines = ImmutableArray.CreateBuilder<string>();
         lines.AddRange(Wrap($"{table.Banner.Word}: {table.Banner.Sentence}", width));
+        lines.AddRange(Wrap(table.Difference, width));
         lines.AddRange(Wrap(Verdicts.Overview(matrix) + (matrix.Complete ? "" : " The sweep had not ended."), width));
         var all = table.Groups.SelectMany(g => g.Rows).ToArray();
         var widths = table.Columns.Select((c, i) => all.Select(r => Width(r.Cells[i])).Append(Width(c.Header)).Append(Width(c.Unit)).Max()).ToArray();
-        widths[0] = Math.Min(widths[0], Math.Max(12, width / 4));
+        widths[0] = Math.Min(all.Select(r => Width(r.Cells[0] + r.Mark)).Append(widths[0]).Max(), Math.Max(12, width / 4));
         var kept = table.Fitting([.. widths.Select(w => w + Gap)], width + Gap);
+        // The label gives way before a figure does; its mark never does.
+        widths[0] = Math.Max(LeastLabel, Math.Min(widths[0], width - kept.Skip(1).Sum(i => widths[i] + Gap)));
         foreach (var group in table.Groups)
         {
             lines.Add("");
@@ -32,34 +36,51 @@ public static class TerminalMatrix
             lines.Add(Draw(i => table.Columns[i].Header));
             lines.Add(Draw(i => table.Columns[i].Unit));
             lines.Add(string.Join(new string(' ', Gap), kept.Select(i => new string('─', widths[i]))));
-            lines.AddRange(group.Rows.Select(r => Draw(i => r.Cells[i])));
+            lines.AddRange(group.Rows.Select(r => Draw(i => r.Cells[i], r.Mark)));
             lines.AddRange(group.Footer.SelectMany(f => Wrap(f, width)));
         }
 
         foreach (var panel in matrix.Panels)
         {
             lines.Add("");
-            lines.AddRange(Wrap($"UNMATCHED, not a controlled comparison: {NumberText.Clean(panel.Title)}", width));
-            lines.AddRange(panel.Rows.Select(r => Cut(
-                $"{NumberText.Clean(r.Group)} / {NumberText.Clean(r.Label)}: {NumberText.Significant(r.JoulesPerToken)} J/token projected, ratio {NumberText.Significant(r.UnmatchedRatio)}, published {NumberText.Significant(r.PublishedJoulesPerToken)}", width)));
+            lines.AddRange(Panel(matrix, panel).SelectMany(l => Wrap(l, width)));
         }
 
-        if (all.Any(r => r.Row.Ratio is { Resolved: false }))
+        if (table.Legend.Length > 0)
         {
             lines.Add("");
-            lines.AddRange(Wrap("~ within the resolution, or the adjusted interval includes 1: no difference is claimed", width));
+            lines.AddRange(table.Legend.SelectMany(l => Wrap(l, width)));
         }
 
         var dropped = table.Columns.Length - kept.Length;
         if (dropped > 0)
         {
-            lines.AddRange(Wrap($"{dropped} columns do not fit in {width}: see the report, cells.csv or a wider terminal", width));
+            lines.AddRange(Wrap($"{Verdicts.Count(dropped, "column")} {(dropped == 1 ? "does" : "do")} not fit in {width}: see the report, cells.csv or a wider terminal", width));
         }
 
         return lines.ToImmutable();
 
-        string Draw(Func<int, string> text) =>
-            string.Join(new string(' ', Gap), kept.Select(i => Pad(Cut(text(i), widths[i]), widths[i], table.Columns[i].RightAligned))).TrimEnd();
+        string Draw(Func<int, string> text, string mark = "") => string.Join(new string(' ', Gap),
+            kept.Select(i => Pad(i == 0 ? Cut(text(i), widths[i] - Width(mark)) + mark : Cut(text(i), widths[i]), widths[i], table.Columns[i].RightAligned))).TrimEnd();
+    }
+
+    private static IEnumerable<string> Panel(Matrix matrix, MatrixPanel panel)
+    {
+        yield return $"UNMATCHED, not a controlled comparison: {NumberText.Clean(panel.Title)}";
+        (bool Projected, bool Ratio, bool Published) has =
+            (panel.Rows.Any(r => double.IsFinite(r.ProjectedJoulesPerToken)), panel.Rows.Any(r => double.IsFinite(r.UnmatchedRatio)), panel.Rows.Any(r => r.PublishedJoulesPerToken is not null));
+        foreach (var row in panel.Rows)
+        {
+            string[] parts =
+            [
+                has.Projected ? $"{NumberText.Significant(row.ProjectedJoulesPerToken)} J/token projected" : "no figure",
+                .. has.Ratio ? [$"ratio {NumberText.Significant(row.UnmatchedRatio)}"] : Array.Empty<string>(),
+                .. has.Published ? [$"published {NumberText.Significant(row.PublishedJoulesPerToken)}"] : Array.Empty<string>(),
+            ];
+            yield return $"{NumberText.Clean(row.Group)} / {NumberText.Clean(row.Label)}: {string.Join(", ", parts)}";
+        }
+
+        yield return Verdicts.PublishedNote(matrix, panel);
     }
 
     /// <summary>Columns that a text takes in a terminal: marks take none, East Asian wide characters and emoji two.</summary>

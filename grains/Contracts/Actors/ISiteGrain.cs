@@ -29,4 +29,8 @@ public interface ISiteGrain : IGrainWithStringKey
     /// <summary>ipue over <c>[fromWindow, toWindow)</c>, as far as the site still has the windows; null without facility meters.</summary>
     [Alias("Ratio"), ReadOnly]
     ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow);
+
+    /// <summary>The same with the sums that it follows from.</summary>
+    [Alias("Account"), ReadOnly]
+    ValueTask<FacilityAccount?> Account(long fromWindow, long toWindow);
 }

@@ -50,6 +50,44 @@ public sealed record FacilityRatio(
     [property: Id(13)] Provenance Provenance,
     [property: Id(14)] string Edition);
 
+/// <summary>Both sides of a facility ratio summed over the windows of a stretch, apart for those in which every facility meter was covered in full.</summary>
+/// <param name="FromWindow">First window of the stretch, seconds since the Unix epoch.</param>
+/// <param name="ToWindow">One past the last.</param>
+/// <param name="Windows">How many windows of it are summed here.</param>
+/// <param name="Whole">Whether those are the ones with full facility meters.</param>
+/// <param name="FacilityJoules">J.</param>
+/// <param name="FacilityLowJoules">Lower bound of what its meters missed, J.</param>
+/// <param name="FacilityHighJoules">Upper bound, J; infinite where no rating bounds it.</param>
+/// <param name="FacilityCoveredWeight">Covered seconds × rated power of its meters, J.</param>
+/// <param name="FacilityWeight">Seconds × rated power, J.</param>
+/// <param name="ItJoules">J.</param>
+/// <param name="ItLowJoules">Lower bound of what IT meters missed, J.</param>
+/// <param name="ItHighJoules">Upper bound, J.</param>
+/// <param name="ItUnmeteredRatedJoules">Rated power × time of what IT meters missed, J.</param>
+[GenerateSerializer, Immutable, Alias("FacilityStretch")]
+public sealed record FacilityStretch(
+    [property: Id(0)] long FromWindow,
+    [property: Id(1)] long ToWindow,
+    [property: Id(2)] long Windows,
+    [property: Id(3)] bool Whole,
+    [property: Id(4)] double FacilityJoules,
+    [property: Id(5)] double FacilityLowJoules,
+    [property: Id(6)] double FacilityHighJoules,
+    [property: Id(7)] double FacilityCoveredWeight,
+    [property: Id(8)] double FacilityWeight,
+    [property: Id(9)] double ItJoules,
+    [property: Id(10)] double ItLowJoules,
+    [property: Id(11)] double ItHighJoules,
+    [property: Id(12)] double ItUnmeteredRatedJoules);
+
+/// <summary>A facility ratio and the sums that it follows from.</summary>
+/// <param name="Ratio">Over the period.</param>
+/// <param name="Stretches">In time order; together they are the period's windows.</param>
+[GenerateSerializer, Immutable, Alias("FacilityAccount")]
+public sealed record FacilityAccount(
+    [property: Id(0)] FacilityRatio Ratio,
+    [property: Id(1)] ImmutableArray<FacilityStretch> Stretches);
+
 /// <summary>One rack as its site sees it.</summary>
 [GenerateSerializer, Immutable, Alias("RackLine")]
 public sealed record RackLine(

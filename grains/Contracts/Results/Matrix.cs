@@ -227,8 +227,8 @@ public sealed record MatrixRow(
 /// <param name="Ratio">Twin over original with its 90 % interval.</param>
 /// <param name="Delta">δ, log ratio.</param>
 /// <param name="Passed">Whether the interval lies within ±δ; null if there is no interval.</param>
-/// <param name="Resolution">max(half-width, 2·u_B), log ratio; NaN if unknown.</param>
-public sealed record RepeatabilityTest(string Label, string Twin, Estimate Ratio, double Delta, bool? Passed, double Resolution);
+/// <param name="HalfWidth95">Half-width of its 95 % interval, log ratio: it enters the resolution; NaN without one.</param>
+public sealed record RepeatabilityTest(string Label, string Twin, Estimate Ratio, double Delta, bool? Passed, double HalfWidth95);
 
 /// <summary>Second-stage replication as it was decided.</summary>
 /// <param name="Units">What is replicated: passes, devices or nodes.</param>

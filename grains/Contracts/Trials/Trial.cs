@@ -140,6 +140,7 @@ public sealed record Bracket(
 /// <param name="PowerCapSeconds">How far the power-cap time counter moved between its first and last reading within the window, s; null where it cannot tell.</param>
 /// <param name="ThermalSeconds">Likewise slowdowns by temperature, power brake or hardware.</param>
 /// <param name="SlowdownSpanSeconds">Between those two readings, s.</param>
+/// <param name="PeriodSeconds">How often it is read, nominally, s: power is not interpolated over more than three of them.</param>
 [GenerateSerializer, Immutable, Alias("SourceEvidence")]
 public sealed record SourceEvidence(
     [property: Id(0)] string Source,
@@ -155,7 +156,8 @@ public sealed record SourceEvidence(
     [property: Id(10)] Bracket? LastSteps,
     [property: Id(11)] double? PowerCapSeconds,
     [property: Id(12)] double? ThermalSeconds,
-    [property: Id(13)] double SlowdownSpanSeconds);
+    [property: Id(13)] double SlowdownSpanSeconds,
+    [property: Id(14)] double PeriodSeconds);
 
 /// <summary>The readings that the figures of a window follow from. All times are the device's, in ns since the trial's origin.</summary>
 /// <param name="FromNanoseconds">First edge.</param>
@@ -269,6 +271,7 @@ public enum TrialOutcome
 /// <param name="StartedWallUtc">By the node's own clock; null in results of before.</param>
 /// <param name="EndedWallUtc">By the node's own clock.</param>
 /// <param name="Idle">The readings of the idle stretch; null if it was not measured.</param>
+/// <param name="Sequence">Its place in the order of commits, from 0: the store's to say; null before, and in results of before.</param>
 [GenerateSerializer, Immutable, Alias("TrialResult")]
 public sealed record TrialResult(
     [property: Id(0)] TrialId Trial,
@@ -296,7 +299,8 @@ public sealed record TrialResult(
     [property: Id(22)] double TimeScale = 1,
     [property: Id(23)] DateTimeOffset? StartedWallUtc = null,
     [property: Id(24)] DateTimeOffset? EndedWallUtc = null,
-    [property: Id(25)] Evidence? Idle = null)
+    [property: Id(25)] Evidence? Idle = null,
+    [property: Id(26)] long? Sequence = null)
 {
     /// <summary>For every number that is null: why, by its name.</summary>
     public ImmutableSortedDictionary<string, string> Absent => Absences.Of(

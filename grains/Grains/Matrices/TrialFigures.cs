@@ -6,37 +6,41 @@ namespace EnergyGrid.Grains;
 
 /// <summary>What one trial says of its cell, at one boundary: energies over covered time divided by the steps in that time.</summary>
 /// <param name="Result">The trial.</param>
-/// <param name="Gross">J per token and layer, with intercept and flags; null if the trial is not valid.</param>
+/// <param name="Gross">J per token and layer over the shortest and the longest L', with intercept and flags; null if the trial is not valid.</param>
 /// <param name="Net">The same net of idle with context; null if idle was not measured.</param>
-/// <param name="StepSeconds">Slope of step time over L', s per step and layer; null if the trial is not valid.</param>
+/// <param name="StepSeconds">Slope of step time over the same L', s per step and layer; null if the trial is not valid.</param>
+/// <param name="Points">The points of both slopes.</param>
+/// <param name="Departure">Energy of a step at the middle L' over the line between the outer two, minus 1; null without one.</param>
+/// <param name="HeadJoulesPerToken">The LM head alone, J; null if it was not run.</param>
 /// <param name="Reason">Why it is not valid at this boundary; empty if it is.</param>
-internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, LayerSlope? Net, LayerSlope? StepSeconds, string Reason)
+internal sealed record TrialFigures(
+    TrialResult Result, LayerSlope? Gross, LayerSlope? Net, LayerSlope? StepSeconds, ImmutableArray<EnergyPoint> Points, double? Departure, double? HeadJoulesPerToken, string Reason)
 {
     /// <summary>Why a trial is left out whose noise exceeds its signal: no logarithm can be taken of it.</summary>
     public const string NoSlope = "the slope over L' is not positive";
 
     public bool Valid => Gross is not null;
 
-    /// <summary>The window at the larger L'.</summary>
-    public Leg Longest => Result.Legs.MaxBy(l => l.Layers)!;
+    /// <summary>The windows of layers, from the smallest L' to the largest.</summary>
+    public IEnumerable<Leg> Layers => Result.Legs.Where(l => l.Layers > 0).OrderBy(l => l.Layers);
 
-    /// <summary>Mean power of one device over all windows, W.</summary>
-    public double MeanWatts => Result.Legs.Sum(l => l.Gpu.Joules) / Result.Legs.Sum(l => l.Gpu.CoveredSeconds) / Result.Devices.Length;
+    /// <summary>The window at the larger L'.</summary>
+    public Leg Longest => Layers.Last();
+
+    /// <summary>Mean power of one device over all windows of layers, W.</summary>
+    public double MeanWatts => Layers.Sum(l => l.Gpu.Joules) / Layers.Sum(l => l.Gpu.CoveredSeconds) / Result.Devices.Length;
+
+    /// <summary>The largest share of a window under the power cap; NaN where the device cannot tell.</summary>
+    public double PowerCapFraction => Result.Legs.Max(l => l.PowerCapFraction);
 
     /// <summary>The name of its device group, unique over all nodes.</summary>
     public string Device => $"{Result.Host}/{string.Join('+', Result.Devices)}";
 
-    /// <summary>J per token and layer of the window at the larger L' as it ran, intercept included; NaN where the boundary was not metered.</summary>
-    public double LongJoulesPerTokenLayer(Boundary boundary)
-    {
-        var leg = Longest;
-        return boundary switch
-        {
-            Boundary.Gpu => leg.Gpu.Joules / (leg.Tokens * leg.Gpu.Coverage) / leg.Layers,
-            Boundary.Node when leg.Node is { CoveredSeconds: > 0 } node => NodeShare(leg, node, Result.Devices.Length) / (leg.Tokens * node.Coverage) / leg.Layers,
-            _ => double.NaN,
-        };
-    }
+    /// <summary>Rate of one device, layers × steps per second.</summary>
+    public double LayerStepsPerSecond => 1 / StepSeconds!.SlopeJoulesPerLayer;
+
+    /// <summary>A value of this trial at its place in the nested sample.</summary>
+    public PassValue At(double value) => new(Result.Host, Device, Result.Trial.Pass, value);
 
     /// <param name="result">The trial.</param>
     /// <param name="batch">Sequences of a step.</param>
@@ -45,33 +49,46 @@ internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, Layer
     public static TrialFigures Of(TrialResult result, int batch, Boundary boundary, double minNodeCoverage = 0)
     {
         if (result.Outcome != TrialOutcome.Valid) return Not(result.Reasons.IsDefaultOrEmpty ? result.Outcome.ToString().ToLowerInvariant() : result.Reasons[0]);
-        if (result.Legs.IsDefaultOrEmpty) return Not("no window was measured");
+        if (result.Legs.IsDefaultOrEmpty || !result.Legs.Any(l => l.Layers > 0)) return Not("no window was measured");
         if (Energies(result, boundary) is not { } energies) return Not($"energy at the {boundary.ToString().ToLowerInvariant()} boundary was not measured");
         if (boundary == Boundary.Node && result.Legs.Min(l => l.Node!.Coverage) < minNodeCoverage) return Not("coverage of the node's meter is below the guard");
 
-        var gross = LayerSlope.Fit([.. energies.Select(e => new LayerPoint(e.Leg.Layers, e.Joules / e.Steps))], batch);
+        var head = energies.FirstOrDefault(e => e.Leg.Layers == 0) is { Leg: not null } alone ? alone.Joules / alone.Steps / batch : (double?)null;
+        var layers = energies.Where(e => e.Leg.Layers > 0).OrderBy(e => e.Leg.Layers).ToArray();
+        ImmutableArray<WindowEnergy> pair = layers.Length > 1 && layers[0].Leg.Layers < layers[^1].Leg.Layers ? [layers[0], layers[^1]] : [layers[^1]];
+        var gross = LayerSlope.Fit([.. pair.Select(e => new LayerPoint(e.Leg.Layers, e.Joules / e.Steps))], batch);
         if (!(gross.JoulesPerTokenLayer > 0)) return Not(NoSlope);
         LayerSlope? net = null;
         if (double.IsFinite(result.IdleContextWatts) && boundary == Boundary.Gpu)
-            net = LayerSlope.Fit([.. energies.Select(e => new LayerPoint(e.Leg.Layers, (e.Joules - result.IdleContextWatts * e.Seconds) / e.Steps))], batch);
+            net = LayerSlope.Fit([.. pair.Select(e => new LayerPoint(e.Leg.Layers, (e.Joules - result.IdleContextWatts * e.Seconds) / e.Steps))], batch);
         // The window over the steps of one copy is the time of a step; the slope's batch is 1, since this is time and not energy.
-        var time = LayerSlope.Fit([.. result.Legs.Select(l => new LayerPoint(l.Layers, l.WindowSeconds * result.Devices.Length / l.Steps))], 1);
-        return new TrialFigures(result, gross, net, time, "");
+        var time = LayerSlope.Fit([.. pair.Select(e => new LayerPoint(e.Leg.Layers, e.Leg.WindowSeconds * result.Devices.Length / e.Leg.Steps))], 1);
+        // Noise may turn the slope of time around where that of energy still stands.
+        if (!(time.SlopeJoulesPerLayer > 0)) return Not(NoSlope);
+        double? departure = null;
+        if (layers.Length > 2 && pair.Length == 2 && layers[1..^1].FirstOrDefault(e => e.Leg.Layers > pair[0].Leg.Layers && e.Leg.Layers < pair[1].Leg.Layers) is { Leg: not null } middle)
+            departure = middle.Joules / middle.Steps / (gross.InterceptJoules + gross.SlopeJoulesPerLayer * middle.Leg.Layers) - 1;
+        // What a bound in watts acts on is what one sensor reads: each device's own, or the node's one meter for all copies.
+        var sensors = boundary == Boundary.Gpu ? result.Devices.Length : 1;
+        var points = pair.Select(e => new EnergyPoint(e.Leg.Layers, e.Joules / e.Steps, e.Seconds * sensors / e.Steps)).ToImmutableArray();
+        return new TrialFigures(result, gross, net, time, points, departure, head, "");
 
-        TrialFigures Not(string reason) => new(result, null, null, null, reason);
+        TrialFigures Not(string reason) => new(result, null, null, null, [], null, null, reason);
     }
 
+    private readonly record struct WindowEnergy(Leg Leg, double Joules, double Seconds, double Steps);
+
     // Energy is known over covered time only, so the steps are those of covered time: never mean power times the whole duration.
-    private static ImmutableArray<(Leg Leg, double Joules, double Seconds, double Steps)>? Energies(TrialResult result, Boundary boundary)
+    private static ImmutableArray<WindowEnergy>? Energies(TrialResult result, Boundary boundary)
     {
-        var parts = ImmutableArray.CreateBuilder<(Leg, double, double, double)>();
+        var parts = ImmutableArray.CreateBuilder<WindowEnergy>();
         foreach (var leg in result.Legs)
         {
             if (!(leg.Steps > 0)) return null;
             if (boundary == Boundary.Gpu)
             {
                 if (!(leg.Gpu.CoveredSeconds > 0)) return null;
-                parts.Add((leg, leg.Gpu.Joules, leg.Gpu.CoveredSeconds, leg.Steps * leg.Gpu.Coverage));
+                parts.Add(new(leg, leg.Gpu.Joules, leg.Gpu.CoveredSeconds, leg.Steps * leg.Gpu.Coverage));
             }
             else
             {
@@ -79,7 +96,7 @@ internal sealed record TrialFigures(TrialResult Result, LayerSlope? Gross, Layer
                 if (boundary != Boundary.Node || leg.Node is not { CoveredSeconds: > 0 } node) return null;
                 var joules = NodeShare(leg, node, result.Devices.Length);
                 if (!double.IsFinite(joules)) return null;
-                parts.Add((leg, joules, node.CoveredSeconds, leg.Steps * node.Coverage));
+                parts.Add(new(leg, joules, node.CoveredSeconds, leg.Steps * node.Coverage));
             }
         }
         return parts.ToImmutable();

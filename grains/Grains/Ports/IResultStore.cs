@@ -43,6 +43,7 @@ public enum CommitAnswer
 /// <param name="Passes">All passes of all device groups.</param>
 /// <param name="Facility">The site's ratio over the sweep's period, if the plan asks for it and the site has one.</param>
 /// <param name="Closure">Of the site over its latest windows.</param>
+/// <param name="Stretches">The sums that <paramref name="Facility"/> follows from.</param>
 public sealed record SweepRecord(
     string Name,
     SweepPhase Phase,
@@ -57,7 +58,8 @@ public sealed record SweepRecord(
     ImmutableSortedDictionary<int, ImmutableArray<string>> Groups,
     ImmutableArray<PassRow> Passes,
     FacilityRatio? Facility,
-    ImmutableArray<ClosureResidual> Closure)
+    ImmutableArray<ClosureResidual> Closure,
+    ImmutableArray<FacilityStretch> Stretches)
 {
     /// <summary>Nothing more will be said: the documents are frozen.</summary>
     public bool HasEnded => Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;

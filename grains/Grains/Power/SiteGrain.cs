@@ -96,6 +96,9 @@ public sealed partial class SiteGrain(
 
     public ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow) => ValueTask.FromResult(_merge.Ratio(fromWindow, toWindow));
 
+    public ValueTask<FacilityAccount?> Account(long fromWindow, long toWindow) =>
+        ValueTask.FromResult(_merge.Ratio(fromWindow, toWindow) is { } ratio ? new FacilityAccount(ratio, _merge.Stretches(ratio.FromWindow, ratio.ToWindow)) : null);
+
     private async Task Keep(CancellationToken stop)
     {
         if (_keeping || _merge.Latest == _keptHigh || _merge.Snapshot() is not { } now) return;

@@ -94,11 +94,6 @@ internal sealed class GroupCourse(string sweep, int group, ResolvedPlan plan)
         return planned;
     }
 
-    /// <summary>The legs of a trial: both L', the shorter one first in even passes.</summary>
-    public static ImmutableArray<int> Legs(Configuration configuration, int pass) => configuration.ShortLayers == configuration.LongLayers
-        ? [configuration.LongLayers]
-        : pass % 2 == 0 ? [configuration.ShortLayers, configuration.LongLayers] : [configuration.LongLayers, configuration.ShortLayers];
-
     private MatchGroup Group(string name) => plan.Groups.First(g => g.Name == name);
 
     private TrialId Identity(PassRow pass, PlannedCell cell) => new(sweep, pass.Group, cell.Label, cell.ConfigurationSha256, pass.Block, pass.Pass);

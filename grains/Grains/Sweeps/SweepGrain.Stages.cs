@@ -52,14 +52,14 @@ public sealed partial class SweepGrain
     private async Task<SweepRecord> Record(SweepPhase phase, DateTimeOffset? endedUtc, bool complete)
     {
         var s = _kept.Now;
-        var (facility, closure) = await Facility();
+        var (account, closure) = await Facility();
         return new SweepRecord(s.Name, phase, s.SubmittedBy, s.SubmittedUtc, endedUtc, time.GetUtcNow(), identity.Version, identity.Runtime, complete,
             [.. s.Groups.SelectMany(g => g.Devices)],
-            s.Groups.ToImmutableSortedDictionary(g => g.Number, g => g.Devices.Select(d => d.Key).ToImmutableArray()), Passes(), facility, closure);
+            s.Groups.ToImmutableSortedDictionary(g => g.Number, g => g.Devices.Select(d => d.Key).ToImmutableArray()), Passes(), account?.Ratio, closure, account?.Stretches ?? []);
     }
 
     // The site's own ratio over the period of the trials, in the devices' time. Without an answer the matrix says so; it does not wait.
-    private async Task<(FacilityRatio?, ImmutableArray<ClosureResidual>)> Facility()
+    private async Task<(FacilityAccount?, ImmutableArray<ClosureResidual>)> Facility()
     {
         // The ratio of one site says nothing of another's energy.
         if (_results.Count == 0 || _results.Any(r => r.Site != _results[0].Site)) return (null, []);
@@ -67,10 +67,10 @@ public sealed partial class SweepGrain
         {
             var site = GrainFactory.GetGrain<ISiteGrain>(_results[0].Site);
             var view = await site.View();
-            var ratio = _plan?.Pue?.Source == "site"
-                ? await site.Ratio(_results.Min(r => r.StartedUtc).ToUnixTimeSeconds(), Math.Min(view.Window + 1, _results.Max(r => r.EndedUtc).ToUnixTimeSeconds() + 1))
+            var account = _plan?.Pue?.Source == "site"
+                ? await site.Account(_results.Min(r => r.StartedUtc).ToUnixTimeSeconds(), Math.Min(view.Window + 1, _results.Max(r => r.EndedUtc).ToUnixTimeSeconds() + 1))
                 : null;
-            return (ratio, view.Closure);
+            return (account, view.Closure);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -3,14 +3,14 @@ using EnergyGrid.Contracts;
 namespace EnergyGrid.Metrology;
 
 /// <summary>One trial's throughput.</summary>
-/// <param name="FlopsPerSecond">c_tok · rate of one device, FLOP/s; model FLOPs alone.</param>
+/// <param name="LogFlopsPerSecond">ln(c_tok · rate) of one device at its place in the sample, FLOP/s; model FLOPs alone.</param>
 /// <param name="PowerCapFraction">Share of the window under the power cap; 0 only if the counter did not move.</param>
-public readonly record struct ThroughputTrial(double FlopsPerSecond, double PowerCapFraction);
+public readonly record struct ThroughputTrial(PassValue LogFlopsPerSecond, double PowerCapFraction);
 
 /// <summary>K_eff in both conventions.</summary>
 public static class EffectiveThroughput
 {
-    private const string Realized = "K_eff realized = c_tok · rate, geometric mean over trials with zero power-cap time";
+    private const string Realized = "K_eff realized = c_tok · rate, nested geometric mean over trials with zero power-cap time";
 
     /// <summary>
     /// The default convention: realized throughput at the disclosed (q*, s*) point, FLOP/s. Only trials without any power-cap time count:
@@ -20,14 +20,11 @@ public static class EffectiveThroughput
     {
         ArgumentNullException.ThrowIfNull(trials);
         var all = trials.ToArray();
-        var logs = all.Where(trial => trial.PowerCapFraction == 0)
-            .Select(trial => Math.Log(ProductionFunction.Positive(trial.FlopsPerSecond, nameof(trials))))
-            .Order()
-            .ToArray();
-        if (logs.Length > 0)
+        var uncapped = all.Where(trial => trial.PowerCapFraction == 0).Select(trial => trial.LogFlopsPerSecond).ToArray();
+        if (NestedSample.Of(uncapped).Summarise() is { } summary)
         {
             return Figures.Of(
-                Math.Exp(logs.Average()), Realized, logs.Length < all.Length ? $"{all.Length - logs.Length} of {all.Length} trials left out: power-cap time or unknown" : null);
+                Math.Exp(summary.Mean), Realized, uncapped.Length < all.Length ? $"{all.Length - uncapped.Length} of {all.Length} trials left out: power-cap time or unknown" : null);
         }
         return Figures.NotEstimated(Realized, all.Length == 0 ? "no valid trial" : $"all {all.Length} trials spent time under the power cap, or it is unknown");
     }

@@ -12,7 +12,7 @@ public sealed record EquivalenceResult(bool? Passed, ConfidenceInterval? Interva
 
 /// <summary>
 /// A/A: repeatability of the whole chain by two one-sided tests (Schuirmann 1987). A pair passes if the 90 % interval of its log ratio lies
-/// within ±δ. It is blind to sensor offset, which <see cref="SensorUncertainty"/> carries.
+/// within ±δ. It tests repeatability, on type A alone: a twin shares its original's sensor error, which <see cref="TypeB"/> carries.
 /// </summary>
 public static class Equivalence
 {
@@ -39,6 +39,6 @@ public static class Equivalence
             passed, interval, logRatio.Interval(0.95)!.HalfWidth, distance >= 0 ? twoSided / 2 : 1 - twoSided / 2, delta);
     }
 
-    /// <summary>The smallest log ratio that the chain can tell from none: max(A/A half-width, 2·u_B). NaN if either is unknown.</summary>
+    /// <summary>The smallest log ratio that the chain can tell from none: max(A/A half-width, 2·u_B), with u_B of <see cref="TypeB.Combined"/>. NaN if either is unknown.</summary>
     public static double Resolution(double repeatabilityHalfWidth, double typeB) => Math.Max(repeatabilityHalfWidth, 2 * typeB);
 }

@@ -5,18 +5,9 @@ namespace EnergyGrid.Metrology;
 
 /// <summary>What the analysis of a match group needs beside the observations.</summary>
 /// <param name="Replication">min, max and h, as they were when the passes were planned.</param>
+/// <param name="Sensor">What bounds the errors of the sensors that metered the energies.</param>
 /// <param name="Delta">δ of the A/A test, log ratio.</param>
-/// <param name="OffsetWatts">b: bound of the sensor's offset from qualification, W.</param>
-/// <param name="Alias">Relative standard uncertainty from aliasing of part-time sampling.</param>
-/// <param name="CounterDisagreement">Relative standard uncertainty from counter against integrated power.</param>
-/// <param name="GainBound">Bound of the sensor's gain error, relative, uniform.</param>
-public sealed record AnalysisSettings(
-    Replication Replication,
-    double Delta = Equivalence.DefaultDelta,
-    double OffsetWatts = SensorUncertainty.AssumedOffsetWatts,
-    double Alias = 0,
-    double CounterDisagreement = 0,
-    double GainBound = SensorUncertainty.AssumedGainBound)
+public sealed record AnalysisSettings(Replication Replication, SensorBounds Sensor, double Delta = Equivalence.DefaultDelta)
 {
     /// <summary>Level of the intervals.</summary>
     public const double Level = 0.95;
@@ -38,17 +29,17 @@ public sealed record CellCounts(string Cell, int Observed, int Valid, ImmutableS
 /// <param name="Cell">Its label.</param>
 /// <param name="Log">Of ln J/token; null if no pass is valid.</param>
 /// <param name="JoulesPerToken">Geometric mean over the nested passes, J; NaN if no pass is valid.</param>
-/// <param name="Interval">95 %, type A alone, J; null without one.</param>
-/// <param name="GainUncertainty">Relative standard uncertainty of the sensor's gain, which replication does not reduce.</param>
-/// <param name="CombinedUncertainty">Relative standard uncertainty, type A and gain in quadrature; the gain's alone without an interval.</param>
+/// <param name="TypeA">Of ln J/token.</param>
+/// <param name="TypeB">Of ln J/token; it includes the sensor's gain, which ratios cancel.</param>
+/// <param name="Interval">95 %, type A and the bound of type B together, J; null without one.</param>
 /// <param name="Components">Of ln J/token: here passes include drift that ratios cancel, and devices include their gain.</param>
 public sealed record CellAbsolute(
     string Cell,
     NestedEstimate? Log,
     double JoulesPerToken,
+    TypeA TypeA,
+    TypeB TypeB,
     ConfidenceInterval? Interval,
-    double GainUncertainty,
-    double CombinedUncertainty,
     VarianceComponents Components);
 
 /// <summary>A cell against its match group's baseline.</summary>
@@ -56,9 +47,10 @@ public sealed record CellAbsolute(
 /// <param name="Baseline">The baseline's label.</param>
 /// <param name="Log">Of the log ratio; null if no pass has both valid.</param>
 /// <param name="Ratio">exp(mean log ratio); NaN if no pass has both valid.</param>
-/// <param name="Interval">Pairwise 95 %, as a ratio; null without one.</param>
-/// <param name="Adjusted">Holm, on the log ratio; its family is the group's ratios without A/A twins.</param>
-/// <param name="TypeB">u_B of the log ratio; NaN if a mean power is unknown.</param>
+/// <param name="TypeA">Of the log ratio.</param>
+/// <param name="TypeB">Of the log ratio.</param>
+/// <param name="Interval">Pairwise 95 %, type A and the bound of type B together, as a ratio; null without one.</param>
+/// <param name="PValue">Of "no difference" under that bound, by itself; NaN without an interval. What it is among all others, <see cref="RatioFamily"/> says.</param>
 /// <param name="Components">Of the log ratio.</param>
 /// <param name="Verdict">Empty, or <see cref="SteinReplication.MoreDevices"/>, "stopped at max", "no interval".</param>
 public sealed record CellRatio(
@@ -66,9 +58,10 @@ public sealed record CellRatio(
     string Baseline,
     NestedEstimate? Log,
     double Ratio,
+    TypeA TypeA,
+    TypeB TypeB,
     ConfidenceInterval? Interval,
-    HolmResult Adjusted,
-    double TypeB,
+    double PValue,
     VarianceComponents Components,
     string Verdict)
 {
@@ -88,8 +81,8 @@ public sealed record TwinResult(string Label, string Twin, NestedEstimate? Log, 
 /// Pure: the same observations in any order give the same bits.
 /// <para>How a matrix is built from it: make an <see cref="Observation"/> of every trial; <see cref="SteinReplication.Plan"/> after the first stage says
 /// how many passes to run; <see cref="Run"/> at the end. <see cref="NestedEstimate.ToEstimate"/> gives the matrix its values,
-/// <see cref="VarianceComponents.ToSpread"/> its spread, <see cref="Holm.Adjust"/> adjusts over several groups at once,
-/// <see cref="Equivalence.Resolution"/> joins an A/A half-width with each ratio's type B term.</para>
+/// <see cref="VarianceComponents.ToSpread"/> its spread, <see cref="RatioFamily.Adjust"/> gives all groups' ratios what holds for them together,
+/// <see cref="Equivalence.Resolution"/> joins an A/A half-width with each ratio's u_B.</para>
 /// </summary>
 /// <param name="Baseline">The baseline's label; null if the group has none.</param>
 /// <param name="Counts">In ordinal order of labels, as are the others.</param>
@@ -107,7 +100,7 @@ public sealed record MatchGroupAnalysis(
     /// <param name="observations">One for every trial, invalid ones included.</param>
     /// <param name="baseline">Null for absolute values only.</param>
     /// <param name="settings">Rules and sensor.</param>
-    /// <param name="twins">From the twin's label to its original's. Twins test the chain: they are outside Holm's family.</param>
+    /// <param name="twins">From the twin's label to its original's: they are tested for equivalence beside their ratios.</param>
     public static MatchGroupAnalysis Run(
         IReadOnlyCollection<Observation> observations,
         string? baseline,
@@ -120,21 +113,11 @@ public sealed record MatchGroupAnalysis(
         var first = Math.Max(2, SteinReplication.FirstStagePasses(settings.Replication, Math.Max(1, groups)));
         var byCell = observations.ToLookup(observation => observation.Cell, StringComparer.Ordinal);
         var cells = byCell.Select(cell => cell.Key).Order(StringComparer.Ordinal).ToArray();
-        var ratios = baseline is null
-            ? []
-            : cells.Where(cell => cell != baseline).Select(cell => RatioOf(byCell, cell, baseline, first, settings)).ToArray();
-        var family = ratios.Where(ratio => twins?.ContainsKey(ratio.Cell) != true).ToArray();
-        var adjusted = Holm.Adjust([.. family.Select(ratio => ratio.Log)], AnalysisSettings.Level);
-        for (var i = 0; i < family.Length; i++)
-        {
-            var index = Array.IndexOf(ratios, family[i]);
-            ratios[index] = family[i] with { Adjusted = adjusted[i] };
-        }
         return new MatchGroupAnalysis(
             baseline,
             [.. cells.Select(cell => CountsOf(byCell, cell, baseline))],
             [.. cells.Select(cell => AbsoluteOf(byCell, cell, first, settings))],
-            [.. ratios],
+            [.. cells.Where(cell => baseline is not null && cell != baseline).Select(cell => RatioOf(byCell, cell, baseline!, first, settings))],
             [.. (twins ?? ImmutableSortedDictionary<string, string>.Empty)
                 .OrderBy(pair => pair.Key, StringComparer.Ordinal)
                 .Select(pair => TwinOf(byCell, pair.Value, pair.Key, first, settings.Delta))]);
@@ -143,47 +126,55 @@ public sealed record MatchGroupAnalysis(
     private static CellRatio RatioOf(
         ILookup<string, Observation> byCell, string cell, string baseline, int first, AnalysisSettings settings)
     {
-        var values = LogValues.OfCell(byCell, cell, baseline).ToArray();
-        var sample = NestedSample.Of(values);
+        var sample = NestedSample.Of(LogValues.OfCell(byCell, cell, baseline));
         var log = sample.Summarise(first);
-        var used = values.Select(value => (value.Device, value.Pass)).ToHashSet();
-        var typeB = SensorUncertainty.OfRatio(
-            MeanWatts(byCell[cell], used), MeanWatts(byCell[baseline], used), settings.OffsetWatts, settings.Alias, settings.CounterDisagreement);
+        var typeB = TypeB.OfRatio(Sensitivities(sample, byCell[cell], byCell[baseline], settings.Sensor), settings.Sensor);
         return new CellRatio(
             cell,
             baseline,
             log,
             log is null ? double.NaN : Math.Exp(log.Mean),
-            log?.Interval(AnalysisSettings.Level)?.Exponential(),
-            new HolmResult(log?.PValue ?? double.NaN, double.NaN, null, null),
+            TypeA.Of(log),
             typeB,
+            log?.Interval(AnalysisSettings.Level, typeB.Bound)?.Exponential(),
+            log?.PValue(typeB.Bound) ?? double.NaN,
             VarianceComponents.Of(sample),
             SteinReplication.Verdict(log, settings.Replication.HalfWidth));
     }
-
-    private static double MeanWatts(IEnumerable<Observation> observations, HashSet<(string Device, int Pass)> used) =>
-        observations
-            .Where(observation => observation.Valid && used.Contains((observation.Device, observation.Pass)))
-            .OrderBy(observation => observation.Device, StringComparer.Ordinal)
-            .ThenBy(observation => observation.Pass)
-            .Select(observation => observation.MeanWatts)
-            .DefaultIfEmpty(double.NaN)
-            .Average();
 
     private static CellAbsolute AbsoluteOf(ILookup<string, Observation> byCell, string cell, int first, AnalysisSettings settings)
     {
         var sample = NestedSample.Of(LogValues.OfAbsolute(byCell[cell], cell));
         var log = sample.Summarise(first);
-        var gain = SensorUncertainty.Gain(settings.GainBound);
-        var spread = log is { Scope: not IntervalScope.None } ? log.StandardError : 0;
+        var typeB = TypeB.OfAbsolute(Sensitivities(sample, byCell[cell], byCell[cell], settings.Sensor), settings.Sensor);
         return new CellAbsolute(
             cell,
             log,
             log is null ? double.NaN : Math.Exp(log.Mean),
-            log?.Interval(AnalysisSettings.Level)?.Exponential(),
-            gain,
-            SensorUncertainty.Quadrature(gain, spread),
+            TypeA.Of(log),
+            typeB,
+            log?.Interval(AnalysisSettings.Level, typeB.Bound)?.Exponential(),
             VarianceComponents.Of(sample));
+    }
+
+    // Of every device group the means over the passes in which both are valid, which are the passes that its value is made of.
+    private static ImmutableArray<DeviceSensitivity> Sensitivities(
+        NestedSample sample, IEnumerable<Observation> cell, IEnumerable<Observation> baseline, SensorBounds sensor)
+    {
+        var (cells, baselines) = (ByPass(cell), ByPass(baseline));
+        return [.. sample.Nodes.SelectMany(node => node.Devices.Select(device =>
+        {
+            var both = cells[device.Device].IntersectBy(baselines[device.Device].Select(pass => pass.Pass), pass => pass.Pass).Select(pass => pass.Pass).ToHashSet();
+            return new DeviceSensitivity(node.Node, MeanOf(cells[device.Device], both), MeanOf(baselines[device.Device], both));
+        }))];
+
+        ILookup<string, (int Pass, Sensitivity Sensitivity)> ByPass(IEnumerable<Observation> observations) => observations
+            .Where(observation => observation.Valid)
+            .OrderBy(observation => observation.Pass)
+            .ToLookup(observation => observation.Device, observation => (observation.Pass, Sensitivity.Of(observation.Points, sensor.RatedWatts)), StringComparer.Ordinal);
+
+        static Sensitivity MeanOf(IEnumerable<(int Pass, Sensitivity Sensitivity)> passes, HashSet<int> used) =>
+            Sensitivity.MeanOf([.. passes.Where(pass => used.Contains(pass.Pass)).Select(pass => pass.Sensitivity)]);
     }
 
     private static CellCounts CountsOf(ILookup<string, Observation> byCell, string cell, string? baseline)

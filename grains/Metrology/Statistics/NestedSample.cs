@@ -165,30 +165,38 @@ public sealed record NestedEstimate(
     int Devices,
     int Nodes)
 {
-    /// <summary>The two-sided Student-t interval at that level; null without one.</summary>
-    public ConfidenceInterval? Interval(double level)
+    /// <summary>The two-sided Student-t interval at that level, type A alone; null without one.</summary>
+    public ConfidenceInterval? Interval(double level) => Interval(level, 0);
+
+    /// <summary>
+    /// The two-sided interval at that level of a mean that may be off by up to <paramref name="bound"/> (<see cref="BoundedBias"/>); Student's at a bound of 0.
+    /// Null without scatter's estimate, or if the bound is unknown or infinite.
+    /// </summary>
+    public ConfidenceInterval? Interval(double level, double bound)
     {
         if (!(level > 0 && level < 1))
         {
             throw new ArgumentOutOfRangeException(nameof(level), level, "A level lies between 0 and 1.");
         }
-        if (Scope == IntervalScope.None)
+        if (Scope == IntervalScope.None || !double.IsFinite(bound))
         {
             return null;
         }
-        var half = StudentDistribution.Quantile((1 + level) / 2, DegreesOfFreedom) * StandardError;
+        var half = BoundedBias.HalfWidth(StandardError, DegreesOfFreedom, bound, level);
         return new ConfidenceInterval(Mean - half, Mean + half, level, Scope, Units, DegreesOfFreedom);
     }
 
-    /// <summary>As the matrix prints it: the exponential of the mean and of its interval at that level. For means of logarithms.</summary>
-    public Estimate ToEstimate(double level)
+    /// <summary>As the matrix prints it: the exponential of the mean and of its interval at that level and bound. For means of logarithms.</summary>
+    public Estimate ToEstimate(double level, double bound)
     {
-        var interval = Interval(level)?.Exponential();
+        var interval = Interval(level, bound)?.Exponential();
         return new Estimate(Math.Exp(Mean), interval?.Low, interval?.High, Scope.Text(), Units);
     }
 
-    /// <summary>Two-sided p-value of a mean of zero; NaN without an interval. Without any scatter it is 1 at exactly zero and 0 elsewhere.</summary>
-    public double PValue => Scope == IntervalScope.None
+    /// <summary>
+    /// Two-sided p-value of a mean of zero that may be off by up to <paramref name="bound"/>: the smallest α whose interval excludes zero. NaN where there is no interval.
+    /// </summary>
+    public double PValue(double bound) => Scope == IntervalScope.None || !double.IsFinite(bound)
         ? double.NaN
-        : StandardError == 0 ? (Mean == 0 ? 1 : 0) : StudentDistribution.TwoSided(Mean / StandardError, DegreesOfFreedom);
+        : BoundedBias.PValue(Mean, StandardError, DegreesOfFreedom, bound);
 }

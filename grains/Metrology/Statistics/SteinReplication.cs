@@ -41,6 +41,8 @@ public sealed record ReplicationPlan(
 /// node has as many). That scatter is independent of the device means, so the interval of the final device or node means stays exact;
 /// planning on the scatter between them would not. If t·s_between/√n &gt; h remains, more devices are needed.</para>
 /// The mean of a sample is independent of all its variances and covariances, so taking the maximum over the cells of a group costs no coverage.
+/// <para>Only type A is planned and judged: h is compared with the Student half-width, since no number of passes narrows what a sensor's bounds add to the
+/// interval that is printed.</para>
 /// </summary>
 public static class SteinReplication
 {
@@ -95,7 +97,7 @@ public static class SteinReplication
     }
 
     /// <summary>
-    /// The verdict on a final interval: empty if its half-width is at most h, otherwise what is missing: "more devices needed" where the units
+    /// The verdict on a final interval: empty if its type A half-width is at most h, otherwise what is missing: "more devices needed" where the units
     /// are devices or nodes, "stopped at max" where they are passes, "no interval" where there is none.
     /// </summary>
     public static string Verdict(NestedEstimate? final, double halfWidth) => final switch

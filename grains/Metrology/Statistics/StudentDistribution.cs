@@ -21,13 +21,13 @@ public static class StudentDistribution
         // point left of the root climb to it and never pass it; doubling puts that point within a factor of two.
         var tail = 1 - probability;
         var t = 0.0;
-        for (var next = 1.0; Tail(next, degreesOfFreedom) > tail; next *= 2)
+        for (var next = 1.0; UpperTail(next, degreesOfFreedom) > tail; next *= 2)
         {
             t = next;
         }
         for (var i = 0; i < 100; i++)
         {
-            var step = (Tail(t, degreesOfFreedom) - tail) / StudentT.PDF(0, 1, degreesOfFreedom, t);
+            var step = (UpperTail(t, degreesOfFreedom) - tail) / Density(t, degreesOfFreedom);
             t += step;
             if (Math.Abs(step) <= 1e-14 * t)
             {
@@ -41,8 +41,12 @@ public static class StudentDistribution
     public static double TwoSided(double statistic, int degreesOfFreedom)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(degreesOfFreedom);
-        return double.IsInfinity(statistic) ? 0 : Math.Min(1, 2 * Tail(Math.Abs(statistic), degreesOfFreedom));
+        return Math.Min(1, 2 * UpperTail(Math.Abs(statistic), degreesOfFreedom));
     }
 
-    private static double Tail(double t, int degreesOfFreedom) => StudentT.CDF(0, 1, degreesOfFreedom, -t);
+    /// <summary>P(T &gt; t), with relative accuracy however far out.</summary>
+    public static double UpperTail(double t, int degreesOfFreedom) => double.IsPositiveInfinity(t) ? 0 : StudentT.CDF(0, 1, degreesOfFreedom, -t);
+
+    /// <summary>The density at t.</summary>
+    public static double Density(double t, int degreesOfFreedom) => double.IsInfinity(t) ? 0 : StudentT.PDF(0, 1, degreesOfFreedom, t);
 }

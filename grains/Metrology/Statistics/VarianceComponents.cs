@@ -10,13 +10,15 @@ namespace EnergyGrid.Metrology;
 /// <param name="Pass">Variance between passes of one device; null if no device has two.</param>
 /// <param name="Device">Variance between devices of one node; null if no node has two, or if pass and device cannot be told apart.</param>
 /// <param name="Node">Variance between nodes; null with one node, or if devices and nodes cannot be told apart.</param>
-public sealed record VarianceComponents(double? Pass, double? Device, double? Node)
+/// <param name="DeviceAndNode">Variance between devices of different nodes, both levels in one, where every node has one device group and so neither stands alone;
+/// null otherwise, or if pass and device cannot be told apart.</param>
+public sealed record VarianceComponents(double? Pass, double? Device, double? Node, double? DeviceAndNode)
 {
     /// <summary>The method's name, to be printed beside the numbers.</summary>
     public const string Method = "nested ANOVA by moments, unequal numbers";
 
     /// <summary>Standard deviations, negative variances shown as 0.</summary>
-    public Spread ToSpread() => new(Deviation(Pass), Deviation(Device), Deviation(Node));
+    public Spread ToSpread() => new(Deviation(Pass), Deviation(Device), Deviation(Node), Deviation(DeviceAndNode));
 
     /// <summary>Splits a sample's variance.</summary>
     public static VarianceComponents Of(NestedSample sample)
@@ -50,13 +52,21 @@ public sealed record VarianceComponents(double? Pass, double? Device, double? No
             between = (betweenDevices / (devices - nodes) - error) / passesPerDevice;
         }
         double? betweenNodeVariance = null;
-        if (pass is { } pure && between is { } deviceVariance && nodes > 1)
+        double? pooled = null;
+        if (pass is { } pure && nodes > 1)
         {
-            var ofDevice = (sumOfShares - sumOfSquares / total) / (nodes - 1);
             var ofNode = (total - sumOfNodeSquares / total) / (nodes - 1);
-            betweenNodeVariance = (betweenNodes / (nodes - 1) - pure - ofDevice * deviceVariance) / ofNode;
+            if (between is { } deviceVariance)
+            {
+                var ofDevice = (sumOfShares - sumOfSquares / total) / (nodes - 1);
+                betweenNodeVariance = (betweenNodes / (nodes - 1) - pure - ofDevice * deviceVariance) / ofNode;
+            }
+            else
+            {
+                pooled = (betweenNodes / (nodes - 1) - pure) / ofNode;
+            }
         }
-        return new VarianceComponents(pass, between, betweenNodeVariance);
+        return new VarianceComponents(pass, between, betweenNodeVariance, pooled);
     }
 
     private static double Square(double x) => x * x;

@@ -18,6 +18,9 @@ public sealed partial class SiteMerge
     /// <summary>Past windows are kept in sums of so many: the resolution of <see cref="Ratio"/> in seconds.</summary>
     public const int BucketWindows = 10;
 
+    /// <summary>A period is told in so many stretches at most.</summary>
+    public const int MostStretches = 360;
+
     /// <summary>How far back <see cref="Ratio"/> can look: a day.</summary>
     public const int MaxBuckets = 86_400 / BucketWindows;
 
@@ -220,6 +223,36 @@ public sealed partial class SiteMerge
             .. _meters.Where((_, i) => _meterSpoken[i] < first).Select(m => m.Source),
         ];
         return to > first ? Period(totals, first, to, silent) : null;
+    }
+
+    /// <summary>The sums that <see cref="Ratio"/> over the same windows follows from, in at most <see cref="MostStretches"/> stretches of equal length.</summary>
+    public ImmutableArray<FacilityStretch> Stretches(long fromWindow, long toWindow)
+    {
+        var buckets = Math.Max(1, (toWindow - fromWindow + BucketWindows - 1) / BucketWindows);
+        var length = (buckets + MostStretches - 1) / MostStretches * BucketWindows;
+        var stretches = new SortedDictionary<long, Totals>();
+        foreach (var (bucket, past) in _past)
+        {
+            if (bucket * BucketWindows < fromWindow || bucket * BucketWindows >= toWindow) continue;
+            var totals = At(bucket * BucketWindows);
+            totals.Whole.Add(past.Whole);
+            totals.Part.Add(past.Part);
+            stretches[Key(bucket * BucketWindows)] = totals;
+        }
+        for (var w = Math.Max(fromWindow, Math.Max(0, _high - _keep + 1)); w < Math.Min(toWindow, _high + 1); w++)
+        {
+            if (!_slots[w % _keep].Closed) continue;
+            var totals = At(w);
+            Settle(ref totals, Read(_slots[w % _keep]));
+            stretches[Key(w)] = totals;
+        }
+        return [.. stretches.SelectMany(s => new[] { Stretch(s.Key, s.Value.Whole, true), Stretch(s.Key, s.Value.Part, false) }).Where(s => s.Windows > 0)];
+
+        long Key(long window) => (window - fromWindow) / length;
+        Totals At(long window) => stretches.GetValueOrDefault(Key(window));
+        FacilityStretch Stretch(long key, in Side side, bool whole) => new(
+            fromWindow + key * length, Math.Min(toWindow, fromWindow + (key + 1) * length), side.Windows, whole, side.Facility.Value, side.FacilityLow, side.FacilityHigh, side.FacilityCovered, side.FacilityWeight,
+            side.It.Value, side.ItLow, side.ItHigh, side.ItRated);
     }
 
     private void Take(int rack, RackWindow window)

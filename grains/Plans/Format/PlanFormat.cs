@@ -62,12 +62,20 @@ internal static class PlanFormat
         new("d_model", "Model width, a multiple of 128.", new IntegerShape(128, 65_536)),
         new("d_ff", "Feed-forward width, a multiple of 4.", new IntegerShape(4, 1 << 20)),
         new("heads", "Query heads; d_model / 128 if left out.", new IntegerShape(1, 1024)),
-        new("kv_heads", "KV heads of G, G0, I, I0; must divide the heads.", new IntegerShape(1, 1024)),
+        new("kv_heads", "KV heads of G, G0, I, I0, I0'; must divide the heads.", new IntegerShape(1, 1024)),
         new("model_layers", "Layers of the whole model (L), for projection only.", new IntegerShape(1, 10_000)),
         new("vocabulary", "Rows of the LM head, which is measured apart; 0 for none.", new IntegerShape(0, 10_000_000)),
         new("stack", "Overrides the plan's stack.", Stacks),
-        new("data", "normal, or zeros for a disclosed sensitivity control.", Distributions),
+        new("data", "normal; zeros for a disclosed sensitivity control; or weights from a file.", new EitherShape(Distributions, mapping: new MappingShape("Weights from a file.", [.. WeightFileKeys.Select(f => f with { Required = true })]))),
         new("data_seed", "Seed of weights, activations and KV.", Seeds),
+    ];
+
+    /// <summary>Keys that name weights in a file, beside or instead of a distribution.</summary>
+    private static Field[] WeightFileKeys =>
+    [
+        new("weights", "Path of a safetensors file where the device finds it; no part of a configuration's identity.", new TextShape(1024, pattern: @"\.safetensors$", says: "a path of at most 1024 characters that ends in .safetensors")),
+        new("tensors", "Which tensors of it: a name in which * stands for any characters, none included.", new TextShape(256, pattern: $"^{Workloads.WeightFile.PatternForm}$", says: "1 to 256 of the characters of tensors' names (letters, digits, _ . / : @ + -) and *, for example model.layers.*.weight")),
+        new("sha256", "SHA-256 of the whole file.", new TextShape(64, pattern: "^[0-9A-Fa-f]{64}$", says: "64 hexadecimal digits")),
     ];
 
     private static Shape Stacks => new TextShape(values: [.. HardwareClass.Stacks]);
@@ -78,17 +86,24 @@ internal static class PlanFormat
 
     private static readonly MappingShape Product = new(
         "Each key holds one value or a list of values.",
-        [.. Axes.Select(a => a with { Shape = new EitherShape(a.Shape, new ListShape(a.Shape, 1, 100_000)) })]);
+        [.. Axes.Select(a => a with { Shape = EitherShape.OneOrMany(a.Shape) })]);
 
     private static readonly MappingShape Exclusion = new(
         "Cells whose values are all among those named here are left out.",
-        [.. Axes.Select(a => a with { Required = false, Shape = new EitherShape(a.Shape, new ListShape(a.Shape, 1, 100_000)) })]);
+        [.. Axes.Select(a => a with { Required = false, Shape = EitherShape.OneOrMany(a.Shape) })]);
+
+    private static readonly Shape LayerList = new ListShape(new IntegerShape(1, 10_000), 2, 3);
+
+    private static readonly Shape Layers = new EitherShape(new TextShape(values: ["auto"]), LayerList);
 
     private static readonly MappingShape Cell = new(
         "One cell.",
-        [new Field("label", "Its name, unique in the group; made from the workload and what varies if left out.", Name), .. Axes, .. DisclosureOverrides]);
-
-    private static readonly Shape LayerPair = new EitherShape(new TextShape(values: ["auto"]), new ListShape(new IntegerShape(1, 10_000), 2, 2));
+        [
+            new Field("label", "Its name, unique in the group; made from the workload and what varies if left out.", Name),
+            .. Axes,
+            new Field("layers", "Its own values of L', with the shortest and the longest of the group's, to have a third where the others have none.", LayerList),
+            .. DisclosureOverrides,
+        ]);
 
     private static readonly MappingShape Group = new(
         "Cells that may be compared with one another, with their own baseline.",
@@ -99,7 +114,7 @@ internal static class PlanFormat
             new Field("zip", "Lists of equal length that are run through in step; a single value stands for all steps.", new ListShape(Product, 1, 1000)),
             new Field("exclude", "What sweep and zip give too much.", new ListShape(Exclusion, 1, 1000)),
             new Field("cells", "Cells one by one.", new ListShape(Cell, 1, MostCells)),
-            new Field("layers", "Overrides the plan's pair of L' for this group.", LayerPair),
+            new Field("layers", "Overrides the plan's values of L' for this group.", Layers),
             .. DisclosureOverrides,
         ]);
 
@@ -118,11 +133,17 @@ internal static class PlanFormat
         new Field("baseline", "What the unmatched ratios divide by.", CellName, Required: true),
         new Field("cells", "In the order of printing.", new ListShape(PanelCell, 1, 1000), Required: true));
 
+    private static readonly MappingShape TwinPair = new(
+        "An A/A pair.",
+        new Field("group", "Its group; the first one with a baseline if left out.", Name),
+        new Field("of", "Label of the cell; the group's baseline if left out.", Name),
+        new Field("delta", "δ: passed if the 90 % interval of the log ratio lies within ±δ. One δ for all pairs of a plan.", new NumberShape(0, 1, above: true), Default: "0.01"));
+
     /// <summary>The document.</summary>
     public static MappingShape Plan { get; } = new(
         "A plan: what a sweep runs, on what, and what it discloses.",
         new Field("name", "The plan's name.", Name, Required: true),
-        new Field("description", "Free text.", new TextShape(20_000)),
+        new Field("description", "Free text.", new TextShape(20_000, lines: true)),
         new Field("operating_point", "Disclosure dimensions 1 and 2: (q*, s*).", OperatingPoint(required: true), Required: true),
         new Field("workload_mix", "Disclosure dimension 3: context, input and output lengths, arrivals.", Text, Required: true, Missing: MixMissing),
         new Field("batching", "Disclosure dimension 4: the batching protocol.", Text, Required: true, Missing: BatchingMissing),
@@ -136,11 +157,7 @@ internal static class PlanFormat
         new Field("match", "Keys that must be equal for cells of a group to be compared with its baseline, beside the six dimensions.", new ListShape(new TextShape(values: [.. Axes.Select(a => a.Name)]), 0, 13), Default: "[batch, context, stack, data]"),
         new Field("groups", "The match groups.", new ListShape(Group, 1, 1000), Required: true),
         new Field("panels", "Unmatched layouts.", new ListShape(Panel, 0, 100), Default: "[]"),
-        new Field("aa", "The A/A pair: one cell under two labels, which shows what the whole chain can resolve. Every plan with a baseline has one.", new MappingShape(
-            "The A/A pair.",
-            new Field("group", "Its group; the first one with a baseline if left out.", Name),
-            new Field("of", "Label of the cell; the group's baseline if left out.", Name),
-            new Field("delta", "δ: passed if the 90 % interval of the log ratio lies within ±δ.", new NumberShape(0, 1, above: true), Default: "0.01")), Default: "{}"),
+        new Field("aa", "The A/A pairs: one cell under two labels, which shows what the whole chain can resolve. One pair, a list of pairs in different groups, or all: the baseline of every group that has one. Every plan with a baseline has one.", new EitherShape(new TextShape(values: ["all"]), new ListShape(TwinPair, 1, 1000), TwinPair), Default: "{}"),
         new Field("passes", "Two-stage replication (Stein).", new MappingShape(
             "Two-stage replication.",
             new Field("min", "Passes of every match group on every device group in the first stage.", new IntegerShape(1, 100_000), Default: "5"),
@@ -181,8 +198,12 @@ internal static class PlanFormat
         new Field("traces", "Which trials keep their raw samples.", new TextShape(values: ["none", "first-pass", "all"]), Default: "first-pass"),
         new Field("data", "What the tensors hold; part of every configuration's identity.", new MappingShape(
             "Data.",
-            new Field("seed", "Seed of weights, activations and KV.", Seeds, Default: "1"),
-            new Field("distribution", "normal, or zeros for a disclosed sensitivity control.", Distributions, Default: "normal")), Default: "{}"),
-        new Field("layers", "The pair of L' whose step energies give the energy per layer as a slope, or auto: from the memory of the hardware class, one pair for a match group.", LayerPair, Default: "auto"),
+            [
+                new Field("seed", "Seed of weights, activations and KV.", Seeds, Default: "1"),
+                new Field("distribution", "normal, or zeros for a disclosed sensitivity control.", Distributions, Default: "normal"),
+                .. WeightFileKeys,
+            ]), Default: "{}"),
+        new Field("head", "Whether the LM head is measured, in a leg of its own, where a device of the stack can run it alone; false sets the vocabulary of every cell to 0.", new BooleanShape(), Default: "true"),
+        new Field("layers", "Two or three rising values of L'. The step energies at the first and the last give the energy per layer as a slope, one between them shows how straight the line is. auto: from the memory of the hardware class, one pair for a match group, and a third for its baseline.", Layers, Default: "auto"),
         new Field("stack", "What executes: reference (C# on a cpu device), simulated, or cuda.", Stacks, Default: "reference"));
 }

@@ -7,7 +7,7 @@ internal sealed class PlanValue(PlanNode node)
 {
     public PlanNode Node { get; } = node;
 
-    /// <summary>string, long or double.</summary>
+    /// <summary>string, bool, long or double.</summary>
     public object? Scalar { get; init; }
 
     public IReadOnlyList<PlanValue>? Items { get; init; }
@@ -21,6 +21,8 @@ internal sealed class PlanValue(PlanNode node)
 
     public string Text => (string)Scalar!;
 
+    public bool Flag => (bool)Scalar!;
+
     public long Integer => (long)Scalar!;
 
     public double Number => Scalar is long whole ? whole : (double)Scalar!;
@@ -33,6 +35,7 @@ internal sealed class PlanValue(PlanNode node)
         { Members: { } members } => new JsonObject(members.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value.ToJson()))),
         { Items: { } items } => new JsonArray([.. items.Select(i => i.ToJson())]),
         { Scalar: string text } => JsonValue.Create(text),
+        { Scalar: bool flag } => JsonValue.Create(flag),
         { Scalar: long whole } => JsonValue.Create(whole),
         _ => JsonValue.Create(Number),
     };

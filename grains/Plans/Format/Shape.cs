@@ -37,10 +37,22 @@ internal abstract class Shape
         problems.Add(node, $"is {node.Shown}", Says);
         return null;
     }
+
+    /// <summary>Whether a number is refused for beginning with a zero.</summary>
+    protected bool RefusesZero(PlanNode node, PlanProblems problems)
+    {
+        var zero = node is { Kind: NodeKind.Scalar, IsPlain: true } && CoreSchema.HasLeadingZero(node.Text);
+        if (zero)
+        {
+            problems.Add(node, $"is {node.Shown}, octal to a reader of YAML 1.1 and decimal to one of 1.2", $"{Says}, without a zero in front");
+        }
+
+        return zero;
+    }
 }
 
-/// <summary>Text; with <paramref name="values"/>, one of a few words.</summary>
-internal sealed class TextShape(int most = 2000, string[]? values = null, string? pattern = null, string? says = null) : Shape
+/// <summary>Text; with <paramref name="values"/>, one of a few words; with <paramref name="lines"/>, of several lines.</summary>
+internal sealed class TextShape(int most = 2000, string[]? values = null, string? pattern = null, string? says = null, bool lines = false) : Shape
 {
     private readonly Regex? _pattern = pattern is null ? null : new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
 
@@ -69,6 +81,12 @@ internal sealed class TextShape(int most = 2000, string[]? values = null, string
             return Refuse(node, problems);
         }
 
+        if (Unprintable.In(node.Text, lines) is { } unprintable)
+        {
+            problems.Add(node, unprintable, $"{Says}, {(lines ? "without control characters but tabs and line feeds" : "on one line and without control characters")}");
+            return null;
+        }
+
         if (values is not null)
         {
             if (Array.IndexOf(values, node.Text) >= 0)
@@ -80,7 +98,7 @@ internal sealed class TextShape(int most = 2000, string[]? values = null, string
             return null;
         }
 
-        if (node.IsPlain && (NumberShape.LooksNumeric(node.Text) || node.Text is "true" or "false"))
+        if (node.IsPlain && (CoreSchema.IsNumber(node.Text) || CoreSchema.Boolean(node.Text) is not null))
         {
             problems.Add(node, $"is {node.Shown}, which is not text", $"{Says}, in quotes if it is to look like that");
             return null;
@@ -105,10 +123,28 @@ internal sealed class IntegerShape(long least, long most, string unit = "") : Sh
 
     public override JsonObject Schema() => new() { ["type"] = "integer", ["minimum"] = least, ["maximum"] = most };
 
-    protected override PlanValue? ReadPresent(PlanNode node, PlanProblems problems) =>
-        node.Kind == NodeKind.Scalar && node.IsPlain && long.TryParse(node.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
+    protected override PlanValue? ReadPresent(PlanNode node, PlanProblems problems)
+    {
+        if (RefusesZero(node, problems))
+        {
+            return null;
+        }
+
+        return node.Kind == NodeKind.Scalar && node.IsPlain && long.TryParse(node.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? new PlanValue(node) { Scalar = value }
             : Refuse(node, problems);
+    }
+}
+
+/// <summary><c>true</c> or <c>false</c>.</summary>
+internal sealed class BooleanShape : Shape
+{
+    public override string Says => "true or false";
+
+    public override JsonObject Schema() => new() { ["type"] = "boolean" };
+
+    protected override PlanValue? ReadPresent(PlanNode node, PlanProblems problems) =>
+        node.Kind == NodeKind.Scalar && node.IsPlain && CoreSchema.Boolean(node.Text) is { } value ? new PlanValue(node) { Scalar = value } : Refuse(node, problems);
 }
 
 /// <summary>A finite number.</summary>
@@ -136,13 +172,14 @@ internal sealed class NumberShape(double least, double most, string unit = "", b
         return schema;
     }
 
-    /// <summary>What a reader takes for a number when it is not in quotes, the infinite ones included.</summary>
-    public static bool LooksNumeric(string text) =>
-        text.TrimStart('+', '-').ToLowerInvariant() is ".nan" or ".inf" || (text.Length > 0 && !char.IsWhiteSpace(text[0]) && !char.IsWhiteSpace(text[^1]) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _) && !char.IsLetter(text.TrimStart('+', '-')[0]));
-
     protected override PlanValue? ReadPresent(PlanNode node, PlanProblems problems)
     {
-        if (node.Kind != NodeKind.Scalar || !node.IsPlain || !LooksNumeric(node.Text) || !double.TryParse(node.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
+        if (RefusesZero(node, problems))
+        {
+            return null;
+        }
+
+        if (node.Kind != NodeKind.Scalar || !node.IsPlain || !CoreSchema.IsNumber(node.Text) || !double.TryParse(node.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
         {
             return Refuse(node, problems);
         }
@@ -183,9 +220,14 @@ internal sealed class ListShape(Shape item, int least, int most) : Shape
 /// <summary>A different shape for a scalar, a list or a mapping, for example <c>8</c> or <c>[8, 24]</c>.</summary>
 internal sealed class EitherShape(Shape? scalar, Shape? list = null, Shape? mapping = null) : Shape
 {
-    public override string Says => string.Join(", or ", new[] { scalar, list, mapping }.OfType<Shape>().Select(s => s.Says));
+    private readonly Shape[] _shapes = [.. new[] { scalar, list, mapping }.OfType<Shape>().Distinct()];
 
-    public override JsonObject Schema() => new() { ["anyOf"] = new JsonArray([.. new[] { scalar, list, mapping }.OfType<Shape>().Select(s => (JsonNode)s.Schema())]) };
+    public override string Says => string.Join(", or ", _shapes.Select(s => s.Says));
+
+    public override JsonObject Schema() => new() { ["anyOf"] = new JsonArray([.. _shapes.Select(s => (JsonNode)s.Schema())]) };
+
+    /// <summary>One value of <paramref name="shape"/>, or a list of such.</summary>
+    public static EitherShape OneOrMany(Shape shape) => new(shape, new ListShape(shape, 1, 100_000), shape is EitherShape ? shape : null);
 
     protected override PlanValue? ReadPresent(PlanNode node, PlanProblems problems)
     {

@@ -35,7 +35,7 @@ internal sealed class PlanNode(NodeKind kind, string path, int line, int column)
 
     public List<PlanMember> Members { get; } = [];
 
-    public bool IsNull => Kind == NodeKind.Scalar && IsPlain && Text is "" or "~" or "null" or "Null" or "NULL";
+    public bool IsNull => Kind == NodeKind.Scalar && IsPlain && CoreSchema.IsNull(Text);
 
     /// <summary>For messages: short, on one line.</summary>
     public string Shown => Kind switch
@@ -50,10 +50,10 @@ internal sealed class PlanNode(NodeKind kind, string path, int line, int column)
 
     public static string Below(string path, string key) => path.Length == 0 ? Short(key) : $"{path}.{Short(key)}";
 
-    /// <summary>At most 60 characters without line breaks or control characters.</summary>
+    /// <summary>At most 60 characters, none of them <see cref="Unprintable"/>.</summary>
     public static string Short(string text)
     {
-        var line = new string([.. text.Take(61).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
+        var line = new string([.. text.Take(61).Select(c => Unprintable.Is(c) || char.IsSurrogate(c) ? '?' : c)]);
         return line.Length > 60 ? line[..59] + "…" : line;
     }
 }

@@ -98,6 +98,22 @@ internal static class PlanText
         return true;
     }
 
+    /// <summary>Characters that change the direction of text where no value holds them, so in a comment: the file would not say what it shows.</summary>
+    public static void CheckDirections(string text, PlanProblems problems)
+    {
+        var (line, column) = (1, 1);
+        foreach (var c in text)
+        {
+            if (Unprintable.IsDirectional(c))
+            {
+                problems.Add(line, column, "", $"holds {Unprintable.Named(c)}", "a file whose lines read as they are stored");
+                return;
+            }
+
+            (line, column) = c == '\n' ? (line + 1, 1) : (line, column + 1);
+        }
+    }
+
     private static void TooLarge(PlanProblems problems) =>
         problems.Add(0, 0, "", $"is larger than {MostBytes} bytes", "a plan of at most 1 MiB; sweeps are written as lists of values, not cell by cell");
 

@@ -54,6 +54,12 @@ internal sealed class PlanTree
                 return null;
             }
 
+            if (_parser.Current is DocumentStart { Version: { Version: not { Major: 1, Minor: 2 } } version } start)
+            {
+                Add(start.Start, "", $"is written for YAML {version.Version.Major}.{version.Version.Minor}, where numbers and words mean other things", "YAML 1.2, or no %YAML line");
+                return null;
+            }
+
             _parser.MoveNext();
             var root = ReadNode("", 0, null);
             if (root is null)
@@ -217,6 +223,6 @@ internal sealed class PlanTree
         var text = message;
         var close = text.LastIndexOf("): ", StringComparison.Ordinal);
         text = (close >= 0 ? text[(close + 3)..] : text).TrimEnd('.');
-        return new string([.. text.Take(160).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
+        return new string([.. text.Take(160).Select(c => Unprintable.Is(c) || char.IsSurrogate(c) ? '?' : c)]);
     }
 }

@@ -1,13 +1,70 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using EnergyGrid.Contracts;
+using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Plans;
 
-/// <summary>Cells are compared only when all six disclosure dimensions and the plan's match keys are equal.</summary>
-internal static class Comparability
+/// <summary>Cells are compared only when all six disclosure dimensions and the plan's match keys are equal; what else differs beside what a ratio is about is said with the ratio.</summary>
+public static class Comparability
 {
+    /// <summary>Parameter counts further apart than this are said.</summary>
+    public const double ParameterTolerance = 0.01;
+
+    /// <summary>A count further than this from the size that a model is named by is said.</summary>
+    public const double NominalTolerance = 0.05;
+
+    /// <summary>
+    /// What a ratio of two cells mixes with the difference that it is about, for a line beside it; empty where nothing does. Weight format and attention are what
+    /// ratios are about. Sizes are those of the layers, embedding and head left out.
+    /// </summary>
+    /// <param name="cell">The numerator.</param>
+    /// <param name="baseline">The denominator.</param>
+    public static ImmutableArray<string> Confounds(PlannedCell cell, PlannedCell baseline)
+    {
+        var (c, b) = (cell.Configuration, baseline.Configuration);
+        var texts = ImmutableArray.CreateBuilder<string>();
+        if (cell.Cost.Parameters / baseline.Cost.Parameters - 1 is var more && Math.Abs(more) > ParameterTolerance)
+        {
+            texts.Add(string.Create(CultureInfo.InvariantCulture, $"parameters per layer {100 * more:+0.0;−0.0} %"));
+        }
+
+        if (c.ModelLayers != b.ModelLayers)
+        {
+            texts.Add($"{Whole(c.ModelLayers)} layers against {Whole(b.ModelLayers)}");
+        }
+
+        if (c.Context != b.Context)
+        {
+            texts.Add($"another {(Catalogue.Unit(c).ToHashSet().SetEquals(Catalogue.Unit(b)) ? "context" : "attention at another context")}: {Whole(c.Context)} tokens against {Whole(b.Context)}");
+        }
+
+        if (c.Batch != b.Batch)
+        {
+            texts.Add($"batch {Whole(c.Batch)} against {Whole(b.Batch)}");
+        }
+
+        if (c.Data != b.Data)
+        {
+            texts.Add($"data {c.Data} against {b.Data}");
+        }
+
+        if (c.Stack != b.Stack)
+        {
+            texts.Add($"stack {c.Stack} against {b.Stack}");
+        }
+
+        var (counted, nominal) = (Catalogue.CountedBillions(c), (double)Catalogue.Definition(c.Workload).NominalBillions);
+        if (Math.Abs(counted / Catalogue.CountedBillions(b) - 1) > ParameterTolerance && Math.Abs(counted / nominal - 1) > NominalTolerance && Catalogue.HasCatalogueShape(c))
+        {
+            texts.Add(string.Create(CultureInfo.InvariantCulture, $"{c.Workload}: {counted:0.0} B parameters, not {nominal:0} B"));
+        }
+
+        return texts.ToImmutable();
+    }
+
     /// <summary>The first thing in which two cells differ and must not; null if they may be compared.</summary>
-    public static (string Key, string Name, string Cell, string Baseline)? Difference(DraftCell cell, DraftCell baseline, IEnumerable<string> match)
+    internal static (string Key, string Name, string Cell, string Baseline)? Difference(DraftCell cell, DraftCell baseline, IEnumerable<string> match)
     {
         var (a, b) = (cell.Disclosure!, baseline.Disclosure!);
         (string Key, string Name, string Cell, string Baseline)[] dimensions =
@@ -32,7 +89,7 @@ internal static class Comparability
     }
 
     /// <summary>The value of a key of a resolved cell.</summary>
-    public static string Axis(Configuration c, string axis) => axis switch
+    internal static string Axis(Configuration c, string axis) => axis switch
     {
         "workload" => c.Workload,
         "weights" => c.Weights,
@@ -50,7 +107,8 @@ internal static class Comparability
         _ => throw new ArgumentOutOfRangeException(nameof(axis), axis, "not an axis of a cell"),
     };
 
-    private static string Service(Disclosure d) => string.Create(CultureInfo.InvariantCulture, $"{d.ServiceStatistic} {d.ServiceMilliseconds} ms");
+    /// <summary>s* for people and for comparison: statistic and milliseconds.</summary>
+    internal static string Service(Disclosure d) => string.Create(CultureInfo.InvariantCulture, $"{d.ServiceStatistic} {d.ServiceMilliseconds} ms");
 
     private static string Whole(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

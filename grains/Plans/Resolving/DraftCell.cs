@@ -27,7 +27,7 @@ internal sealed class DraftCell(PlanNode at, IReadOnlyDictionary<string, PlanVal
     {
         if (Values.TryGetValue(axis, out var written))
         {
-            return written.Scalar!;
+            return ValueOf(written);
         }
 
         var definition = Catalogue.Definition(Workload);
@@ -42,20 +42,28 @@ internal sealed class DraftCell(PlanNode at, IReadOnlyDictionary<string, PlanVal
             "heads" => width / 128,
             "kv_heads" => (long)definition.KeyValueHeads,
             "model_layers" => (long)definition.ModelLayers,
-            "vocabulary" => (long)Catalogue.DefaultVocabulary,
+            "vocabulary" => plan["head"]!.Flag ? (long)Catalogue.DefaultVocabulary : 0L,
             "stack" => plan["stack"]!.Text,
-            "data" => plan["data"]!["distribution"]!.Text,
+            "data" => FileOf(plan["data"]!)?.ToString() ?? plan["data"]!["distribution"]!.Text,
             "data_seed" => plan["data"]!["seed"]!.Integer,
             _ => Workload,
         };
     }
 
-    public ConfigurationRequest Request(PlanValue plan, int? shortLayers, int? longLayers)
+    /// <summary>A written value as it is compared; weights from a file as a configuration names them.</summary>
+    public static object ValueOf(PlanValue written) => written.Scalar ?? FileOf(written)!.ToString();
+
+    /// <summary>The file that a <c>data</c> mapping names; null if it names none.</summary>
+    public static WeightFile? FileOf(PlanValue data) =>
+        data["sha256"] is { } sha && data["tensors"] is { } tensors ? new WeightFile(sha.Text.ToLowerInvariant(), tensors.Text) : null;
+
+    public ConfigurationRequest Request(PlanValue plan, int shortLayers, int middleLayers, int longLayers)
     {
         string? TextOf(string key) => Values.TryGetValue(key, out var v) ? v.Text : null;
         int? Whole(string key) => Values.TryGetValue(key, out var v) ? (int)v.Integer : null;
         return new ConfigurationRequest(
             Workload, TextOf("weights"), Whole("batch"), Whole("context"), Whole("d_model"), Whole("heads"), Whole("kv_heads"), Whole("d_ff"), Whole("model_layers"),
-            shortLayers, longLayers, Whole("vocabulary"), (string)ValueOf("stack", plan), (long)ValueOf("data_seed", plan), (string)ValueOf("data", plan));
+            shortLayers, longLayers, (int)(long)ValueOf("vocabulary", plan), (string)ValueOf("stack", plan), (long)ValueOf("data_seed", plan), (string)ValueOf("data", plan),
+            middleLayers, (Values.TryGetValue("data", out var own) ? own : plan["data"]!)["weights"]?.Text);
     }
 }

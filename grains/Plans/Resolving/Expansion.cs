@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Plans;
 
@@ -109,7 +110,7 @@ internal static class Expansion
     {
         foreach (var exclusion in group["exclude"]?.Items ?? [])
         {
-            var wanted = exclusion.Members!.ToDictionary(m => m.Key, m => m.Value.Many.Select(v => v.Scalar!).ToHashSet());
+            var wanted = exclusion.Members!.ToDictionary(m => m.Key, m => m.Value.Many.Select(DraftCell.ValueOf).ToHashSet());
             if (wanted.Count == 0)
             {
                 problems.Add(exclusion.Node, "names no key", "at least one key, for example {workload: A, batch: 24}");
@@ -129,8 +130,11 @@ internal static class Expansion
             var varying = Suffixes.Where(s => alike.Select(c => c.ValueOf(s.Axis, plan)).Distinct().Skip(1).Any()).ToArray();
             foreach (var cell in alike)
             {
-                cell.Label = string.Join(' ', varying.Select(s => s.Short + Convert.ToString(cell.ValueOf(s.Axis, plan), CultureInfo.InvariantCulture)).Prepend(cell.Workload));
+                cell.Label = string.Join(' ', varying.Select(s => s.Short + Shown(cell.ValueOf(s.Axis, plan))).Prepend(cell.Workload));
             }
         }
+
+        // A label becomes part of file names, and 64 digits say no more than 8.
+        static string? Shown(object value) => value is string text && WeightFile.Of(text) is { } file ? $"file-{file.Sha256[..8]}" : Convert.ToString(value, CultureInfo.InvariantCulture);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Numerics;
+using System.Text.RegularExpressions;
 using EnergyGrid.Contracts;
 using EnergyGrid.Workloads;
 
@@ -14,9 +15,11 @@ public sealed class PlanResolver
 
     private const double LeastPublishableWindowSeconds = 10;
     private const double LeastIdleSeconds = 10;
+    private const double DefaultDelta = 0.01;
 
     private readonly PlanValue _plan;
     private readonly PlanProblems _problems;
+    private readonly PlanProblems _warnings;
     private readonly IReadOnlyCollection<DeviceInfo>? _devices;
     private readonly DeviceProfile? _profile;
 
@@ -24,6 +27,7 @@ public sealed class PlanResolver
     {
         _plan = document.Root;
         _problems = new PlanProblems(document.FileName);
+        _warnings = new PlanProblems(document.FileName);
         _devices = devices;
         _profile = HardwareClass.Profile(_plan["hardware"]!["model"]!.Text, devices);
     }
@@ -35,7 +39,7 @@ public sealed class PlanResolver
     {
         var resolver = new PlanResolver(document, devices);
         var plan = resolver.Resolve();
-        return resolver._problems.Any || plan is null ? new PlanResolution(null, resolver._problems.InOrder()) : new PlanResolution(plan, []);
+        return resolver._problems.Any || plan is null ? new PlanResolution(null, resolver._problems.InOrder()) : new PlanResolution(plan, []) { Warnings = resolver._warnings.InOrder() };
     }
 
     private ResolvedPlan? Resolve()
@@ -45,7 +49,7 @@ public sealed class PlanResolver
         var timing = ReadTiming();
         var pue = ReadPue();
         CheckHardware();
-        if (!CheckNames() || !CheckSize())
+        if (!CheckData() || !CheckNames() || !CheckSize())
         {
             return null;
         }
@@ -57,7 +61,7 @@ public sealed class PlanResolver
             return null;
         }
 
-        var all = AddTwin([.. groups.Select(g => g!)]);
+        var (all, delta) = AddTwins([.. groups.Select(g => g!)]);
         var panels = _plan["panels"]!.Items!.Select(p => ReadPanel(p, all)).ToImmutableArray();
         if (_problems.Any)
         {
@@ -79,7 +83,7 @@ public sealed class PlanResolver
             _plan["order"]!["seed"]!.Integer,
             timing,
             new TrialGuards(guards["min_coverage"]!.Number, guards["max_clock_error_s"]!.Number, guards["max_thermal_fraction"]!.Number, guards["max_counter_residual"]!.Number),
-            _plan["aa"]!["delta"]!.Number,
+            delta,
             _plan["envelope"] is { } e ? new Envelope(e["watts"]!.Number, ReadBoundary(e["boundary"]!), (int)e["devices"]!.Integer) : null,
             pue,
             _plan["cost"] is { } c ? new CostTerms(c["price_per_kwh"]!.Number, c["kappa"]!.Number, c["currency"]!.Text) : null,
@@ -194,6 +198,53 @@ public sealed class PlanResolver
             _problems.Add(site.Node, $"the site '{PlanNode.Short(site.Text)}' has no {model.Text}", Spelling.Suggest(site.Text, [.. fitting.Select(d => d.Site).Distinct().Order(StringComparer.Ordinal)]));
             return;
         }
+
+        WarnOfNumbers(hardware, fitting);
+    }
+
+    /// <summary>A plan may ask for more devices than there are; what it discloses must then not say that it had them.</summary>
+    private void WarnOfNumbers(PlanValue hardware, DeviceInfo[] fitting)
+    {
+        var there = hardware["site"] is { } site ? fitting.Count(d => d.Site == site.Text) : fitting.Length;
+        var has = string.Create(CultureInfo.InvariantCulture, $"the grid has {there} {(there == 1 ? "device" : "devices")} of {PlanNode.Short(hardware["model"]!.Text)}{(hardware["site"] is null ? "" : " at that site")}");
+        if (hardware["devices"] is { } devices && devices.Integer > there)
+        {
+            _warnings.Add(devices.Node, string.Create(CultureInfo.InvariantCulture, $"at most {devices.Integer} devices are asked for, and {has}"), string.Create(CultureInfo.InvariantCulture, $"{there}, or devices that are still to come"));
+        }
+
+        // "16 simulated H100", "8 x H100 SXM": a number with the family of the hardware class at most two words behind it.
+        var model = hardware["model"]!.Text;
+        if (model == PlanFormat.AnyCpu)
+        {
+            return;
+        }
+
+        var family = model.Split('-')[0];
+        var said = Regex.Matches(hardware["description"]!.Text, $@"(?<![\w.])([0-9]{{1,9}})\W+(?:[^\s,;.0-9]+\s+){{0,2}}{Regex.Escape(family)}\b", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase);
+        if (said.Select(m => int.Parse(m.Groups[1].ValueSpan, CultureInfo.InvariantCulture)).DefaultIfEmpty(0).Max() is var most && most > there)
+        {
+            _warnings.Add(hardware["description"]!.Node, string.Create(CultureInfo.InvariantCulture, $"names {most} {family}, and {has}"), "the setup that the figures will come from");
+        }
+    }
+
+    /// <summary>Weights come from a distribution or from a file, and a file is named completely.</summary>
+    private bool CheckData()
+    {
+        var data = _plan["data"]!;
+        string[] keys = ["weights", "tensors", "sha256"];
+        var given = keys.Where(k => data[k] is not null).ToArray();
+        if (given.Length > 0 && given.Length < keys.Length)
+        {
+            _problems.Add(data.Node, $"names weights in a file by {string.Join(" and ", given)} alone", "weights, tensors and sha256 together");
+            return false;
+        }
+
+        if (given.Length > 0 && data["distribution"] is { IsDefault: false } distribution)
+        {
+            _problems.Add(distribution.Node, $"is {distribution.Text} although the weights come from a file", "a distribution or a file, not both");
+        }
+
+        return true;
     }
 
     private void CheckStack(DraftCell cell)
@@ -253,17 +304,23 @@ public sealed class PlanResolver
             cell.Disclosure = Override(disclosure, k => cell.Values.TryGetValue(k, out var v) ? v : null);
             CheckQuality(cell, group);
             CheckStack(cell);
-            ResolveCell(cell, layers);
+            CheckHead(cell);
+            if (LayersOf(cell, layers) is { } own)
+            {
+                ResolveCell(cell, own);
+            }
         }
 
-        if (_problems.Count > before)
+        // What is wrong in a place that several groups share is said once: a group may be without a configuration and without a problem of its own.
+        if (_problems.Count > before || cells.Any(c => c.Configuration is null))
         {
             return null;
         }
 
         var notes = new List<string>();
-        ChooseLayers(cells, layers, notes);
+        ChooseLayers(cells, group, layers, notes);
         CheckTwice(cells);
+        CheckService(group, cells);
         CheckBaseline(group, cells, match);
         if (_problems.Count > before)
         {
@@ -278,6 +335,11 @@ public sealed class PlanResolver
         if (timing.CooldownSeconds < LeastIdleSeconds)
         {
             notes.Add(string.Create(CultureInfo.InvariantCulture, $"idle of {timing.CooldownSeconds} s: net energy needs {LeastIdleSeconds} s"));
+        }
+
+        if (cells.Any(c => c.Configuration is { WeightsPath: not null, Stack: "simulated" }))
+        {
+            notes.Add("weights from a file: a simulated device reads none");
         }
 
         return new MatchGroup(group["name"]!.Text, group["baseline"]?.Text, [.. cells.Select(Planned)]) { Notes = [.. notes] };
@@ -306,28 +368,101 @@ public sealed class PlanResolver
     /// <summary>Places already complained about: a value in a product stands in many cells and is wrong once.</summary>
     private readonly HashSet<PlanNode> _reported = [];
 
+    /// <summary>The LM head is measured where the plan wants it, the cell has one and a device of its stack can run it alone.</summary>
+    private void CheckHead(DraftCell cell)
+    {
+        var (head, rows) = (_plan["head"]!, (long)cell.ValueOf("vocabulary", _plan));
+        if (!head.Flag && rows > 0)
+        {
+            var at = cell.PlaceOf("vocabulary");
+            if (_reported.Add(at))
+            {
+                _problems.Add(at, string.Create(CultureInfo.InvariantCulture, $"is {rows} although head is false"), "vocabulary: 0, or head: true");
+            }
+        }
+        else if (head is { Flag: true, IsDefault: false } && rows > 0 && (string)cell.ValueOf("stack", _plan) is var stack && !LayerLegs.HeadStacks.Contains(stack) && _reported.Add(head.Node))
+        {
+            _problems.Add(head.Node, $"is true, and no device of the stack {stack} runs the LM head alone", "head: false, or leave it out: the head is then measured where a device can");
+        }
+    }
+
+    /// <summary>What the cell's own L', else its group's, say: rising, with the group's ends. Null, with the reason, where they do not; a pair of equals is judged when the group's cells are known.</summary>
+    private PlanValue? LayersOf(DraftCell cell, PlanValue group)
+    {
+        var rises = Rises(group);
+        if (!cell.Values.TryGetValue("layers", out var own))
+        {
+            return rises ? group : null;
+        }
+
+        if (!rises || !Rises(own))
+        {
+            return null;
+        }
+
+        if (group.Items is not { } shared)
+        {
+            _problems.Add(own.Node, "gives L' to one cell, and its group's are chosen from the memory", "layers: [shortest, longest] in the group too");
+            return null;
+        }
+
+        if (own.Items![0].Integer != shared[0].Integer || own.Items[^1].Integer != shared[^1].Integer)
+        {
+            _problems.Add(own.Node, $"{Listed(own)} has other ends than its group's {Listed(shared)}", string.Create(CultureInfo.InvariantCulture, $"{shared[0].Integer} first and {shared[^1].Integer} last: the slope must mean the same in all cells of a group"));
+            return null;
+        }
+
+        return own;
+    }
+
+    private static string Listed(PlanValue list) => Listed(list.Items!);
+
+    private static string Listed(IEnumerable<PlanValue> items) => $"[{string.Join(", ", items.Select(i => i.Integer.ToString(CultureInfo.InvariantCulture)))}]";
+
+    private bool Rises(PlanValue layers)
+    {
+        if (layers.Items is not { } values || (values.Count == 2 && values[0].Integer == values[1].Integer))
+        {
+            return true;
+        }
+
+        for (var i = 1; i < values.Count; i++)
+        {
+            if (values[i].Integer > values[i - 1].Integer)
+            {
+                continue;
+            }
+
+            if (_reported.Add(layers.Node))
+            {
+                var sorted = values.DistinctBy(v => v.Integer).OrderBy(v => v.Integer).ToArray();
+                _problems.Add(values[i].Node, string.Create(CultureInfo.InvariantCulture, $"is {values[i].Integer} after {values[i - 1].Integer}"),
+                    $"values of L' that strictly increase{(sorted.Length > 1 ? $": {Listed(sorted)}" : "")}");
+            }
+
+            return false;
+        }
+
+        return true;
+    }
+
     private void ResolveCell(DraftCell cell, PlanValue layers)
     {
         try
         {
-            var (shorter, longer) = layers.Items is { } pair ? ((int)pair[0].Integer, (int)pair[1].Integer) : Unit(cell);
-            cell.Configuration = Catalogue.Resolve(cell.Request(_plan, shorter, longer), _profile);
+            var unit = Catalogue.Definition(cell.Workload).Unit.Length;
+            var (shorter, middle, longer) = layers.Items is { } values ? ((int)values[0].Integer, values.Count > 2 ? (int)values[1].Integer : 0, (int)values[^1].Integer) : (unit, 0, unit);
+            cell.Configuration = Catalogue.Resolve(cell.Request(_plan, shorter, middle, longer), _profile);
         }
         catch (ConfigurationRefusedException e)
         {
             Refuse(e, cell, layers);
         }
-
-        static (int, int) Unit(DraftCell cell)
-        {
-            var unit = Catalogue.Definition(cell.Workload).Unit.Length;
-            return (unit, unit);
-        }
     }
 
     private void Refuse(ConfigurationRefusedException e, DraftCell cell, PlanValue layers)
     {
-        var key = e.Key switch { "model_width" => "d_model", "feed_forward_width" => "d_ff", "key_value_heads" => "kv_heads", "short_layers" or "long_layers" => "layers", var k => k };
+        var key = e.Key switch { "model_width" => "d_model", "feed_forward_width" => "d_ff", "key_value_heads" => "kv_heads", "short_layers" or "middle_layers" or "long_layers" => "layers", var k => k };
         var at = key == "layers" ? layers.Node : cell.PlaceOf(key);
         if (!_reported.Add(at))
         {
@@ -335,7 +470,7 @@ public sealed class PlanResolver
         }
 
         var (wrong, right) = Split(e.Message.Replace("model_width", "d_model").Replace("feed_forward_width", "d_ff").Replace("key_value_heads", "kv_heads")
-            .Replace("short_layers", "the shorter L'").Replace("long_layers", "the longer L'"));
+            .Replace("short_layers", "the shorter L'").Replace("middle_layers", "the middle L'").Replace("long_layers", "the longer L'"));
         _problems.Add(at.Line, at.Column, at.Path, wrong, right);
     }
 
@@ -353,36 +488,48 @@ public sealed class PlanResolver
         return (message, "a value that the catalogue has");
     }
 
-    /// <summary>One pair of L' for the whole group, so that the slope means the same in all its cells.</summary>
-    private void ChooseLayers(List<DraftCell> cells, PlanValue layers, List<string> notes)
+    /// <summary>One pair of L' for the whole group, so that the slope means the same in all its cells; a third for its baseline.</summary>
+    private void ChooseLayers(List<DraftCell> cells, PlanValue group, PlanValue layers, List<string> notes)
     {
-        var configurations = cells.Select(c => c.Configuration!).ToArray();
         if (layers.Items is not null)
         {
             CheckGivenLayers(cells, layers, notes);
             return;
         }
 
-        if (_profile is null)
-        {
-            return;
-        }
-
+        var baseline = group["baseline"] is { } named ? cells.FirstOrDefault(c => c.Label == named.Text) : null;
         try
         {
-            // 500 MB are for accelerators; a cpu's cache is small, and ten times it is enough.
-            var least = _profile.Name == PlanFormat.AnyCpu ? 0 : LayerPairs.LeastWorkingSetBytes;
-            var pair = LayerPairs.Choose(configurations, _profile, least);
+            if (Chosen(cells, third: baseline is not null) is not { } pair)
+            {
+                return;
+            }
+
             notes.AddRange(pair.Notes);
             foreach (var cell in cells)
             {
-                cell.Configuration = cell.Configuration! with { ShortLayers = pair.Short, LongLayers = pair.Long };
+                cell.Configuration = cell.Configuration! with { ShortLayers = pair.Short, MiddleLayers = cell == baseline ? pair.Middle : 0, LongLayers = pair.Long };
             }
         }
         catch (ConfigurationRefusedException e)
         {
             Refuse(e, cells.MaxBy(c => Catalogue.Cost(c.Configuration!).ResidentBytes)!, layers);
         }
+    }
+
+    /// <summary>What the memory of the hardware class gives; null where nothing is known of it.</summary>
+    /// <exception cref="ConfigurationRefusedException">Not one unit of the largest cell fits.</exception>
+    private LayerPair? Chosen(List<DraftCell> cells, bool third)
+    {
+        if (_profile is null)
+        {
+            return null;
+        }
+
+        var configurations = cells.Select(c => c.Configuration!).ToArray();
+        // 500 MB are for accelerators; a cpu's cache is small, and ten times it is enough.
+        var least = _profile.Name == PlanFormat.AnyCpu ? 0 : LayerPairs.LeastWorkingSetBytes;
+        return third ? LayerPairs.ChooseWithThird(configurations, _profile, least) : LayerPairs.Choose(configurations, _profile, least);
     }
 
     private void CheckGivenLayers(List<DraftCell> cells, PlanValue layers, List<string> notes)
@@ -397,22 +544,53 @@ public sealed class PlanResolver
 
         if (largest.Configuration.LongLayers == largest.Configuration.ShortLayers)
         {
-            notes.Add(Workloads.LayerPair.LinearityUnchecked);
+            // One depth is no slope: it stands only where the memory holds no second one, and then it is what auto would choose.
+            var chosen = Chosen(cells, third: false);
+            if (chosen is null || chosen.IsLinearityChecked || chosen.Long != largest.Configuration.LongLayers)
+            {
+                if (_reported.Add(layers.Node))
+                {
+                    _problems.Add(layers.Node, $"{Listed(layers)} is one depth twice, and no slope goes through one point", chosen is { IsLinearityChecked: true }
+                        ? string.Create(CultureInfo.InvariantCulture, $"values of L' that strictly increase, for example [{chosen.Short}, {chosen.Long}], or auto")
+                        : "values of L' that strictly increase, or auto");
+                }
+
+                return;
+            }
+
+            notes.Add(LayerPair.LinearityUnchecked);
         }
 
         var (cache, floor) = _plan["hardware"]!["model"]!.Text == PlanFormat.AnyCpu ? (HardwareClass.AnyCpuCacheBytes, 0) : (HardwareClass.UnknownCacheBytes, LayerPairs.LeastWorkingSetBytes);
         if (cells.Any(c => Catalogue.ResidentBytes(c.Configuration!, c.Configuration!.ShortLayers) < Math.Max(floor, LayerPairs.CacheMultiple * cache)))
         {
-            notes.Add(Workloads.LayerPair.SmallWorkingSet);
+            notes.Add(LayerPair.SmallWorkingSet);
         }
     }
 
     private void CheckTwice(List<DraftCell> cells)
     {
-        foreach (var same in cells.GroupBy(c => (c.Configuration, c.Disclosure)).Where(g => g.Count() > 1))
+        // A third L' and the place of a file change nothing in what is compared.
+        foreach (var same in cells.GroupBy(c => (c.Configuration! with { MiddleLayers = 0, WeightsPath = null }, c.Disclosure)).Where(g => g.Count() > 1))
         {
             var (first, second) = (same.First(), same.ElementAt(1));
             _problems.Add(second.At, $"'{second.Label}' is the same configuration as '{first.Label}'", "each configuration once in a group; aa: makes the pair that shows repeatability");
+        }
+    }
+
+    /// <summary>A group has one s*, whether its cells are divided by a baseline or only stand beside one another.</summary>
+    private void CheckService(PlanValue group, List<DraftCell> cells)
+    {
+        if (group["baseline"] is not null)
+        {
+            return;
+        }
+
+        var first = cells[0];
+        foreach (var cell in cells.Where(c => Comparability.Service(c.Disclosure!) != Comparability.Service(first.Disclosure!)))
+        {
+            _problems.Add(cell.PlaceOf("operating_point"), $"'{cell.Label}' has the s* '{Comparability.Service(cell.Disclosure!)}' and '{first.Label}' beside it '{Comparability.Service(first.Disclosure!)}'", "one s* in a group: in the group's operating_point, or a group of its own");
+            return;
         }
     }
 
@@ -446,17 +624,50 @@ public sealed class PlanResolver
         }
     }
 
-    private ImmutableArray<MatchGroup> AddTwin(ImmutableArray<MatchGroup> groups)
+    /// <summary>The groups with their twins, and δ.</summary>
+    private (ImmutableArray<MatchGroup> Groups, double Delta) AddTwins(ImmutableArray<MatchGroup> groups)
     {
         var aa = _plan["aa"]!;
-        var group = aa["group"] is { } named ? groups.FirstOrDefault(g => g.Name == named.Text) : groups.FirstOrDefault(g => g.Baseline is not null);
+        if (aa.Scalar is not null)
+        {
+            foreach (var group in groups.Where(g => g.Baseline is not null))
+            {
+                groups = AddTwin(groups, group, group.Baseline!, aa);
+            }
+
+            return (groups, DefaultDelta);
+        }
+
+        var (pairs, delta) = (aa.Many, aa.Many.Select(p => p["delta"]!).FirstOrDefault(d => !d.IsDefault));
+        foreach (var pair in pairs)
+        {
+            if (pair["delta"]! is { IsDefault: false } own && own.Number != delta!.Number)
+            {
+                _problems.Add(own.Node, string.Create(CultureInfo.InvariantCulture, $"is {own.Number}, and another pair's δ is {delta.Number}"), "one δ for all pairs of a plan");
+            }
+
+            if (pairs.Count > 1 && pair["group"] is null)
+            {
+                _problems.Add(pair.Node, "is one of several pairs and names no group", "group: a group with no other pair");
+                continue;
+            }
+
+            groups = AddTwin(groups, pair);
+        }
+
+        return (groups, delta?.Number ?? DefaultDelta);
+    }
+
+    private ImmutableArray<MatchGroup> AddTwin(ImmutableArray<MatchGroup> groups, PlanValue pair)
+    {
+        var group = pair["group"] is { } named ? groups.FirstOrDefault(g => g.Name == named.Text) : groups.FirstOrDefault(g => g.Baseline is not null);
         if (group is null)
         {
-            if (aa["group"] is { } unknown)
+            if (pair["group"] is { } unknown)
             {
                 _problems.Add(unknown.Node, $"no group is named '{unknown.Text}'", Spelling.Suggest(unknown.Text, [.. groups.Select(g => g.Name)]));
             }
-            else if (aa["of"] is { } of)
+            else if (pair["of"] is { } of)
             {
                 _problems.Add(of.Node, "names a cell, and no group has a baseline", "group: the cell's group beside it");
             }
@@ -464,17 +675,30 @@ public sealed class PlanResolver
             return groups;
         }
 
-        var label = aa["of"]?.Text ?? group.Baseline;
-        if (group.Cells.FirstOrDefault(c => c.Label == label) is not { } original)
+        var at = pair["of"] ?? pair["group"] ?? pair;
+        var label = pair["of"]?.Text ?? group.Baseline;
+        if (label is null || group.Cells.All(c => c.Label != label || c.TwinOf is not null))
         {
-            _problems.Add((aa["of"] ?? aa["group"]!).Node, label is null ? $"the group '{group.Name}' has no baseline to be twinned" : $"no cell of the group '{group.Name}' has the label '{label}'", $"of: {Spelling.Suggest(label ?? "", [.. group.Cells.Select(c => c.Label)])}");
+            _problems.Add(at.Node, label is null ? $"the group '{group.Name}' has no baseline to be twinned" : $"no cell of the group '{group.Name}' has the label '{label}'", $"of: {Spelling.Suggest(label ?? "", [.. group.Cells.Select(c => c.Label)])}");
             return groups;
         }
 
+        return AddTwin(groups, group, label, at);
+    }
+
+    private ImmutableArray<MatchGroup> AddTwin(ImmutableArray<MatchGroup> groups, MatchGroup group, string label, PlanValue at)
+    {
+        var original = group.Cells.First(c => c.Label == label);
         var twin = original with { Label = original.Label + TwinSuffix, TwinOf = original.Label };
+        if (group.Cells.Any(c => c.TwinOf is not null))
+        {
+            _problems.Add(at.Node, $"the group '{group.Name}' has an A/A pair already", "one pair in a group");
+            return groups;
+        }
+
         if (group.Cells.Any(c => c.Label == twin.Label))
         {
-            _problems.Add((aa["of"] ?? _plan["groups"]!).Node, $"a cell of the group '{group.Name}' has the label '{twin.Label}', which is the A/A twin's", "another label for that cell");
+            _problems.Add((at.IsDefault ? _plan["groups"]! : at).Node, $"a cell of the group '{group.Name}' has the label '{twin.Label}', which is the A/A twin's", "another label for that cell");
             return groups;
         }
 

@@ -6,12 +6,13 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EnergyGrid.Contracts;
+using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Plans;
 
 /// <summary>
 /// Writes a resolved plan in the format of plans, everything explicit: every cell one by one, every L' pair, every default. Reading and resolving it gives the same plan.
-/// The A/A twin is written as the <c>aa</c> that makes it.
+/// A/A twins are written as the <c>aa</c> that makes them.
 /// </summary>
 public static class PlanWriter
 {
@@ -38,7 +39,6 @@ public static class PlanWriter
 
     private static JsonObject Model(ResolvedPlan plan)
     {
-        var twin = plan.Groups.SelectMany(g => g.Cells.Select(c => (Group: g, Cell: c))).FirstOrDefault(x => x.Cell.TwinOf is not null);
         return Object(
             ("name", plan.Name),
             ("description", plan.Description.Length > 0 ? plan.Description : null),
@@ -51,7 +51,7 @@ public static class PlanWriter
             ("match", Array(plan.Match.Select(m => (JsonNode)m))),
             ("groups", Array(plan.Groups.Select(g => (JsonNode)Group(g, plan)))),
             ("panels", Array(plan.Panels.Select(p => (JsonNode)Object(("title", p.Title), ("baseline", Reference(p.Baseline)), ("cells", Array(p.Cells.Select(c => (JsonNode)Reference(c)))))))),
-            ("aa", Object(("group", twin.Group?.Name), ("of", twin.Cell?.TwinOf), ("delta", plan.EquivalenceDelta))),
+            ("aa", Twins(plan)),
             ("passes", Object(("min", plan.Replication.Min), ("max", plan.Replication.Max), ("half_width", plan.Replication.HalfWidth))),
             ("fill", plan.Fill == Fill.Node ? "node" : "device"),
             ("order", Object(("seed", plan.OrderSeed))),
@@ -67,6 +67,17 @@ public static class PlanWriter
             ("traces", plan.KeepTraces));
     }
 
+    private static JsonNode Twins(ResolvedPlan plan)
+    {
+        JsonObject[] pairs = [.. plan.Groups.SelectMany(g => g.Cells.Where(c => c.TwinOf is not null).Select(c => Object(("group", g.Name), ("of", c.TwinOf), ("delta", plan.EquivalenceDelta))))];
+        return pairs.Length switch
+        {
+            0 => Object(("delta", plan.EquivalenceDelta)),
+            1 => pairs[0],
+            _ => Array(pairs),
+        };
+    }
+
     private static JsonObject Trial(TrialTiming t) => Object(
         ("warmup_s", Object(("min", t.MinWarmupSeconds), ("max", t.MaxWarmupSeconds))),
         ("window_s", t.WindowSeconds),
@@ -77,14 +88,21 @@ public static class PlanWriter
     private static JsonObject Group(MatchGroup group, ResolvedPlan plan)
     {
         var first = group.Cells[0].Configuration;
+        // A third L' that not all cells have stands with those that have it.
+        var middle = group.Cells.All(c => c.Configuration.MiddleLayers == first.MiddleLayers) ? first.MiddleLayers : 0;
         return Object(
             ("name", group.Name),
             ("baseline", group.Baseline),
-            ("layers", Array([first.ShortLayers, first.LongLayers])),
-            ("cells", Array(group.Cells.Where(c => c.TwinOf is null).Select(c => (JsonNode)Cell(c, plan.Disclosure)))));
+            ("layers", Layers(first with { MiddleLayers = middle })),
+            ("cells", Array(group.Cells.Where(c => c.TwinOf is null).Select(c => (JsonNode)Cell(c, plan.Disclosure, middle)))));
     }
 
-    private static JsonObject Cell(PlannedCell cell, Disclosure plan)
+    private static JsonArray Layers(Configuration c) => Array(c.MiddleLayers == 0 ? [c.ShortLayers, c.LongLayers] : [c.ShortLayers, c.MiddleLayers, c.LongLayers]);
+
+    private static JsonNode Data(Configuration c) =>
+        WeightFile.Of(c.Data) is { } file ? Object(("weights", c.WeightsPath), ("tensors", file.Pattern), ("sha256", file.Sha256)) : c.Data;
+
+    private static JsonObject Cell(PlannedCell cell, Disclosure plan, int middle)
     {
         var (c, d) = (cell.Configuration, cell.Disclosure);
         var quality = d.Quality != plan.Quality || d.QualityCheck != plan.QualityCheck;
@@ -103,8 +121,9 @@ public static class PlanWriter
             ("model_layers", c.ModelLayers),
             ("vocabulary", c.Vocabulary),
             ("stack", c.Stack),
-            ("data", c.Data),
+            ("data", Data(c)),
             ("data_seed", c.DataSeed),
+            ("layers", c.MiddleLayers != middle ? Layers(c) : null),
             ("operating_point", quality || service ? Object(("quality", quality ? point["quality"]!.DeepClone() : null), ("service", service ? point["service"]!.DeepClone() : null)) : null),
             ("workload_mix", d.WorkloadMix != plan.WorkloadMix ? d.WorkloadMix : null),
             ("batching", d.Batching != plan.Batching ? d.Batching : null),
@@ -228,7 +247,7 @@ public static class PlanWriter
                 '"' or '\\' => text.Append('\\').Append(c),
                 '\n' => text.Append("\\n"),
                 '\t' => text.Append("\\t"),
-                _ when char.IsControl(c) || c is '\u2028' or '\u2029' or '\uFEFF' => text.Append("\\u").Append(((int)c).ToString("X4", CultureInfo.InvariantCulture)),
+                _ when Unprintable.Is(c) || c is '\uFEFF' => text.Append("\\u").Append(((int)c).ToString("X4", CultureInfo.InvariantCulture)),
                 _ => text.Append(c),
             };
         }

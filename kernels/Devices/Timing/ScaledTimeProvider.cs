@@ -37,6 +37,9 @@ public sealed class ScaledTimeProvider : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         new ScaledTimer(this, _inner.CreateTimer(callback, state, Inner(dueTime), Inner(period)));
 
+    /// <summary>The clock that a time is scaled from; the time itself where it is not scaled.</summary>
+    public static TimeProvider WallOf(TimeProvider time) => time is ScaledTimeProvider scaled ? WallOf(scaled._inner) : time;
+
     /// <summary>How fast a provider runs against the wall: 1 for any but a scaled one.</summary>
     public static double ScaleOf(TimeProvider time) => time is ScaledTimeProvider scaled ? scaled.Scale * ScaleOf(scaled._inner) : 1;
 

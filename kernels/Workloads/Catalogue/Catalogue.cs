@@ -3,7 +3,7 @@ using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Workloads;
 
-/// <summary>The decode steps of the paper's Table 3, with the matched variants D', E', F', G0 and I0: shapes, costs, and how a request becomes a configuration.</summary>
+/// <summary>The decode steps of the paper's Table 3, with the matched variants D', E', F', G0, I0 and I0': shapes, costs, and how a request becomes a configuration.</summary>
 public static class Catalogue
 {
     /// <summary>Largest batch that resolves.</summary>
@@ -14,26 +14,27 @@ public static class Catalogue
 
     private static readonly ImmutableDictionary<string, WorkloadDefinition> ByCode = new WorkloadDefinition[]
     {
-        new("A", "MHA FP16 baseline", WeightFormat.Fp16, true, 8, 4096, 8192, 22016, 0, 80, [LayerKind.MultiHead]),
-        new("B", "MHA INT8", WeightFormat.Int8, true, 8, 4096, 8192, 22016, 0, 80, [LayerKind.MultiHead]),
-        new("C", "MHA INT4", WeightFormat.Int4, true, 8, 4096, 8192, 22016, 0, 80, [LayerKind.MultiHead]),
-        new("D", "MLA FP16", WeightFormat.Fp16, true, 24, 4096, 8192, 22016, 0, 80, [LayerKind.Latent]),
-        new("E", "MLA INT8", WeightFormat.Int8, true, 24, 4096, 8192, 22016, 0, 80, [LayerKind.Latent]),
-        new("F", "MLA INT4", WeightFormat.Int4, true, 24, 4096, 8192, 22016, 0, 80, [LayerKind.Latent]),
-        new("D'", "MLA FP16 at A's parameter count", WeightFormat.Fp16, true, 24, 4096, 8192, 28396, 0, 80, [LayerKind.Latent]),
-        new("E'", "MLA INT8 at A's parameter count", WeightFormat.Int8, true, 24, 4096, 8192, 28396, 0, 80, [LayerKind.Latent]),
-        new("F'", "MLA INT4 at A's parameter count", WeightFormat.Int4, true, 24, 4096, 8192, 28396, 0, 80, [LayerKind.Latent]),
-        new("G0", "GQA dense at 64k", WeightFormat.Fp16, false, 16, 65536, 8192, 22016, 4, 80, [LayerKind.Grouped]),
-        new("G", "NSA sparse attention at 64k", WeightFormat.Fp16, false, 16, 65536, 8192, 22016, 4, 80, [LayerKind.NativeSparse]),
-        new("H", "CSA and HCA at 1M, V4-style attention on a 65B dense body", WeightFormat.Fp16, false, 8, 1 << 20, 8192, 22016, 0, 80, [LayerKind.CompressedSparse, LayerKind.HeavilyCompressed]),
-        new("I0", "GQA softmax everywhere at 64k", WeightFormat.Fp16, false, 20, 65536, 8192, 22016, 8, 80, [LayerKind.Grouped]),
-        new("I", "Hybrid linear: 7 lightning and 1 softmax at 64k", WeightFormat.Fp16, false, 20, 65536, 8192, 22016, 8, 80, SevenAndOne),
-        new("J", "Distilled 13B", WeightFormat.Fp16, false, 32, 4096, 5120, 13824, 0, 40, [LayerKind.MultiHead]),
-        new("K", "Distilled 7B, MLA INT4", WeightFormat.Int4, false, 64, 4096, 4096, 11008, 0, 32, [LayerKind.Latent]),
+        new("A", "MHA FP16 baseline", WeightFormat.Fp16, true, 8, 4096, 8192, 22016, 0, 80, 65, [LayerKind.MultiHead]),
+        new("B", "MHA INT8", WeightFormat.Int8, true, 8, 4096, 8192, 22016, 0, 80, 65, [LayerKind.MultiHead]),
+        new("C", "MHA INT4", WeightFormat.Int4, true, 8, 4096, 8192, 22016, 0, 80, 65, [LayerKind.MultiHead]),
+        new("D", "MLA FP16", WeightFormat.Fp16, true, 24, 4096, 8192, 22016, 0, 80, 65, [LayerKind.Latent]),
+        new("E", "MLA INT8", WeightFormat.Int8, true, 24, 4096, 8192, 22016, 0, 80, 65, [LayerKind.Latent]),
+        new("F", "MLA INT4", WeightFormat.Int4, true, 24, 4096, 8192, 22016, 0, 80, 65, [LayerKind.Latent]),
+        new("D'", "MLA FP16 at A's parameter count", WeightFormat.Fp16, true, 24, 4096, 8192, 28396, 0, 80, 65, [LayerKind.Latent]),
+        new("E'", "MLA INT8 at A's parameter count", WeightFormat.Int8, true, 24, 4096, 8192, 28396, 0, 80, 65, [LayerKind.Latent]),
+        new("F'", "MLA INT4 at A's parameter count", WeightFormat.Int4, true, 24, 4096, 8192, 28396, 0, 80, 65, [LayerKind.Latent]),
+        new("G0", "GQA dense at 64k", WeightFormat.Fp16, false, 16, 65536, 8192, 22016, 4, 80, 65, [LayerKind.Grouped]),
+        new("G", "NSA sparse attention at 64k", WeightFormat.Fp16, false, 16, 65536, 8192, 22016, 4, 80, 65, [LayerKind.NativeSparse]),
+        new("H", "CSA and HCA at 1M, V4-style attention on a 65B dense body", WeightFormat.Fp16, false, 8, 1 << 20, 8192, 22016, 0, 80, 65, [LayerKind.CompressedSparse, LayerKind.HeavilyCompressed]),
+        new("I0", "GQA softmax everywhere at 64k", WeightFormat.Fp16, false, 20, 65536, 8192, 22016, 8, 80, 65, [LayerKind.Grouped]),
+        new("I0'", "GQA softmax everywhere at I's parameter count", WeightFormat.Fp16, false, 20, 65536, 8192, 28588, 8, 80, 65, [LayerKind.Grouped]),
+        new("I", "Hybrid linear: 7 lightning and 1 softmax at 64k", WeightFormat.Fp16, false, 20, 65536, 8192, 22016, 8, 80, 65, SevenAndOne),
+        new("J", "Distilled 13B", WeightFormat.Fp16, false, 32, 4096, 5120, 13824, 0, 40, 13, [LayerKind.MultiHead]),
+        new("K", "Distilled 7B, MLA INT4", WeightFormat.Int4, false, 64, 4096, 4096, 11008, 0, 32, 7, [LayerKind.Latent]),
     }.ToImmutableDictionary(w => w.Code, StringComparer.Ordinal);
 
     /// <summary>Codes in the paper's order, each variant beside its original.</summary>
-    public static ImmutableArray<string> Codes { get; } = ["A", "B", "C", "D", "D'", "E", "E'", "F", "F'", "G", "G0", "H", "I", "I0", "J", "K"];
+    public static ImmutableArray<string> Codes { get; } = ["A", "B", "C", "D", "D'", "E", "E'", "F", "F'", "G", "G0", "H", "I", "I0", "I0'", "J", "K"];
 
     /// <summary>Rows of the LM head when a plan names none.</summary>
     public const int DefaultVocabulary = 32000;
@@ -41,6 +42,16 @@ public static class Catalogue
     /// <exception cref="ConfigurationRefusedException">No such code.</exception>
     public static WorkloadDefinition Definition(string code) =>
         ByCode.TryGetValue(code, out var found) ? found : throw new ConfigurationRefusedException("workload", $"workload '{code}' is not in the catalogue; it has {string.Join(", ", Codes)}");
+
+    /// <summary>Weights of all layers of the whole model, 10⁹: embedding and head left out, as everywhere.</summary>
+    public static double CountedBillions(Configuration c) => c.ModelLayers * Cost(c).Parameters / 1e9;
+
+    /// <summary>Whether the model has the catalogue's own shape, so that its nominal size speaks of it.</summary>
+    public static bool HasCatalogueShape(Configuration c)
+    {
+        var own = Resolve(new ConfigurationRequest(c.Workload, ShortLayers: UnitSize(c)));
+        return (c.ModelWidth, c.Heads, c.KeyValueHeads, c.FeedForwardWidth, c.ModelLayers) == (own.ModelWidth, own.Heads, own.KeyValueHeads, own.FeedForwardWidth, own.ModelLayers);
+    }
 
     /// <summary>The layers that the configuration's model repeats: 1, for H 2, for I 8.</summary>
     public static ImmutableArray<LayerKind> Unit(Configuration c) => Definition(c.Workload).Unit;
@@ -124,21 +135,27 @@ public static class Catalogue
         var vocabulary = request.Vocabulary ?? DefaultVocabulary;
         Refuse(vocabulary is < 0 or > 10_000_000, "vocabulary", $"vocabulary {vocabulary} must be from 0 (no head) to 10000000");
         var data = request.Data ?? "normal";
-        Refuse(data is not ("normal" or "zeros"), "data", $"data '{data}' must be normal or zeros");
+        var file = WeightFile.Of(data);
+        Refuse(file is null && data is not ("normal" or "zeros"), "data", $"data '{data}' must be normal, zeros or safetensors:SHA256:PATTERN");
+        Refuse((file is null) != (request.WeightsPath is null), "data", file is null
+            ? $"data '{data}' comes from no file, and the path '{request.WeightsPath}' names one; take one of the two away"
+            : "data names the tensors of a file and not where it is; a path is needed beside it");
         var stack = request.Stack ?? "simulated";
         Refuse(string.IsNullOrWhiteSpace(stack), "stack", "stack must name what executes: reference, simulated, cuda or a serving stack");
 
         var resolved = new Configuration(
             definition.Code, weights, batch, CheckContext(definition, request.Context ?? definition.Context), width, heads,
-            CheckKeyValueHeads(definition, request.KeyValueHeads, heads), feedForward, layers, 0, 0, vocabulary, stack, request.DataSeed ?? 1, data);
+            CheckKeyValueHeads(definition, request.KeyValueHeads, heads), feedForward, layers, 0, 0, vocabulary, stack, request.DataSeed ?? 1, data, 0, request.WeightsPath);
         Refuse(definition.Has(LayerKind.CompressedSparse) && heads % LayerShape.OutputGroups != 0, "heads", $"heads {heads} must be a multiple of {LayerShape.OutputGroups}: H has {LayerShape.OutputGroups} output groups");
         return ResolveLayers(resolved, request, unit, profile ?? DeviceProfile.H100Sxm);
     }
 
     private static Configuration ResolveLayers(Configuration c, ConfigurationRequest request, int unit, DeviceProfile profile)
     {
+        var middle = request.MiddleLayers ?? 0;
         if (request.ShortLayers is null && request.LongLayers is null)
         {
+            Refuse(middle != 0, "middle_layers", $"middle_layers {middle} must lie between a shorter and a longer value that are given too");
             var pair = LayerPairs.Choose([c], profile);
             return c with { ShortLayers = pair.Short, LongLayers = pair.Long };
         }
@@ -147,7 +164,9 @@ public static class Catalogue
         var longer = request.LongLayers ?? shorter;
         Refuse(shorter < 1 || shorter % unit != 0, "short_layers", $"short_layers {shorter} must be whole units of {unit} for {c.Workload}, at least {unit}");
         Refuse(longer < shorter || longer % unit != 0, "long_layers", $"long_layers {longer} must be whole units of {unit} for {c.Workload}, at least short_layers {shorter}");
-        return c with { ShortLayers = shorter, LongLayers = longer };
+        Refuse(middle != 0 && (middle <= shorter || middle >= longer || middle % unit != 0), "middle_layers",
+            $"middle_layers {middle} must be whole units of {unit} for {c.Workload}, between short_layers {shorter} and long_layers {longer}");
+        return c with { ShortLayers = shorter, MiddleLayers = middle, LongLayers = longer };
     }
 
     private static void CheckWeights(WorkloadDefinition definition, string weights)
@@ -190,7 +209,7 @@ public static class Catalogue
         }
 
         var shared = definition.Has(LayerKind.MultiHead) ? heads : 1;
-        Refuse(requested is int other && other != shared, "key_value_heads", $"key_value_heads of {definition.Code} is {shared}, not {requested}: only G, G0, I and I0 group their heads");
+        Refuse(requested is int other && other != shared, "key_value_heads", $"key_value_heads of {definition.Code} is {shared}, not {requested}: only G, G0, I, I0 and I0' group their heads");
         return shared;
     }
 

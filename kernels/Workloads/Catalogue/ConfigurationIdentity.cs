@@ -9,7 +9,10 @@ namespace EnergyGrid.Workloads;
 /// <summary>The identity of what is executed: SHA-256 over the canonical JSON of the resolved configuration, data seed included.</summary>
 public static class ConfigurationIdentity
 {
-    /// <summary>UTF-8 JSON without white space, keys in snake case and ordinal order, integers in decimal (a subset of RFC 8785).</summary>
+    /// <summary>
+    /// UTF-8 JSON without white space, keys in snake case and ordinal order, integers in decimal (a subset of RFC 8785). <c>middle_layers</c> is there only where
+    /// there is a third L', and the path of a weight file never: its SHA-256 stands in <c>data</c>.
+    /// </summary>
     public static byte[] CanonicalJson(Configuration c)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
@@ -24,6 +27,11 @@ public static class ConfigurationIdentity
             json.WriteNumber("heads", c.Heads);
             json.WriteNumber("key_value_heads", c.KeyValueHeads);
             json.WriteNumber("long_layers", c.LongLayers);
+            if (c.MiddleLayers != 0)
+            {
+                json.WriteNumber("middle_layers", c.MiddleLayers);
+            }
+
             json.WriteNumber("model_layers", c.ModelLayers);
             json.WriteNumber("model_width", c.ModelWidth);
             json.WriteNumber("short_layers", c.ShortLayers);

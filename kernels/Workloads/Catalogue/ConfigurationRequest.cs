@@ -15,7 +15,9 @@ namespace EnergyGrid.Workloads;
 /// <param name="Vocabulary">Rows of the LM head, 0 for none.</param>
 /// <param name="Stack">What executes.</param>
 /// <param name="DataSeed">Seed of weights, activations and KV.</param>
-/// <param name="Data"><c>normal</c> or <c>zeros</c>.</param>
+/// <param name="Data"><c>normal</c>, <c>zeros</c>, or <c>safetensors:SHA256:PATTERN</c> (<see cref="WeightFile"/>).</param>
+/// <param name="MiddleLayers">A third L' between the two; none when null.</param>
+/// <param name="WeightsPath">Where the device finds the file that <paramref name="Data"/> names; null without one.</param>
 public sealed record ConfigurationRequest(
     string Workload,
     string? Weights = null,
@@ -31,4 +33,6 @@ public sealed record ConfigurationRequest(
     int? Vocabulary = null,
     string? Stack = null,
     long? DataSeed = null,
-    string? Data = null);
+    string? Data = null,
+    int? MiddleLayers = null,
+    string? WeightsPath = null);

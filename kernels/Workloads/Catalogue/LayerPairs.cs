@@ -7,7 +7,8 @@ namespace EnergyGrid.Workloads;
 /// <param name="Short">The smaller L', whole units.</param>
 /// <param name="Long">The larger L'; the same where only one fits.</param>
 /// <param name="Notes">What results must say of it.</param>
-public sealed record LayerPair(int Short, int Long, ImmutableArray<string> Notes)
+/// <param name="Middle">Half-way between them, whole units, for cells whose straight line is tested; 0 where there is none.</param>
+public sealed record LayerPair(int Short, int Long, ImmutableArray<string> Notes, int Middle = 0)
 {
     /// <summary>Said where only one L' fits.</summary>
     public const string LinearityUnchecked = "linearity unchecked";
@@ -43,7 +44,7 @@ public static class LayerPairs
             throw new ArgumentException("a match group has at least one cell", nameof(group));
         }
 
-        var unit = group.Select(Catalogue.UnitSize).Aggregate(1, LeastCommonMultiple);
+        var unit = Unit(group);
         var fits = group.Min(c => Fitting(c, profile, unit));
         if (fits == 0)
         {
@@ -72,6 +73,19 @@ public static class LayerPairs
         return new LayerPair(shorter, longer, notes);
     }
 
+    /// <summary>
+    /// The pair of <see cref="Choose"/> with a third L' half-way, where three lengths fit. At equal distances the least-squares line through three points has the slope of
+    /// the outer two, so the third tests the line and does not move it. The longer one gives up a unit where the distance is odd.
+    /// </summary>
+    /// <inheritdoc cref="Choose"/>
+    public static LayerPair ChooseWithThird(IReadOnlyCollection<Configuration> group, DeviceProfile profile, double leastWorkingSetBytes = LeastWorkingSetBytes)
+    {
+        var pair = Choose(group, profile, leastWorkingSetBytes);
+        var unit = Unit(group);
+        var half = (pair.Long - pair.Short) / unit / 2 * unit;
+        return half == 0 ? pair : pair with { Middle = pair.Short + half, Long = pair.Short + 2 * half };
+    }
+
     /// <summary>The members with the pair that <see cref="Choose"/> gives them all.</summary>
     public static ImmutableArray<Configuration> Share(IReadOnlyCollection<Configuration> group, DeviceProfile profile, double leastWorkingSetBytes = LeastWorkingSetBytes)
     {
@@ -82,6 +96,9 @@ public static class LayerPairs
     /// <summary>Largest L' in whole multiples of <paramref name="unit"/> that fits in 95 % of the memory; 0 where none does.</summary>
     public static int Fitting(Configuration c, DeviceProfile profile, int unit) =>
         (int)Math.Min(1 << 20, Math.Floor(profile.UsableBytes / Catalogue.ResidentBytes(c, unit))) * unit;
+
+    /// <summary>L' that is whole units of every member.</summary>
+    private static int Unit(IEnumerable<Configuration> group) => group.Select(Catalogue.UnitSize).Aggregate(1, LeastCommonMultiple);
 
     private static int Units(double bytes, Configuration c, int unit) => (int)Math.Ceiling(bytes / Catalogue.ResidentBytes(c, unit));
 

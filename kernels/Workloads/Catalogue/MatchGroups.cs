@@ -27,13 +27,13 @@ public static class MatchGroups
 {
     private static readonly ImmutableArray<string> Attention = ["A", "B", "C", "D", "E", "F", "D'", "E'", "F'"];
 
-    /// <summary>A to F' at batch 8 and at 24 against A; G against G0; I against I0; H, J and K alone.</summary>
+    /// <summary>A to F' at batch 8 and at 24 against A; G against G0; I and I0' against I0; H, J and K alone.</summary>
     public static ImmutableArray<CatalogueGroup> Standard { get; } =
     [
         new("attention-b8", "A", Attention, 8),
         new("attention-b24", "A", Attention, 24),
         new("sparse", "G0", ["G0", "G"], null),
-        new("linear", "I0", ["I0", "I"], null),
+        new("linear", "I0", ["I0", "I0'", "I"], null),
         new("compressed-1m", null, ["H"], null),
         new("distilled-13b", null, ["J"], null),
         new("distilled-7b", null, ["K"], null),

@@ -48,6 +48,15 @@ internal sealed class DeviceRecording
     /// <summary>Steps that had ended at an instant, interpolated between marks; NaN where no marks lie on both sides.</summary>
     public double StepsAt(long nanoseconds)
     {
+        if (MarksAround(nanoseconds) is not { } marks) return double.NaN;
+        var (before, after) = marks;
+        if (after.TimeNanoseconds == before.TimeNanoseconds) return after.Steps;
+        return before.Steps + (after.Steps - before.Steps) * ((double)(nanoseconds - before.TimeNanoseconds) / (after.TimeNanoseconds - before.TimeNanoseconds));
+    }
+
+    /// <summary>The marks on both sides of an instant, one mark twice where it lies on it; null where there is none on some side.</summary>
+    public (StepMark Before, StepMark After)? MarksAround(long nanoseconds)
+    {
         var marks = Steps;
         var (low, high) = (0, marks.Length);
         while (low < high)
@@ -56,12 +65,9 @@ internal sealed class DeviceRecording
             if (marks[middle].TimeNanoseconds < nanoseconds) low = middle + 1;
             else high = middle;
         }
-        if (low == marks.Length) return double.NaN;
-        var after = marks[low];
-        if (after.TimeNanoseconds == nanoseconds) return after.Steps;
-        if (low == 0) return double.NaN;
-        var before = marks[low - 1];
-        return before.Steps + (after.Steps - before.Steps) * ((double)(nanoseconds - before.TimeNanoseconds) / (after.TimeNanoseconds - before.TimeNanoseconds));
+        if (low == marks.Length) return null;
+        if (marks[low].TimeNanoseconds == nanoseconds) return (marks[low], marks[low]);
+        return low == 0 ? null : (marks[low - 1], marks[low]);
     }
 
     private static int LowerBound(ReadOnlySpan<DeviceReading> readings, long nanoseconds)

@@ -7,8 +7,18 @@ namespace EnergyGrid.Node;
 /// <summary>From recordings to the figures of one window.</summary>
 internal static class LegEvaluation
 {
-    // Readings on either side that an edge may need, ns.
-    private const long Margin = 2 * UtcNanoseconds.PerSecond;
+    /// <summary>Readings so far on either side of an edge are looked at, ns.</summary>
+    public const long Margin = 2 * UtcNanoseconds.PerSecond;
+
+    // A window may be longer than was asked for by the wait for a counter's tick, and by no more than this: then something held the process up.
+    private const double OverrunShare = 0.05;
+    private const double OverrunSeconds = 1;
+
+    // No reading or no step for so long: nobody knows what happened meanwhile, whatever the counter says of the sum.
+    private const double LongestSilenceSeconds = 1;
+
+    // Steps of one trial are alike: a pause of so many is none of them.
+    private const double LongestSteps = 20;
 
     public static Leg Of(Trial trial, TrialLeg leg, NodeSampler node)
     {
@@ -28,6 +38,7 @@ internal static class LegEvaluation
             energies.Add(energy);
             if (device.Sensor.HasCounter && CounterEnergy.Resets(recording.Counter(from, to, Margin), device.Sensor.Profile) > 0)
                 trial.Invalidate($"the energy counter of {device.Info.Uuid} began anew at L'={leg.Layers}");
+            if (Silence(recording, from, to) is var silence && silence > Math.Max(LongestSilenceSeconds, device.Sensor.Profile.GapNanoseconds / 1e9)) trial.Invalidate($"no reading of {device.Info.Uuid} for {silence:G3} s within the window at L'={leg.Layers}");
             if (energy.Coverage < guards.MinCoverage) trial.Invalidate($"coverage {energy.Coverage:P2} of {device.Info.Uuid} at L'={leg.Layers} is below {guards.MinCoverage:P2}");
             var copies = recording.StepsAt(to) - recording.StepsAt(from);
             if (double.IsNaN(copies)) trial.Invalidate($"step timestamps of {device.Info.Uuid} do not span the window at L'={leg.Layers}");
@@ -51,7 +62,9 @@ internal static class LegEvaluation
                 readings++;
             }
             AddStepSeconds(recording, from, to, stepSeconds);
+            if (LongestPause(recording, from, to) is var pause && pause.Seconds > Math.Max(LongestSilenceSeconds, LongestSteps * pause.Usual)) trial.Invalidate($"no step of {device.Info.Uuid} ended for {pause.Seconds:G3} s within the window at L'={leg.Layers}");
         }
+        if (seconds > trial.Order.Timing.WindowSeconds * (1 + OverrunShare) + OverrunSeconds) trial.Invalidate($"the window at L'={leg.Layers} lasted {seconds:G4} s, not {trial.Order.Timing.WindowSeconds:G4} s: something held the node up");
         if (!leg.Flat) flags.Add("warm-up not flat");
         else if (Flatness.WindowSeconds(trial.Order.Timing.MinWarmupSeconds) is var tested and < Flatness.TestSeconds) flags.Add($"flatness tested over {tested:F0} s, not {Flatness.TestSeconds:F0} s");
         if (!leg.OnTicks) flags.Add("edges not on ticks of an energy counter");
@@ -69,7 +82,26 @@ internal static class LegEvaluation
             leg.Layers, UtcNanoseconds.ToInstant(from), seconds, steps, steps * trial.Order.Configuration.Batch, gpu, nodeEnergy, nodeGpuJoules,
             node.Devices.Count(d => d.Kind == SourceKind.Gpu), running, residual, cap, thermal, leg.WarmupSeconds,
             readings > 0 ? celsius / readings : double.NaN, readings > 0 ? megahertz / readings : double.NaN,
-            Quantile(stepSeconds, 0.5), Quantile(stepSeconds, 0.99), [.. flags]);
+            Quantile(stepSeconds, 0.5), Quantile(stepSeconds, 0.99), [.. flags], WindowEvidence.OfNode(trial, node, from, to));
+    }
+
+    // The longest stretch of the window without a reading, its ends included, s.
+    private static double Silence(DeviceRecording recording, long from, long to)
+    {
+        var (longest, last) = (0L, from);
+        foreach (ref readonly var reading in recording.Within(from, to)) (longest, last) = (Math.Max(longest, reading.TimeNanoseconds - last), reading.TimeNanoseconds);
+        return Math.Max(longest, to - last) / 1e9;
+    }
+
+    // The longest time between two marks that reaches into the window, and the usual time between two marks there, s.
+    private static (double Seconds, double Usual) LongestPause(DeviceRecording recording, long from, long to)
+    {
+        var marks = recording.Steps;
+        var between = new List<double>();
+        for (var i = 1; i < marks.Length; i++)
+            if (marks[i].TimeNanoseconds > from && marks[i - 1].TimeNanoseconds < to) between.Add((marks[i].TimeNanoseconds - marks[i - 1].TimeNanoseconds) / 1e9);
+        between.Sort();
+        return between.Count == 0 ? (0, 0) : (between[^1], between[between.Count / 2]);
     }
 
     /// <summary>
@@ -91,21 +123,27 @@ internal static class LegEvaluation
     private static double Residual(IDevice device, DeviceRecording recording, Energy counter, long from, long to)
     {
         if (!device.Sensor.HasCounter || !device.Sensor.PowerIsIndependent) return double.NaN;
-        var power = device.Sensor.Profile with { Quantity = SensorQuantity.Power };
-        return CounterResidual.Of(counter, PowerEnergy.Between(recording.Power(from, to, Margin), from, to, power));
+        return CounterResidual.Of(counter, PowerOf(device, recording, from, to)!);
     }
+
+    /// <summary>A device's power integrated over the window beside its counter; null where it does not tell both independently.</summary>
+    public static Energy? PowerOf(IDevice device, DeviceRecording recording, long from, long to) => device.Sensor is { HasCounter: true, PowerIsIndependent: true }
+        ? PowerEnergy.Between(recording.Power(from, to, Margin), from, to, device.Sensor.Profile with { Quantity = SensorQuantity.Power })
+        : null;
 
     private static (Energy? Node, double GpuJoules) NodeEnergy(Trial trial, NodeSampler node, long from, long to)
     {
         if (trial.InputReadings() is not { } readings) return (null, double.NaN);
-        var profile = node.Input!.Meter.Profile;
-        var energy = profile.Quantity == SensorQuantity.Counter
-            ? CounterEnergy.Between(readings, from, to, profile)
-            : PowerEnergy.Between(Array.ConvertAll(readings, r => new PowerReading(r.TimeNanoseconds, r.Joules)), from, to, profile);
+        var energy = MeterEnergy(node.Input!.Meter.Profile, readings, from, to);
         var gpus = 0.0;
         foreach (var (sampler, recording) in trial.NodeGpus) gpus += DeviceEnergy(sampler.Device, recording, from, to, aligned: false).Joules;
         return (energy, gpus);
     }
+
+    /// <summary>What a meter says of a window; its readings are of a counter or of power, as its profile says.</summary>
+    public static Energy MeterEnergy(SensorProfile profile, CounterReading[] readings, long from, long to) => profile.Quantity == SensorQuantity.Counter
+        ? CounterEnergy.Between(readings, from, to, profile)
+        : PowerEnergy.Between(Array.ConvertAll(readings, r => new PowerReading(r.TimeNanoseconds, r.Joules)), from, to, profile);
 
     private static double Share(double part, double whole) => Math.Clamp(part / whole, 0, 1);
 

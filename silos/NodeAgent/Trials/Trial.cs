@@ -37,6 +37,8 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     private TrialPhase _phase;
     private int _legsEntered;
     private double _clockError;
+    private readonly DateTimeOffset _startedWall = ScaledTimeProvider.WallOf(node.Time).GetUtcNow();
+    private Evidence? _idleEvidence;
 
     public TrialOrder Order { get; } = order;
 
@@ -53,6 +55,9 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     public List<string> Flags { get; } = [];
 
     public List<(long From, TrialPhase Phase)> Phases { get; } = [];
+
+    /// <summary>The instant from which evidence and trace count, ns since the Unix epoch: whole ticks, so that a date says it exactly.</summary>
+    public long Origin { get; } = node.Time.UtcNowNanoseconds() / 100 * 100;
 
     /// <summary>The idle stretch with the context resident; null if there was none.</summary>
     public (long From, long To)? Idle { get; set; }
@@ -193,6 +198,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     /// <summary>Turns the recordings into legs, flags and reasons.</summary>
     public void Evaluate()
     {
+        Ended = NowNanoseconds;
         // The clock may have gone on between the last look and the end of a wait, much where time is scaled.
         Pump();
         Look();
@@ -202,7 +208,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             var evaluated = LegEvaluation.Of(this, leg, node);
             Evaluated.Add(evaluated);
         }
-        if (Order.LayerLegs.Distinct().Count() < 2) Flags.Add("linearity unchecked: one L' only");
+        if (Order.LayerLegs.Where(l => l > 0).Distinct().Count() < 2) Flags.Add("linearity unchecked: one L' only");
         EvaluateIdle();
     }
 
@@ -220,6 +226,18 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         for (var i = 0; i < view.Length; i++) readings[i] = new(view[i].TimeNanoseconds, view[i].Value);
         return readings;
     }
+
+    /// <summary>Readings of the node's meter as they come: none without a meter.</summary>
+    public ReadOnlySpan<MeterReading> MeterReadings => _input is null ? [] : _input.View;
+
+    /// <summary>The node's input meter; null without one.</summary>
+    public IMeter? Meter => _input is null ? null : node.Input!.Meter;
+
+    /// <summary>When the last phase ended, ns since the Unix epoch; the far future before.</summary>
+    public long Ended { get; private set; } = long.MaxValue;
+
+    /// <summary>Recordings of the node's other GPUs, for attribution of its energy.</summary>
+    public IEnumerable<(DeviceSampler Sampler, DeviceRecording Recording)> Neighbours => _recorded.Skip(_devices.Count);
 
     /// <summary>Recordings of all GPUs of the node.</summary>
     public IEnumerable<(DeviceSampler Sampler, DeviceRecording Recording)> NodeGpus => _recorded.Where(r => r.Sampler.Kind == SourceKind.Gpu);
@@ -256,7 +274,8 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             Order.Trial, outcome, [.. Reasons], node.Node.Host, node.Node.Site, node.Node.Rack, Order.Devices.IsDefault ? [] : Order.Devices,
             lead?.Model ?? "", lead?.Driver ?? "", _start.Length > 0 ? _start[0].PowerLimitWatts : lead?.PowerLimitWatts ?? double.NaN,
             Order.Epoch, Order.Attempt, started, node.Time.GetUtcNow(), _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
-            [.. Evaluated], IdleWatts, [.. Flags.Distinct()], "", "");
+            [.. Evaluated], IdleWatts, [.. Flags.Distinct()], "", "", Order.PlanSha256, UtcNanoseconds.ToInstant(Origin), ScaledTimeProvider.ScaleOf(node.Time),
+            _startedWall, ScaledTimeProvider.WallOf(node.Time).GetUtcNow(), _idleEvidence);
     }
 
     private static bool PowerLimitChanged(DeviceSampler device, DeviceCondition now) => Math.Abs(now.PowerLimitWatts - device.Device.Info.PowerLimitWatts) > 0.5;
@@ -279,7 +298,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             }
             watts += energy.Joules / energy.CoveredSeconds;
         }
-        IdleWatts = watts;
+        (IdleWatts, _idleEvidence) = (watts, WindowEvidence.OfDevices(this, idle.From, idle.To));
     }
 
     // What comes and goes within the trial counts as much as what is there at its end.

@@ -90,7 +90,19 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         return await Kept(DirectoryOf(sweep), () => Task.FromResult<Stream?>(FilesOf(DirectoryOf(sweep)).FirstOrDefault(f => f.Name == name).Path is { } path ? Reading(path) : null));
     }
 
-    public Task<Matrix?> Matrix(string sweep, CancellationToken stop = default) => Document<Matrix>(sweep, SweepDocuments.MatrixName, stop);
+    public async Task<Matrix?> Matrix(string sweep, CancellationToken stop = default)
+    {
+        await using var content = await Open(sweep, SweepDocuments.MatrixName, stop);
+        if (content is null) return null;
+        using var bytes = new MemoryStream();
+        await content.CopyToAsync(bytes, stop);
+        return await SweepDocuments.ReadMatrix(bytes.ToArray(), async () =>
+        {
+            var directory = DirectoryOf(sweep);
+            return (await Manifest(sweep, stop) ?? throw new InvalidDataException($"sweep '{sweep}' has no {SweepDocuments.ManifestName}."),
+                SweepDocuments.Plan(Text(directory, SweepDocuments.PlanName), Text(directory, SweepDocuments.ResolvedName)), await Results(sweep, 0, stop));
+        });
+    }
 
     public Task<Manifest?> Manifest(string sweep, CancellationToken stop = default) => Document<Manifest>(sweep, SweepDocuments.ManifestName, stop);
 
@@ -155,7 +167,7 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         var traces = ImmutableArray.CreateBuilder<RenderedFile>();
         foreach (var (name, path) in FilesOf(directory).Where(f => f.Name.StartsWith(SweepFileName.Traces, StringComparison.Ordinal)).Take(SweepDocuments.MostTraces))
             traces.Add(new(name[SweepFileName.Traces.Length..], await File.ReadAllBytesAsync(path, stop)));
-        string[] rendered = plan is null ? [SweepDocuments.ManifestName] : [SweepDocuments.MatrixName, SweepDocuments.CellsName, SweepDocuments.ReportName, SweepDocuments.ManifestName];
+        string[] rendered = plan is null ? [SweepDocuments.ManifestName] : [SweepDocuments.MatrixName, SweepDocuments.CellsName, SweepDocuments.ReportName, SweepDocuments.ManifestName, FacilitySeries.Name];
         var others = new List<ManifestFile>();
         foreach (var (name, path) in FilesOf(directory).Where(f => !rendered.Contains(f.Name)))
         {

@@ -10,14 +10,15 @@ namespace EnergyGrid.Results;
 public sealed class JournalFile : IAsyncDisposable
 {
     private readonly string _path;
-    private readonly Channel<(byte[] Line, TaskCompletionSource Done, Action? Kept)> _waiting = Channel.CreateUnbounded<(byte[], TaskCompletionSource, Action?)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<(Func<long, string> Document, TaskCompletionSource Done, Action<long>? Kept)> _waiting = Channel.CreateUnbounded<(Func<long, string>, TaskCompletionSource, Action<long>?)>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Task _writer;
     private readonly FileStream _file;
     private long _length;
+    private long _lines;
 
-    private JournalFile(string path, FileStream file, long length)
+    private JournalFile(string path, FileStream file, long length, long lines)
     {
-        (_path, _file, _length) = (path, file, length);
+        (_path, _file, _length, _lines) = (path, file, length, lines);
         _writer = Task.Run(Write);
     }
 
@@ -33,7 +34,7 @@ public sealed class JournalFile : IAsyncDisposable
             var whole = bytes.AsSpan().LastIndexOf((byte)'\n') + 1;
             var documents = Documents(bytes.AsSpan(0, whole), path).ToList();
             if (whole < bytes.Length) file.SetLength(whole);
-            return (new JournalFile(path, file, whole), documents);
+            return (new JournalFile(path, file, whole, documents.Count), documents);
         }
         catch
         {
@@ -46,13 +47,12 @@ public sealed class JournalFile : IAsyncDisposable
     public static IEnumerable<string> Documents(ReadOnlySpan<byte> lines, string path) => JournalLine.Documents(lines, path);
 
     /// <summary>Adds a document (JSON without line breaks) and answers when it is on the disk. <see cref="IOException"/>: it is not, and the file is as before.</summary>
-    /// <param name="document">One line.</param>
-    /// <param name="kept">Called once it is on the disk, before the answer, in the order of the lines.</param>
-    public async Task Append(string document, Action? kept = null)
+    /// <param name="document">The document, from its place in the file (0 is the first).</param>
+    /// <param name="kept">Called with that place once it is on the disk, before the answer, in the order of the lines.</param>
+    public async Task Append(Func<long, string> document, Action<long>? kept = null)
     {
-        var line = JournalLine.Of(document);
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_waiting.Writer.TryWrite((line, done, kept))) throw new ObjectDisposedException(_path);
+        if (!_waiting.Writer.TryWrite((document, done, kept))) throw new ObjectDisposedException(_path);
         await done.Task.ConfigureAwait(false);
     }
 
@@ -65,7 +65,7 @@ public sealed class JournalFile : IAsyncDisposable
 
     private async Task Write()
     {
-        var batch = new List<(byte[] Line, TaskCompletionSource Done, Action? Kept)>();
+        var batch = new List<(Func<long, string> Document, TaskCompletionSource Done, Action<long>? Kept)>();
         while (await _waiting.Reader.WaitToReadAsync().ConfigureAwait(false))
         {
             batch.Clear();
@@ -74,12 +74,13 @@ public sealed class JournalFile : IAsyncDisposable
             {
                 if (_file.Length != _length) _file.SetLength(_length); // a batch that failed left a part
                 _file.Position = _length;
-                foreach (var (line, _, _) in batch) _file.Write(line);
+                // Places are given here, where lines are: a batch that failed has taken none.
+                for (var i = 0; i < batch.Count; i++) _file.Write(JournalLine.Of(batch[i].Document(_lines + i)));
                 _file.Flush(flushToDisk: true);
                 _length = _file.Position;
                 foreach (var (_, done, kept) in batch)
                 {
-                    kept?.Invoke();
+                    kept?.Invoke(_lines++);
                     done.SetResult();
                 }
             }

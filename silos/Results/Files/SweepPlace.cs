@@ -78,7 +78,6 @@ internal sealed class SweepPlace : IAsyncDisposable
 
     public async Task<CommitAnswer> Commit(string order, TrialResult result)
     {
-        var document = Journals.Document(result);
         Task write;
         var first = false;
         lock (_gate)
@@ -88,7 +87,8 @@ internal sealed class SweepPlace : IAsyncDisposable
             {
                 if (_closed || order.Length == 0 || _orders.GetValueOrDefault(Fence.GroupActor(result.Trial.Block)) != order) return CommitAnswer.Withdrawn;
                 first = true;
-                _pending[result.Trial] = write = _trialJournal.Append(document, () => { lock (_gate) Add(result); });
+                _pending[result.Trial] = write = _trialJournal.Append(
+                    place => Journals.Document(result with { Sequence = place }), place => { lock (_gate) Add(result with { Sequence = place }); });
             }
         }
         try
@@ -129,7 +129,7 @@ internal sealed class SweepPlace : IAsyncDisposable
                 if (_closed) throw HasEnded();
                 said = new EventLine(_events.Count, at, kind, text, key);
             }
-            await _eventJournal.Append(Journals.Document(said), () => { lock (_gate) Add(said); });
+            await _eventJournal.Append(_ => Journals.Document(said), _ => { lock (_gate) Add(said); });
             return said.Event;
         }
         finally

@@ -24,6 +24,9 @@ public sealed record RenderedFile(string Name, ReadOnlyMemory<byte> Bytes)
 /// <param name="Traces">File name below <c>traces/</c> and CSV of those that the report draws: the first <see cref="SweepDocuments.MostTraces"/> by name.</param>
 public sealed record Publication(string Sweep, ResolvedPlan? Plan, string PlanSha256, SweepRecord Record, ImmutableArray<TrialResult> Trials, ImmutableArray<RenderedFile> Traces);
 
+/// <summary>What a matrix says of itself in whatever format.</summary>
+public sealed record MatrixHead(int Format, DateTimeOffset GeneratedUtc, bool Complete, FacilityRatio? Facility, ImmutableArray<ClosureResidual> Closure);
+
 /// <summary>
 /// From records to documents. Pure: the same records give the same bytes, in whatever process, so every date and version in them is the record's.
 /// Long for a grain's turn: call it elsewhere.
@@ -57,12 +60,39 @@ public static class SweepDocuments
         return files.Add(new(ManifestName, ManifestSeal.Put(JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = lines }, DocumentJson.Indented))));
     }
 
+    /// <summary>A matrix as this version reads it. One of a format before is made again from its trials, by this version's rules: it had other members.</summary>
+    /// <param name="document"><c>matrix.json</c>.</param>
+    /// <param name="rest">Manifest, plan and trials of the sweep; asked for only where the document is of a format before.</param>
+    /// <exception cref="InvalidDataException">It is no matrix, or of a format before and without a plan that this version can read.</exception>
+    public static async Task<Matrix> ReadMatrix(ReadOnlyMemory<byte> document, Func<Task<(Manifest Manifest, ResolvedPlan? Plan, ImmutableArray<TrialResult> Trials)>> rest)
+    {
+        try
+        {
+            var head = JsonSerializer.Deserialize<MatrixHead>(document.Span, DocumentJson.Compact) ?? throw new JsonException("it is null");
+            if (head.Format >= MatrixBuilder.Format) return JsonSerializer.Deserialize<Matrix>(document.Span, DocumentJson.Compact)!;
+            var (manifest, plan, trials) = await rest().ConfigureAwait(false);
+            return plan is null
+                ? throw new InvalidDataException($"{MatrixName} is of format {head.Format}, and this version cannot read the plan to make it again.")
+                : Again(manifest, plan, trials, head);
+        }
+        catch (JsonException e) { throw new InvalidDataException($"{MatrixName}: no matrix: {e.Message}", e); }
+    }
+
+    /// <summary>The matrix that follows from the trials. Its date and the site's ratio are what the document says: they are the sweep's own.</summary>
+    public static Matrix Again(Manifest manifest, ResolvedPlan plan, ImmutableArray<TrialResult> trials, MatrixHead head)
+    {
+        var passes = manifest.Passes.Select(p => new PassRow(p.Group, p.Block, p.Pass, Enum.Parse<PassPhase>(p.State, ignoreCase: true), 0, p.Reason)).ToImmutableArray();
+        return MatrixBuilder.Build(new(manifest.Sweep, plan, trials, passes, manifest.Devices, head.Facility, head.Closure.IsDefault ? [] : head.Closure, head.GeneratedUtc, head.Complete));
+    }
+
     private static ImmutableArray<RenderedFile> Documents(Publication from, ResolvedPlan plan, Manifest manifest)
     {
         var record = from.Record;
         var matrix = MatrixBuilder.Build(new(from.Sweep, plan, from.Trials, record.Passes, record.Devices, record.Facility, record.Closure, record.AtUtc, record.Complete));
+        RenderedFile[] facility = record.Stretches.IsDefaultOrEmpty ? [] : [new(FacilitySeries.Name, FacilitySeries.Csv(record.Stretches))];
         return
         [
+            .. facility,
             new(MatrixName, JsonSerializer.SerializeToUtf8Bytes(matrix, DocumentJson.Indented)),
             new(CellsName, Encoding.UTF8.GetBytes(CellsCsv.Write(matrix))),
             new(ReportName, Encoding.UTF8.GetBytes(ReportPage.Render(matrix, manifest, [.. from.Traces.Select(Trace)]))),

@@ -55,5 +55,7 @@ public readonly record struct Instant([property: Key(0)] long UtcTicks, [propert
 {
     public static Instant Of(DateTimeOffset at) => new(at.UtcTicks, (int)at.Offset.TotalMinutes);
 
+    public static Instant? OfNullable(DateTimeOffset? at) => at is { } there ? Of(there) : null;
+
     public DateTimeOffset ToOffset() => new DateTimeOffset(UtcTicks, TimeSpan.Zero).ToOffset(TimeSpan.FromMinutes(OffsetMinutes));
 }

@@ -21,17 +21,18 @@ public sealed record StandingRecord(
     [property: Key(10)] GroupRecord[] Groups,
     [property: Key(11)] PassRecord[] Passes,
     [property: Key(12)] FacilityRecord? Facility,
-    [property: Key(13)] ClosureRecord[] Closure)
+    [property: Key(13)] ClosureRecord[] Closure,
+    [property: Key(14)] StretchRecord[]? Stretches)
 {
     public static StandingRecord Of(SweepRecord r) => new(
         r.Name, (int)r.Phase, r.SubmittedBy, Instant.Of(r.SubmittedUtc), r.EndedUtc is { } ended ? Instant.Of(ended) : null, Instant.Of(r.AtUtc), r.Version, r.Runtime, r.Complete,
         [.. r.Devices.Select(DeviceRecord.Of)], [.. r.Groups.Select(g => new GroupRecord(g.Key, [.. g.Value]))], [.. r.Passes.Select(PassRecord.Of)], r.Facility is { } facility ? FacilityRecord.Of(facility) : null,
-        [.. r.Closure.Select(c => new ClosureRecord(c.Level, c.UpperJoules, c.LowerJoules))]);
+        [.. r.Closure.Select(c => new ClosureRecord(c.Level, c.UpperJoules, c.LowerJoules))], [.. r.Stretches.Select(StretchRecord.Of)]);
 
     public SweepRecord ToRecord() => new(
         Name, (SweepPhase)Phase, SubmittedBy, Submitted.ToOffset(), Ended?.ToOffset(), At.ToOffset(), Version, Runtime, Complete,
         [.. Devices.Select(d => d.ToDevice())], Groups.ToImmutableSortedDictionary(g => g.Group, g => g.Devices.ToImmutableArray()), [.. Passes.Select(p => p.ToPass())], Facility?.ToFacility(),
-        [.. Closure.Select(c => new ClosureResidual(c.Level, c.UpperJoules, c.LowerJoules))]);
+        [.. Closure.Select(c => new ClosureResidual(c.Level, c.UpperJoules, c.LowerJoules))], [.. (Stretches ?? []).Select(s => s.ToStretch())]);
 }
 
 /// <summary>A device group: keys of its devices.</summary>
@@ -112,4 +113,28 @@ public sealed record FacilityRecord(
     public FacilityRatio ToFacility() => new(
         Name, Value, Low, High, Category, FromWindow, ToWindow, FacilityKilowattHours, ItKilowattHours, TimeCoverage, ItCoverage,
         [.. MissingMeters], [.. Flags], (Provenance)Provenance, Edition);
+}
+
+/// <summary>A <see cref="FacilityStretch"/>.</summary>
+[MessagePackObject]
+public sealed record StretchRecord(
+    [property: Key(0)] long FromWindow,
+    [property: Key(1)] long ToWindow,
+    [property: Key(2)] long Windows,
+    [property: Key(3)] bool Whole,
+    [property: Key(4)] double FacilityJoules,
+    [property: Key(5)] double FacilityLowJoules,
+    [property: Key(6)] double FacilityHighJoules,
+    [property: Key(7)] double FacilityCoveredWeight,
+    [property: Key(8)] double FacilityWeight,
+    [property: Key(9)] double ItJoules,
+    [property: Key(10)] double ItLowJoules,
+    [property: Key(11)] double ItHighJoules,
+    [property: Key(12)] double ItUnmeteredRatedJoules)
+{
+    public static StretchRecord Of(FacilityStretch s) => new(
+        s.FromWindow, s.ToWindow, s.Windows, s.Whole, s.FacilityJoules, s.FacilityLowJoules, s.FacilityHighJoules, s.FacilityCoveredWeight, s.FacilityWeight, s.ItJoules, s.ItLowJoules, s.ItHighJoules, s.ItUnmeteredRatedJoules);
+
+    public FacilityStretch ToStretch() => new(
+        FromWindow, ToWindow, Windows, Whole, FacilityJoules, FacilityLowJoules, FacilityHighJoules, FacilityCoveredWeight, FacilityWeight, ItJoules, ItLowJoules, ItHighJoules, ItUnmeteredRatedJoules);
 }

@@ -12,8 +12,8 @@ namespace EnergyGrid.Results;
 /// <param name="Raw">The CSV itself; null where the columns say it all.</param>
 /// <param name="Devices">Names in the order of their first row.</param>
 /// <param name="Phases">Names in the order of their first row.</param>
-/// <param name="Decimals">Of seconds, watts and joules.</param>
-/// <param name="Seconds">Differences.</param>
+/// <param name="Decimals">Of time, watts and joules.</param>
+/// <param name="Seconds">Time: differences.</param>
 /// <param name="Device">Index into <paramref name="Devices"/>.</param>
 /// <param name="Watts">Differences.</param>
 /// <param name="Joules">Differences.</param>
@@ -32,7 +32,10 @@ public sealed record TraceRecord(
 {
     public const long NotANumber = long.MinValue;
 
-    private const string Header = "seconds,device,watts,joules,phase";
+    private const string Header = "nanoseconds,source,watts,joules,phase";
+
+    // Of traces of before: their first column has decimals, and whole nanoseconds have none.
+    private const string OldHeader = "seconds,device,watts,joules,phase";
     private const int MostDecimals = 9;
 
     public static TraceRecord Of(ReadOnlySpan<byte> csv)
@@ -47,7 +50,7 @@ public sealed record TraceRecord(
         if (Raw is not null) return Raw;
         if (Decimals.Length != 3 || Decimals.Any(d => d is < 0 or > MostDecimals) || new[] { Device.Length, Watts.Length, Joules.Length, Phase.Length }.Any(n => n != Seconds.Length))
             throw new InvalidDataException("the columns of the trace do not fit together");
-        var text = new StringBuilder(Header).Append('\n');
+        var text = new StringBuilder(Decimals[0] > 0 ? OldHeader : Header).Append('\n');
         var (seconds, watts, joules) = (0L, 0L, 0L);
         for (var row = 0; row < Seconds.Length; row++)
         {
@@ -66,11 +69,12 @@ public sealed record TraceRecord(
     private static TraceRecord? Columns(ReadOnlySpan<byte> csv)
     {
         var text = Encoding.UTF8.GetString(csv);
-        if (!text.StartsWith(Header + "\n", StringComparison.Ordinal) || text[^1] != '\n') return null;
+        var header = text.StartsWith(OldHeader + "\n", StringComparison.Ordinal) ? OldHeader : Header;
+        if (!text.StartsWith(header + "\n", StringComparison.Ordinal) || text[^1] != '\n') return null;
         var (devices, phases) = (new List<string>(), new List<string>());
         var (seconds, device, watts, joules, phase) = (new Numbers(), new List<int>(), new Numbers(), new Numbers(), new List<int>());
         Span<Range> fields = stackalloc Range[6];
-        var rows = text.AsSpan(Header.Length + 1);
+        var rows = text.AsSpan(header.Length + 1);
         foreach (var range in rows.Split('\n'))
         {
             var line = rows[range];

@@ -30,15 +30,24 @@ public sealed record TrialRecord(
     [property: Key(21)] double IdleContextWatts,
     [property: Key(22)] string[] Flags,
     [property: Key(23)] string Trace,
-    [property: Key(24)] string TraceSha256)
+    [property: Key(24)] string TraceSha256,
+    [property: Key(25)] string? PlanSha256,
+    [property: Key(26)] Instant? Origin,
+    [property: Key(27)] double TimeScale,
+    [property: Key(28)] Instant? StartedWall,
+    [property: Key(29)] Instant? EndedWall,
+    [property: Key(30)] EvidenceRecord? Idle)
 {
     public static TrialRecord Of(TrialResult r) => new(
         r.Trial.Sweep, r.Trial.Group, r.Trial.Label, r.Trial.Configuration, r.Trial.Block, r.Trial.Pass, (int)r.Outcome, [.. r.Reasons], r.Host, r.Site, r.Rack, [.. r.Devices], r.Model, r.Driver,
-        r.PowerLimitWatts, r.Epoch, r.Attempt, Instant.Of(r.StartedUtc), Instant.Of(r.EndedUtc), r.StartCelsius, [.. r.Legs.Select(LegRecord.Of)], r.IdleContextWatts, [.. r.Flags], r.Trace, r.TraceSha256);
+        r.PowerLimitWatts, r.Epoch, r.Attempt, Instant.Of(r.StartedUtc), Instant.Of(r.EndedUtc), r.StartCelsius, [.. r.Legs.Select(LegRecord.Of)], r.IdleContextWatts, [.. r.Flags], r.Trace, r.TraceSha256,
+        r.PlanSha256, Instant.OfNullable(r.OriginUtc), r.TimeScale, Instant.OfNullable(r.StartedWallUtc), Instant.OfNullable(r.EndedWallUtc), EvidenceRecord.Of(r.Idle));
 
     public TrialResult ToResult() => new(
         new(Sweep, Group, Label, Configuration, Block, Pass), (TrialOutcome)Outcome, [.. Reasons], Host, Site, Rack, [.. Devices], Model, Driver,
-        PowerLimitWatts, Epoch, Attempt, Started.ToOffset(), Ended.ToOffset(), StartCelsius, [.. Legs.Select(l => l.ToLeg())], IdleContextWatts, [.. Flags], Trace, TraceSha256);
+        PowerLimitWatts, Epoch, Attempt, Started.ToOffset(), Ended.ToOffset(), StartCelsius, [.. Legs.Select(l => l.ToLeg())], IdleContextWatts, [.. Flags], Trace, TraceSha256,
+        // Records of before end earlier: what is not there has its type's default.
+        PlanSha256 ?? "", Origin?.ToOffset(), TimeScale > 0 ? TimeScale : 1, StartedWall?.ToOffset(), EndedWall?.ToOffset(), Idle?.ToEvidence());
 }
 
 /// <summary>A <see cref="Leg"/>.</summary>
@@ -62,15 +71,16 @@ public sealed record LegRecord(
     [property: Key(15)] double MeanMegahertz,
     [property: Key(16)] double P50StepSeconds,
     [property: Key(17)] double P99StepSeconds,
-    [property: Key(18)] string[] Flags)
+    [property: Key(18)] string[] Flags,
+    [property: Key(19)] EvidenceRecord? Evidence)
 {
     public static LegRecord Of(Leg l) => new(
         l.Layers, Instant.Of(l.StartedUtc), l.WindowSeconds, l.Steps, l.Tokens, EnergyRecord.Of(l.Gpu), l.Node is { } node ? EnergyRecord.Of(node) : null, l.NodeGpuJoules, l.NodeGpus, l.SameCellGpus,
-        l.CounterResidual, l.PowerCapFraction, l.ThermalFraction, l.WarmupSeconds, l.MeanCelsius, l.MeanMegahertz, l.P50StepSeconds, l.P99StepSeconds, [.. l.Flags]);
+        l.CounterResidual, l.PowerCapFraction, l.ThermalFraction, l.WarmupSeconds, l.MeanCelsius, l.MeanMegahertz, l.P50StepSeconds, l.P99StepSeconds, [.. l.Flags], EvidenceRecord.Of(l.Evidence));
 
     public Leg ToLeg() => new(
         Layers, Started.ToOffset(), WindowSeconds, Steps, Tokens, Gpu.ToEnergy(), Node?.ToEnergy(), NodeGpuJoules, NodeGpus, SameCellGpus,
-        CounterResidual, PowerCapFraction, ThermalFraction, WarmupSeconds, MeanCelsius, MeanMegahertz, P50StepSeconds, P99StepSeconds, [.. Flags]);
+        CounterResidual, PowerCapFraction, ThermalFraction, WarmupSeconds, MeanCelsius, MeanMegahertz, P50StepSeconds, P99StepSeconds, [.. Flags], Evidence?.ToEvidence());
 }
 
 /// <summary>An <see cref="Energy"/>.</summary>

@@ -168,7 +168,12 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
         await Content(sweep, name, stop).ConfigureAwait(false) is { } bytes ? new MemoryStream(bytes, writable: false) : null;
 
     public async Task<Matrix?> Matrix(string sweep, CancellationToken stop = default) =>
-        await Content(sweep, SweepDocuments.MatrixName, stop).ConfigureAwait(false) is { } bytes ? Parse<Matrix>(bytes) : null;
+        await Content(sweep, SweepDocuments.MatrixName, stop).ConfigureAwait(false) is not { } bytes ? null : await SweepDocuments.ReadMatrix(bytes, async () =>
+        {
+            var plans = await Task.WhenAll(Content(sweep, SweepDocuments.PlanName, stop), Content(sweep, SweepDocuments.ResolvedName, stop)).ConfigureAwait(false);
+            return (await Manifest(sweep, stop).ConfigureAwait(false) ?? throw new InvalidDataException($"sweep '{sweep}' has no {SweepDocuments.ManifestName}."),
+                SweepDocuments.Plan(Encoding.UTF8.GetString(plans[0] ?? []), Encoding.UTF8.GetString(plans[1] ?? [])), await Results(sweep, 0, stop).ConfigureAwait(false));
+        }).ConfigureAwait(false);
 
     public async Task<Manifest?> Manifest(string sweep, CancellationToken stop = default) =>
         await Content(sweep, SweepDocuments.ManifestName, stop).ConfigureAwait(false) is { } bytes ? Parse<Manifest>(bytes) : null;
@@ -315,7 +320,7 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
         foreach (var record in parts.SelectMany(p => p))
         {
             var place = from + trials.Count;
-            try { trials.Add(Sealed.Open<TrialRecord>(RecordKind.Trial, (byte[])record!, $"sweep '{keys.Name}', trial {place + 1}").ToResult()); }
+            try { trials.Add(Sealed.Open<TrialRecord>(RecordKind.Trial, (byte[])record!, $"sweep '{keys.Name}', trial {place + 1}").ToResult() with { Sequence = place }); }
             catch (InvalidDataException e) { throw new StorageTroubleException(await Named(keys, place).ConfigureAwait(false) is { } trial ? $"{e.Message} It is {trial}." : e.Message); }
         }
         return trials.ToImmutable();

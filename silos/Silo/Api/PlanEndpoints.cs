@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
 using EnergyGrid.Contracts;
@@ -15,7 +16,11 @@ internal static class PlanEndpoints
         v1.MapGet("/plans/schema", (IPlanDesk desk) => TypedResults.Text(desk.Schema, "application/schema+json"))
             .WithSummary("The JSON schema of plans.").WithTags("plans").Produces<string>(200, "application/schema+json");
 
-        v1.MapPost("/plans/validate", async (HttpContext context, IPlanDesk desk, SiteSnapshots sites) => TypedResults.Ok(PlanSummary.Of((await Read(context, desk, sites)).Plan)))
+        v1.MapPost("/plans/validate", async (HttpContext context, IPlanDesk desk, SiteSnapshots sites) =>
+            {
+                var (_, plan, warnings) = await Read(context, desk, sites);
+                return TypedResults.Ok(PlanSummary.Of(plan) with { Warnings = warnings });
+            })
             .WithSummary("Checks a plan and keeps nothing.").WithTags("plans").AcceptsPlan();
     }
 
@@ -23,7 +28,7 @@ internal static class PlanEndpoints
         .Accepts<string>("application/yaml", "application/json").ProducesProblem(400).ProducesProblem(413).ProducesProblem(415);
 
     /// <summary>Reads, checks and resolves the plan in a request's body.</summary>
-    public static async Task<(string Text, ResolvedPlan Plan)> Read(HttpContext context, IPlanDesk desk, SiteSnapshots sites)
+    public static async Task<(string Text, ResolvedPlan Plan, ImmutableArray<PlanFault> Warnings)> Read(HttpContext context, IPlanDesk desk, SiteSnapshots sites)
     {
         var media = context.Request.ContentType?.Split(';')[0].Trim().ToLowerInvariant();
         var json = media == "application/json";
@@ -44,7 +49,7 @@ internal static class PlanEndpoints
         }
         if (json) RefuseMalformed(text);
         var verdict = desk.Check(text, "plan", [.. sites.Fresh().DevicesUp]);
-        return verdict.Plan is { } plan ? (text, plan) : throw new FaultyPlanException(verdict.Faults);
+        return verdict.Plan is { } plan ? (text, plan, verdict.Warnings) : throw new FaultyPlanException(verdict.Faults);
     }
 
     private static void RefuseMalformed(string text)

@@ -68,7 +68,7 @@ internal static partial class SweepEndpoints
         if (id is not null && !IdForm().IsMatch(id))
             throw new MalformedException($"id '{id}' is no sweep id; 1 to 64 letters, digits, '-', '_' and '.', beginning with a letter or digit.");
         if (priority is < -100 or > 100) throw new MalformedException($"priority {priority} is not from -100 to 100; 0 is what a sweep has without it.");
-        var (text, plan) = await PlanEndpoints.Read(context, desk, sites);
+        var (text, plan, _) = await PlanEndpoints.Read(context, desk, sites);
         id ??= NewId(plan.Name, time);
         using var span = GridTelemetry.Start("submit", id)?.SetTag("energygrid.sweep", id);
         var known = await sweeps.Knows(id, context.RequestAborted);

@@ -1,7 +1,10 @@
 using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using EnergyGrid.Console;
 using EnergyGrid.Contracts;
 using EnergyGrid.Grid.Tests.Sweeps;
+using EnergyGrid.Results;
 
 namespace EnergyGrid.Grid.Tests.Faults;
 
@@ -55,6 +58,106 @@ public sealed class VerifyTests
         // A finished sweep's journals do not grow any more, not even by something sound.
         File.AppendAllText(Path.Combine(directory, "events.ndjson"), File.ReadLines(Path.Combine(directory, "events.ndjson")).Last() + "\n");
         Assert.Equal(1, (await Verify(directory)).Code);
+    }
+
+    // Somebody who can compute a SHA-256 makes every checksum right again.
+    private static void Reseal(string directory)
+    {
+        var path = Path.Combine(directory, "manifest.json");
+        var manifest = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
+        manifest.Remove("sha256");
+        foreach (var file in manifest["files"]!.AsArray())
+        {
+            var bytes = File.ReadAllBytes(Path.Combine(directory, file!["name"]!.GetValue<string>()));
+            (file["bytes"], file["sha256"]) = (bytes.Length, Sha256(bytes));
+        }
+        File.WriteAllBytes(path, ManifestSeal.Put(JsonSerializer.SerializeToUtf8Bytes(manifest, DocumentJson.Indented)));
+    }
+
+    private static void Lines(string directory, Func<List<string>, IEnumerable<string>> change)
+    {
+        var path = Path.Combine(directory, Journals.TrialsName);
+        var documents = JournalLine.Documents(File.ReadAllBytes(path), path).ToList();
+        File.WriteAllBytes(path, [.. change(documents).SelectMany(JournalLine.Of)]);
+    }
+
+    private static string Changed(string document, Action<JsonObject> change)
+    {
+        var node = JsonNode.Parse(document)!.AsObject();
+        change(node);
+        return node.ToJsonString(DocumentJson.Compact);
+    }
+
+    private static void Document(string directory, string name, Func<string, string> change) => File.WriteAllText(Path.Combine(directory, name), change(File.ReadAllText(Path.Combine(directory, name))));
+
+    private static double Times(JsonNode? number, double by) => number!.GetValue<double>() * by;
+
+    [Fact]
+    public async Task A_forgery_with_every_checksum_right_is_named_unless_the_readings_themselves_are_rewritten()
+    {
+        using var scratch = new Scratch();
+        await using (var grid = await SimulatedGrid.Start(directory: scratch.Path))
+        {
+            await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: "traces: first-pass\npue: {source: site, category: 3}"), "tests");
+            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        }
+        var sound = Path.Combine(scratch.Path, "results", "s");
+        Assert.Empty(Verification.Of(sound, CancellationToken.None).Discrepancies);
+        var forgeries = new Dictionary<string, (Action<string> Forge, string File)>
+        {
+            ["a joule in a trial"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n => n["legs"]![0]!["gpu"]!["joules"] = Times(n["legs"]![0]!["gpu"]!["joules"], 1.000001)))), Journals.TrialsName),
+            ["a joule in a trial and in its source"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n =>
+            {
+                var leg = n["legs"]![0]!;
+                leg["gpu"]!["joules"] = Times(leg["gpu"]!["joules"], 0.99);
+                leg["evidence"]!["sources"]![0]!["joules"] = Times(leg["evidence"]!["sources"]![0]!["joules"], 0.99);
+            }))), Journals.TrialsName),
+            ["the steps of a trial"] = (d => Lines(d, l => l.Select((t, i) => i != 0 ? t : Changed(t, n => n["legs"]![1]!["steps"] = Times(n["legs"]![1]!["steps"], 1.01)))), Journals.TrialsName),
+            ["the idle power of a trial"] = (d => Lines(d, l => l.Select((t, i) => i != 0 ? t : Changed(t, n => n["idleContextWatts"] = Times(n["idleContextWatts"], 0.9)))), Journals.TrialsName),
+            ["an edge of a counter against the trace"] = (d => Lines(d, l => l.Select(t => JsonNode.Parse(t)!["trace"]!.GetValue<string>().Length == 0 ? t : Changed(t, n =>
+            {
+                // The leading device's energy follows the edge everywhere in the line: only the trace knows better.
+                var leg = n["legs"]![0]!;
+                var source = leg["evidence"]!["sources"]![0]!;
+                foreach (var side in new[] { "before", "after" }) source["last"]![side] = source["last"]![side]!.GetValue<double>() + 100;
+                source["joules"] = source["joules"]!.GetValue<double>() + 100;
+                leg["gpu"]!["joules"] = leg["gpu"]!["joules"]!.GetValue<double>() + 100;
+                leg["nodeGpuJoules"] = leg["nodeGpuJoules"]!.GetValue<double>() + 100;
+            }))), "traces/"),
+            ["an invalid trial called valid"] = (d => Lines(d, l => l.Select((t, i) => i != 2 ? t : Changed(t, n => n["outcome"] = "failed"))), SweepDocuments.MatrixName),
+            ["two lines swapped"] = (d => Lines(d, l => [l[1], l[0], .. l.Skip(2)]), Journals.TrialsName),
+            ["a line removed"] = (d => Lines(d, l => l.Skip(1)), Journals.TrialsName),
+            ["the last line removed"] = (d => Lines(d, l => l.SkipLast(1)), Journals.TrialsName),
+            ["a line doubled"] = (d => Lines(d, l => [.. l, l[^1]]), Journals.TrialsName),
+            ["a trial of another plan"] = (d => Lines(d, l => l.Select((t, i) => i != 0 ? t : Changed(t, n => n["planSha256"] = new string('a', 64)))), Journals.TrialsName),
+            ["a trial of another sweep"] = (d => Lines(d, l => l.Select((t, i) => i != 0 ? t : Changed(t, n => n["trial"]!["sweep"] = "other"))), Journals.TrialsName),
+            ["a joule in the matrix"] = (d => Document(d, SweepDocuments.MatrixName, t => Changed(t, n => n["groups"]![0]!["rows"]![0]!["joulesPerTokenLayer"]!["value"] = Times(n["groups"]![0]!["rows"]![0]!["joulesPerTokenLayer"]!["value"], 0.9))), SweepDocuments.MatrixName),
+            ["a standing in the matrix"] = (d => Document(d, SweepDocuments.MatrixName, t => t.Replace("\"notMeasured\"", "\"resolved\"", StringComparison.Ordinal)), SweepDocuments.MatrixName),
+            ["modelled called measured in the matrix"] = (d => Document(d, SweepDocuments.MatrixName, t => t.Replace("\"provenance\": \"modelled\"", "\"provenance\": \"measured\"", StringComparison.Ordinal)), SweepDocuments.MatrixName),
+            ["a digit in the cells"] = (d => Document(d, SweepDocuments.CellsName, t => t[..^3] + (char)(t[^3] == '1' ? '2' : '1') + t[^2..]), SweepDocuments.CellsName),
+            ["a sum of the facility"] = (d => Document(d, FacilitySeries.Name, t => string.Join('\n', t.Split('\n').Select((line, i) => i != 1 ? line : string.Join(',', line.Split(',').Select((f, k) => k == 4 ? (double.Parse(f, System.Globalization.CultureInfo.InvariantCulture) * 2).ToString("R", System.Globalization.CultureInfo.InvariantCulture) : f))))), FacilitySeries.Name),
+        };
+        foreach (var (what, (forge, file)) in forgeries)
+        {
+            var forged = Path.Combine(scratch.Path, "forged");
+            Copy(sound, forged);
+            forge(forged);
+            Reseal(forged);
+            var found = Verification.Of(forged, CancellationToken.None).Discrepancies;
+            Assert.True(found.Any(d => d.File.StartsWith(file, StringComparison.Ordinal)), $"{what}: {string.Join('\n', found.Select(d => $"{d.File}: {d.What}"))}");
+            Assert.DoesNotContain(found, d => d.What.Contains("SHA-256 is", StringComparison.Ordinal) && d.File != "traces/");
+            Directory.Delete(forged, recursive: true);
+        }
+    }
+
+    private static void Copy(string from, string to)
+    {
+        foreach (var path in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var into = Path.Combine(to, Path.GetRelativePath(from, path));
+            Directory.CreateDirectory(Path.GetDirectoryName(into)!);
+            File.Copy(path, into);
+        }
     }
 
     [Fact]

@@ -60,9 +60,10 @@ public sealed class MatrixBuilderTests
         var row = Row(Build(plan, Pass(plan, 0, 0, 0.4, 0.2).Concat(Pass(plan, 0, 1, 0.4, 0.2))), "A");
         Assert.Equal(0.4 / 8, row.JoulesPerTokenLayer.Value, 1e-12);
         Assert.Equal(0.1, row.InterceptJoulesPerStep, 1e-9);
-        Assert.Equal("two points", row.Linearity);
-        Assert.Equal(80 * 0.4 / 8, row.JoulesPerToken["gpu"].Value!.Value, 1e-9);
-        Assert.Contains("projected", row.JoulesPerToken["gpu"].Reason);
+        Assert.StartsWith("slope over L' = ", row.Estimator);
+        Assert.Null(row.Linearity);
+        Assert.Equal(80 * 0.4 / 8, row.ProjectedJoulesPerToken["gpu"].Value!.Value, 1e-9);
+        Assert.Contains("projected", row.ProjectedJoulesPerToken["gpu"].Reason);
         Assert.Equal("token-equivalent", row.TokenKind);
     }
 
@@ -152,17 +153,29 @@ public sealed class MatrixBuilderTests
     public void Headroom_is_budget_over_drawn_power_and_without_an_envelope_nothing_is_determined()
     {
         var open = Plan();
-        Assert.StartsWith("not determined", Row(Build(open, [Trial(open, "A", 0, 0, 0.4)]), "A").Constraint);
+        Assert.StartsWith("not determined", Row(Build(open, [Trial(open, "A", 0, 0, 0.4)]), "A").Constraint.Text);
 
         var plan = Plan("envelope: {watts: 1600, boundary: gpu, devices: 2}");
         var row = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, intercept: 0)]), "A");
         // 0.4 J in 1 ms a layer: 400 W drawn of 800 W budgeted.
-        Assert.Equal(2, row.PowerHeadroomRealized!.Value, 1e-9);
-        Assert.Equal("compute scarce", row.Constraint);
-        Assert.Equal(2 * row.KEffRealized / row.KEffPeak, row.PowerHeadroomPeak!.Value, 1e-9);
+        var constraint = row.Constraint;
+        Assert.Equal(2, constraint.Headroom!.Value, 1e-9);
+        Assert.Equal("not power-bound", constraint.Verdict);
+        Assert.Equal(400, constraint.DrawnWatts!.Value, 1e-9);
+        Assert.Equal(800, constraint.BreakEvenWatts!.Value, 1e-9);
+        Assert.Equal(2 * row.KEffRealized / row.KEffPeak, constraint.HeadroomPeak!.Value, 1e-9);
+        Assert.Equal(constraint.BreakEvenWatts * row.KEffPeak / row.KEffRealized, constraint.BreakEvenWattsPeak!.Value, 1e-6);
+        // (1) holds among the figures of a row: both arms give its own rate, one with what it drew for P_IT.
+        Assert.Equal(row.TokenLayersPerSecond, row.KEffRealized / row.FlopsPerTokenLayer, 1e-6);
+        Assert.Equal(row.TokenLayersPerSecond, constraint.DrawnWatts.Value / row.JoulesPerTokenLayer.Value, 1e-6);
+        Assert.Equal(constraint.Rho!.Value / constraint.RhoStar!.Value, constraint.Headroom.Value, 1e-9);
+
+        // At its break-even envelope the same cell sits on the boundary, and below it power is scarce.
+        var below = Plan("envelope: {watts: 799, boundary: gpu, devices: 2}");
+        Assert.Equal("power-bound", Row(Build(below, [Trial(below, "A", 0, 0, 0.4, intercept: 0)]), "A").Constraint.Verdict);
 
         var capped = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, cap: 0.5)]), "A");
-        Assert.StartsWith("not determined", capped.Constraint);
+        Assert.StartsWith("not determined", capped.Constraint.Text);
         Assert.Contains("power_cap", capped.Ceilings);
     }
 
@@ -171,14 +184,14 @@ public sealed class MatrixBuilderTests
     {
         var plan = Plan("pue: {source: declared, value: 1.2, category: 3}");
         var whole = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A");
-        Assert.Equal(1.5 * 80 * 0.4 / 8, whole.JoulesPerToken["node"].Value!.Value, 1e-9);
-        Assert.DoesNotContain("attributed", whole.JoulesPerToken["node"].Reason);
+        Assert.Equal(1.5 * 80 * 0.4 / 8, whole.ProjectedJoulesPerToken["node"].Value!.Value, 1e-9);
+        Assert.DoesNotContain("attributed", whole.ProjectedJoulesPerToken["node"].Reason);
         // PUE multiplies node input, once.
         Assert.Equal(1.2 * 1.5 * 80 * 0.4 / 8, whole.PueAdjustedJoulesPerToken.Value!.Value, 1e-9);
 
         var shared = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A");
-        Assert.Contains("modelled: attributed", shared.JoulesPerToken["node"].Reason);
-        Assert.Contains("excluded from claims", shared.JoulesPerToken["node"].Reason);
+        Assert.Contains("modelled: attributed", shared.ProjectedJoulesPerToken["node"].Reason);
+        Assert.Contains("excluded from claims", shared.ProjectedJoulesPerToken["node"].Reason);
     }
 
     [Fact]
@@ -210,7 +223,7 @@ public sealed class MatrixBuilderTests
         var gpu = Plan("pue: {source: declared, value: 1.2, category: 3}");
         var row = Row(Build(gpu, [Trial(gpu, "A", 0, 0, 0.4)]), "A");
         Assert.Equal(Provenance.Measured, row.Provenance);
-        Assert.DoesNotContain("projected, measured", row.JoulesPerToken["facility"].Reason);
+        Assert.DoesNotContain("projected, measured", row.ProjectedJoulesPerToken["facility"].Reason);
     }
 
     [Fact]
@@ -260,9 +273,10 @@ public sealed class MatrixBuilderTests
     {
         var plan = Plan();
         var trials = Enumerable.Range(0, 3).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2)).ToArray();
-        var without = Row(Build(plan, trials), "C").Ratio!.TypeB;
-        var with = Row(Build(plan, trials.Select(t => t with { Legs = [.. t.Legs.Select(l => l with { CounterResidual = 0.02 })] })), "C").Ratio!.TypeB;
-        Assert.Equal(Math.Sqrt(without * without + 0.02 * 0.02), with, 1e-12);
+        var without = Row(Build(plan, trials), "C").Ratio!.Uncertainty.CounterTerm!.Value;
+        var with = Row(Build(plan, trials.Select(t => t with { Legs = [.. t.Legs.Select(l => l with { CounterResidual = 0.02 })] })), "C").Ratio!.Uncertainty.CounterTerm!.Value;
+        Assert.Equal(0, without, 1e-12);
+        Assert.Equal(0.02, with, 1e-12);
     }
 
     private static FacilityRatio Ratio(double value) => new("ipue", value, 0.9, 1.4, 3, 0, 100, 1, 1, 1, 0.9, [], [], Provenance.Measured, "test");
@@ -277,10 +291,10 @@ public sealed class MatrixBuilderTests
     {
         var plan = Plan("envelope: {watts: 1600, boundary: facility, devices: 2}\npue: {source: site, category: 3}");
         var matrix = BuildAt(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)], Ratio(value));
-        Assert.Contains("no PUE of at least 1", Row(matrix, "A").Constraint);
+        Assert.Contains("no PUE of at least 1", Row(matrix, "A").Constraint.Text);
         Assert.Null(Row(matrix, "A").PueAdjustedJoulesPerToken.Value);
         Assert.DoesNotContain("not disclosed", Row(matrix, "A").PueAdjustedJoulesPerToken.Reason);
-        Assert.False(matrix.Checklist.Single(c => c.Item == "active binding constraint").Present);
+        Assert.False(matrix.Checklist.Single(c => c.Item == "active binding constraint").State == DisclosureState.Disclosed);
         Assert.DoesNotContain("NaN", matrix.Checklist.Single(c => c.Item == "PUE").Value);
     }
 
@@ -296,8 +310,8 @@ public sealed class MatrixBuilderTests
     public void A_verdict_that_rests_on_attributed_node_energy_says_so()
     {
         var plan = Plan("envelope: {watts: 1600, boundary: node, devices: 2}");
-        Assert.Contains("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A").Constraint);
-        Assert.DoesNotContain("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").Constraint);
+        Assert.Contains("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4)]), "A").Constraint.Text);
+        Assert.DoesNotContain("modelled", Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4, wholeNode: true)]), "A").Constraint.Text);
     }
 
     [Fact]
@@ -332,13 +346,105 @@ public sealed class MatrixBuilderTests
     }
 
     [Fact]
-    public void Energy_made_from_declared_watts_has_no_sensor_whose_gain_were_known()
+    public void Energy_made_from_declared_watts_has_no_sensor_and_claims_nothing()
     {
         var plan = Plan();
+        var trials = Enumerable.Range(0, 5).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2)).Select(t => t with { Legs = [.. t.Legs.Select(l => l with { Gpu = l.Gpu with { Provenance = Provenance.Modelled } })] });
         var device = new DeviceInfo("n0", "GPU-0", "cpu", DeviceKind.Cpu, "lab", "r1", 0, 1e9, 1e9, Provenance.Measured, 1e9, 120, 120, "test", "declared", Provenance.Modelled);
-        MatrixRow On(DeviceInfo d) => Row(MatrixBuilder.Build(new MatrixInput("s", plan, [Trial(plan, "A", 0, 0, 0.4)], [], [d], null, [], DateTimeOffset.UnixEpoch, true)), "A");
-        Assert.True(double.IsNaN(On(device).GainUncertainty));
-        Assert.Equal(0.05 / Math.Sqrt(3), On(device with { EnergyProvenance = Provenance.Measured }).GainUncertainty, 1e-12);
+        var matrix = MatrixBuilder.Build(new MatrixInput("s", plan, [.. trials], [], [device], null, [], DateTimeOffset.UnixEpoch, true));
+        Assert.StartsWith("no sensor", matrix.Groups[0].Sensor.Source);
+        Assert.Equal(0, Row(matrix, "A").Uncertainty.Bound);
+        Assert.Equal(RatioStanding.NotMeasured, Row(matrix, "C").Ratio!.Standing);
+        Assert.Contains("modelled", Row(matrix, "C").Ratio!.StandingReason);
+    }
+
+    [Fact]
+    public void A_matrix_without_any_valid_trial_has_no_provenance()
+    {
+        var plan = Plan();
+        Assert.Null(Build(plan, []).Provenance);
+        var invalid = Build(plan, [Trial(plan, "A", 0, 0, 0.4, outcome: TrialOutcome.Invalid)]);
+        Assert.Null(invalid.Provenance);
+        Assert.All(invalid.Groups[0].Rows, r => Assert.Null(r.Provenance));
+        Assert.Contains(invalid.Notes, n => n.Contains("No trial is valid"));
+    }
+
+    [Fact]
+    public void A_ratio_whose_baseline_misses_its_service_target_is_outside_the_operating_point()
+    {
+        var plan = Plan();
+        // 80 layers of 1 ms each: 80 ms.
+        ResolvedPlan Under(double milliseconds) => plan with { Groups = [.. plan.Groups.Select(g => g with { Cells = [.. g.Cells.Select(c => c with { Disclosure = c.Disclosure with { ServiceMilliseconds = milliseconds } })] })] };
+        RatioToBaseline Ratio(ResolvedPlan p) => Row(Build(p, Enumerable.Range(0, 5).SelectMany(i => Pass(p, 0, i, 0.4, 0.2))), "C").Ratio!;
+        Assert.Equal(RatioStanding.Resolved, Ratio(Under(100)).Standing);
+        Assert.Equal(RatioStanding.OutsideOperatingPoint, Ratio(Under(60)).Standing);
+        Assert.Contains("80", Ratio(Under(60)).StandingReason);
+    }
+
+    [Fact]
+    public void The_printed_interval_holds_what_the_sensor_may_hide()
+    {
+        var plan = Plan();
+        // Five passes without any scatter: all that is left is the sensors' bound.
+        var row = Row(Build(plan, Enumerable.Range(0, 5).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2))), "C");
+        var ratio = row.Ratio!;
+        Assert.Equal(0, ratio.Uncertainty.StandardError!.Value, 1e-12);
+        Assert.Equal(Math.Exp(ratio.Uncertainty.Bound!.Value), ratio.Ratio.High!.Value / ratio.Ratio.Value, 1e-9);
+        // 400 and 200 W a layer: an offset of 10 W either way moves them by 2.5 and 5 %.
+        Assert.Equal(10 * (1 / 200.0 - 1 / 400.0) / Math.Sqrt(3), ratio.Uncertainty.OffsetTerm!.Value, 1e-9);
+        Assert.InRange(ratio.Uncertainty.Bound!.Value, 0.025, 0.06);
+        Assert.True(ratio.SimultaneousLow <= ratio.Ratio.Low && ratio.SimultaneousHigh >= ratio.Ratio.High);
+        // The gain stays in absolute values alone.
+        Assert.Equal(0, ratio.Uncertainty.GainTerm);
+        Assert.Equal(0.05 / Math.Sqrt(3), row.Uncertainty.GainTerm!.Value, 1e-12);
+    }
+
+    [Fact]
+    public void Every_number_of_a_row_that_is_null_has_its_reason_beside_it()
+    {
+        var plan = Plan("envelope: {watts: 1600, boundary: gpu, devices: 2}");
+        foreach (var matrix in new[] { Build(plan, []), Build(plan, [Trial(plan, "A", 0, 0, 0.4, idleWatts: 100)]), Build(plan, Enumerable.Range(0, 3).SelectMany(p => Pass(plan, 0, p, 0.4, 0.2))) })
+            foreach (var row in System.Text.Json.JsonSerializer.SerializeToNode(matrix, DocumentJson.Compact)!["groups"]![0]!["rows"]!.AsArray())
+                foreach (var member in row!.AsObject().Where(m => m.Value is null && m.Key is not ("twinOf" or "currency")))
+                    Assert.True(row["absent"]![member.Key]?.GetValue<string>() is { Length: > 0 }, $"{row["label"]}.{member.Key} is null without a reason");
+    }
+
+    [Fact]
+    public void A_plan_that_discloses_more_devices_than_ran_is_told_so()
+    {
+        var plan = Plan(devices: 16);
+        var matrix = Build(plan, Pass(plan, 0, 0, 0.4, 0.2).Concat(Pass(plan, 1, 0, 0.4, 0.2)));
+        Assert.Equal(2, matrix.RanOn.Devices);
+        Assert.Contains("up to 16 devices; it ran on 2", matrix.RanOn.Difference);
+        Assert.Contains("ran on 2", matrix.Checklist.Single(c => c.Item == "hardware setup").Value);
+        var two = Plan();
+        Assert.Empty(Build(two, Pass(two, 0, 0, 0.4, 0.2).Concat(Pass(two, 1, 0, 0.4, 0.2))).RanOn.Difference);
+    }
+
+    [Fact]
+    public void A_published_figure_stands_beside_a_measured_one_only()
+    {
+        var plan = Plan();
+        var panel = plan with { Panels = [new UnmatchedPanel("printed", new(plan.Groups[0].Name, "A"), [new(plan.Groups[0].Name, "A", 3.5)])] };
+        var measured = Build(panel, [Trial(panel, "A", 0, 0, 0.4)]);
+        Assert.Equal(3.5, measured.Panels[0].Rows[0].PublishedJoulesPerToken);
+        var trial = Trial(panel, "A", 0, 0, 0.4);
+        var modelled = Build(panel, [trial with { Legs = [.. trial.Legs.Select(l => l with { Gpu = l.Gpu with { Provenance = Provenance.Modelled } })] }]);
+        Assert.Null(modelled.Panels[0].Rows[0].PublishedJoulesPerToken);
+    }
+
+    [Fact]
+    public void A_group_without_a_pair_of_its_own_says_whose_resolution_it_borrows()
+    {
+        var plan = Plan();
+        var other = plan.Groups[0] with { Name = "other", Cells = [.. plan.Groups[0].Cells.Where(c => c.TwinOf is null)] };
+        var both = plan with { Groups = [plan.Groups[0], other] };
+        TrialResult In(TrialResult t) => t with { Trial = t.Trial with { Group = "other" } };
+        var own = Enumerable.Range(0, 4).SelectMany(p => Pass(plan, 0, p, 0.4 + 0.001 * p, 0.2)).ToArray();
+        var matrix = Build(both, [.. own, .. own.Where(t => t.Trial.Label != "A (twin)").Select(In)]);
+        Assert.Equal(plan.Groups[0].Name, matrix.Groups[0].Rows.Single(r => r.Label == "C").Ratio!.ResolutionFrom);
+        Assert.Equal(plan.Groups[0].Name, matrix.Groups[1].Rows.Single(r => r.Label == "C").Ratio!.ResolutionFrom);
+        Assert.Equal(2, matrix.Family);
     }
 
     [Fact]
@@ -368,9 +474,9 @@ public sealed class MatrixBuilderTests
         var plan = Plan();
         var trial = Trial(plan, "A", 0, 0, 0.4, wholeNode: true);
         var slow = trial with { Legs = [.. trial.Legs.Select(l => l with { Node = l.Node! with { EdgeUncertaintyJoules = 0.067 * l.Node.Joules } })] };
-        Assert.DoesNotContain("edges", Row(Build(plan, [trial]), "A").JoulesPerToken["node"].Reason);
+        Assert.DoesNotContain("edges", Row(Build(plan, [trial]), "A").ProjectedJoulesPerToken["node"].Reason);
         var row = Row(Build(plan, [slow]), "A");
-        Assert.Contains("6.7", row.JoulesPerToken["node"].Reason);
-        Assert.DoesNotContain("edges", row.JoulesPerToken["gpu"].Reason);
+        Assert.Contains("6.7", row.ProjectedJoulesPerToken["node"].Reason);
+        Assert.DoesNotContain("edges", row.ProjectedJoulesPerToken["gpu"].Reason);
     }
 }

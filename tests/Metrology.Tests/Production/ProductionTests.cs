@@ -6,7 +6,9 @@ namespace EnergyGrid.Metrology.Tests;
 
 public class ProductionTests
 {
-    private static readonly Figure Throughput = EffectiveThroughput.OfTrials([new(2e14, 0)]);
+    private static readonly Figure Throughput = EffectiveThroughput.OfTrials([Trial(2e14, 0)]);
+
+    private static ThroughputTrial Trial(double flopsPerSecond, double cap, int pass = 0) => new(new PassValue("n", "d", pass, Math.Log(flopsPerSecond)), cap);
 
     [Fact]
     public void The_rate_is_the_lower_arm_times_utilization()
@@ -41,7 +43,7 @@ public class ProductionTests
     public void Power_headroom_is_budget_over_drawn_power_and_scales_to_peak()
     {
         // 500 tokens/s at 1 J: the device draws 500 W; 8 devices share 3,200 W.
-        var cell = new CellOperation(1, Boundary.Gpu, 4e11, EffectiveThroughput.OfTrials([new(500 * 4e11, 0)]), 1e15);
+        var cell = new CellOperation(1, Boundary.Gpu, 4e11, EffectiveThroughput.OfTrials([Trial(500 * 4e11, 0)]), 1e15);
         var verdict = ConstraintBoundary.Judge(PowerBudget.Of(new Envelope(3200, Boundary.Gpu, 8)), cell);
         Assert.Equal(400.0 / 500, verdict.PowerHeadroomRealized!.Value, 1e-12);
         Assert.Equal(400.0 / 500 * 2e14 / 1e15, verdict.PowerHeadroomPeak!.Value, 1e-12);
@@ -71,13 +73,13 @@ public class ProductionTests
     [Fact]
     public void Power_capped_trials_give_no_K_eff_and_the_reason_is_passed_on()
     {
-        var capped = EffectiveThroughput.OfTrials([new(2e14, 0.2), new(2e14, double.NaN)]);
+        var capped = EffectiveThroughput.OfTrials([Trial(2e14, 0.2), Trial(2e14, double.NaN, 1)]);
         Assert.Null(capped.Value);
         Assert.Contains("power cap", capped.Reason);
         var verdict = ConstraintBoundary.Judge(PowerBudget.Of(new Envelope(700, Boundary.Gpu, 1)), new CellOperation(1, Boundary.Gpu, 4e11, capped));
         Assert.StartsWith("not determined: K_eff is not usable", verdict.Text);
 
-        var mixed = EffectiveThroughput.OfTrials([new(1e14, 0), new(4e14, 0), new(9e14, 0.001)]);
+        var mixed = EffectiveThroughput.OfTrials([Trial(1e14, 0), Trial(4e14, 0, 1), Trial(9e14, 0.001, 2)]);
         Assert.Equal(2e14, mixed.Value!.Value, 1e3);
         Assert.StartsWith("1 of 3 trials left out", mixed.Reason);
     }

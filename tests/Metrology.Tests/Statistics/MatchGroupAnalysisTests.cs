@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using EnergyGrid.Contracts;
 using FsCheck;
 using FsCheck.Fluent;
@@ -6,7 +7,8 @@ namespace EnergyGrid.Metrology.Tests;
 
 public class MatchGroupAnalysisTests
 {
-    private static readonly AnalysisSettings Settings = new(new Replication(5, 20, 0.01));
+    private static readonly AnalysisSettings Settings = new(new Replication(5, 20, 0.01), SensorBounds.None);
+    private static readonly AnalysisSettings Bounded = Settings with { Sensor = SensorBounds.Assumed(700, 0.001, 0.002) };
 
     [Fact]
     public void Ratios_use_only_passes_where_both_are_valid_and_nothing_is_lost_in_silence()
@@ -54,40 +56,60 @@ public class MatchGroupAnalysisTests
     public void Absolute_values_carry_the_gain_that_replication_does_not_reduce()
     {
         var observations = Enumerable.Range(0, 400).Select(pass => Of("a", pass, "A", pass % 2 == 0 ? 1.0 : 1.0001)).ToArray();
-        var absolute = Assert.Single(MatchGroupAnalysis.Run(observations, null, Settings).Absolutes);
-        Assert.Equal(0.029, absolute.GainUncertainty, 0.0005);
-        Assert.True(absolute.Interval!.HalfWidth < 1e-4);
-        Assert.True(absolute.CombinedUncertainty >= absolute.GainUncertainty);
+        var gain = Settings with { Sensor = SensorBounds.None with { Gain = 0.05 } };
+        var absolute = Assert.Single(MatchGroupAnalysis.Run(observations, null, gain).Absolutes);
+        Assert.Equal(0.029, absolute.TypeB.Combined, 0.0005);
+        Assert.True(absolute.TypeA.HalfWidth < 1e-4);
+        Assert.InRange(absolute.Interval!.Low / absolute.JoulesPerToken, 0.9499, 0.95);
+        Assert.Equal(MatchGroupAnalysis.Run(observations, null, Settings).Absolutes[0].Interval!.HalfWidth, absolute.TypeA.HalfWidth, 1e-7);
     }
 
     [Fact]
-    public void The_type_B_term_uses_the_mean_power_of_the_passes_used()
+    public void The_type_B_term_uses_the_powers_of_the_passes_used()
     {
         Observation[] observations =
         [
-            Of("a", 0, "A", 2) with { MeanWatts = 690 }, Of("a", 0, "C", 1) with { MeanWatts = 390 },
-            Of("a", 1, "A", 2) with { MeanWatts = 710 }, Of("a", 1, "C", 1) with { MeanWatts = 410 },
-            Of("a", 2, "A", 2) with { MeanWatts = 100, Valid = false }, Of("a", 2, "C", 1) with { MeanWatts = 5 },
+            Of("a", 0, "A", 2, 690), Of("a", 0, "C", 1, 390),
+            Of("a", 1, "A", 2, 660), Of("a", 1, "C", 1.01, 410),
+            Of("a", 2, "A", 2, 100) with { Valid = false }, Of("a", 2, "C", 1, 50),
+            Of("a", 3, "A", 2, 200),
         ];
-        var ratio = Assert.Single(MatchGroupAnalysis.Run(observations, "A", Settings).Ratios);
-        Assert.Equal(SensorUncertainty.OfRatio(700, 400), ratio.TypeB, 1e-15);
-        Assert.True(double.IsNaN(Assert.Single(MatchGroupAnalysis.Run([Of("a", 0, "A", 2), Of("a", 0, "C", 1)], "A", Settings).Ratios).TypeB));
+        var ratio = Assert.Single(MatchGroupAnalysis.Run(observations, "A", Bounded).Ratios);
+        static Sensitivity Mean(double a, double b) => Sensitivity.MeanOf([Sensitivity.Of(Window(a), 700), Sensitivity.Of(Window(b), 700)]);
+        Assert.Equal(TypeB.OfRatio([new("n", Mean(390, 410), Mean(690, 660))], Bounded.Sensor), ratio.TypeB);
+        Assert.Equal(ratio.Log!.Interval(0.95, ratio.TypeB.Bound)!.Exponential(), ratio.Interval);
+        Assert.Equal(ratio.Log.PValue(ratio.TypeB.Bound), ratio.PValue);
+        Assert.Equal((ratio.Log.StandardError, 1), (ratio.TypeA.StandardError, ratio.TypeA.DegreesOfFreedom));
+        Assert.Equal(ratio.Log.Interval(0.95)!.HalfWidth, ratio.TypeA.HalfWidth);
     }
 
     [Fact]
-    public void Twins_are_tested_for_equivalence_and_stand_outside_Holms_family()
+    public void Where_powers_are_unknown_there_is_no_interval_unless_no_bound_needs_them()
+    {
+        Observation[] observations = [Of("a", 0, "A", 2), Of("a", 0, "C", 1), Of("a", 1, "A", 2), Of("a", 1, "C", 1.01)];
+        var unknown = Assert.Single(MatchGroupAnalysis.Run(observations, "A", Bounded).Ratios);
+        Assert.True(double.IsNaN(unknown.TypeB.Bound) && double.IsNaN(unknown.PValue));
+        Assert.Null(unknown.Interval);
+        Assert.True(unknown.TypeA.HalfWidth > 0);
+        Assert.NotNull(Assert.Single(MatchGroupAnalysis.Run(observations, "A", Settings).Ratios).Interval);
+    }
+
+    [Fact]
+    public void Twins_are_tested_for_equivalence_on_type_A_alone_and_have_a_ratio_of_their_own()
     {
         var observations = Enumerable.Range(0, 6).SelectMany(pass => new[]
         {
-            Of("a", pass, "A", 2), Of("a", pass, "A2", 2 * (1 + 0.0005 * (pass % 2))), Of("a", pass, "C", 1 + 0.001 * pass),
+            Of("a", pass, "A", 2, 600), Of("a", pass, "A2", 2 * (1 + 0.0005 * (pass % 2)), 599), Of("a", pass, "C", 1 + 0.001 * pass, 400),
         }).ToArray();
-        var analysis = MatchGroupAnalysis.Run(observations, "A", Settings, new Dictionary<string, string> { ["A2"] = "A" });
+        var twins = new Dictionary<string, string> { ["A2"] = "A" };
+        var analysis = MatchGroupAnalysis.Run(observations, "A", Bounded, twins);
         var twin = Assert.Single(analysis.Twins);
         Assert.True(twin.Test!.Passed);
-        var ratio = analysis.Ratios.Single(r => r.Cell == "C");
-        // A family of one is not adjusted.
-        Assert.Equal(ratio.Adjusted.PValue, ratio.Adjusted.HolmPValue);
-        Assert.Null(analysis.Ratios.Single(r => r.Cell == "A2").Adjusted.HolmInterval);
+        Assert.Equal(MatchGroupAnalysis.Run(observations, "A", Settings, twins).Twins[0], twin);
+        // At nearly equal power hardly anything but alias and counter residual is left.
+        var (own, other) = (analysis.Ratios.Single(r => r.Cell == "A2"), analysis.Ratios.Single(r => r.Cell == "C"));
+        Assert.InRange(own.TypeB.Bound, Math.Sqrt(3 * 5e-6), Math.Sqrt(3 * 5e-6) + 1e-4);
+        Assert.True(other.TypeB.Bound > 0.008);
     }
 
     [Fact]
@@ -103,14 +125,14 @@ public class MatchGroupAnalysisTests
     {
         var arbitrary = (from sweep in Samples.Sweeps from shuffled in Gen.Shuffle(sweep) select (sweep, shuffled)).ToArbitrary();
         Check.One(Config.QuickThrowOnFailure, Prop.ForAll(arbitrary, drawn =>
-            Text(MatchGroupAnalysis.Run(drawn.sweep, "A", Settings)) == Text(MatchGroupAnalysis.Run(drawn.shuffled, "A", Settings))));
+            Text(MatchGroupAnalysis.Run(drawn.sweep, "A", Bounded)) == Text(MatchGroupAnalysis.Run(drawn.shuffled, "A", Bounded))));
     }
 
     [Fact]
     public void A_permutation_of_passes_within_a_device_changes_nothing()
     {
         // Without a second stage: then no pass is set apart from another.
-        var settings = new AnalysisSettings(new Replication(100, 100, 0.01));
+        var settings = Bounded with { Replication = new Replication(100, 100, 0.01) };
         Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Samples.Sweeps.ToArbitrary(), sweep =>
         {
             var permuted = sweep.Select(o => o with { Pass = 99 - o.Pass }).ToArray();
@@ -136,15 +158,18 @@ public class MatchGroupAnalysisTests
     {
         Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Samples.Sweeps.ToArbitrary(), sweep =>
         {
-            var forward = MatchGroupAnalysis.Run(sweep, "A", Settings).Ratios.FirstOrDefault(r => r.Cell == "B");
-            var backward = MatchGroupAnalysis.Run(sweep, "B", Settings).Ratios.FirstOrDefault(r => r.Cell == "A");
+            var forward = MatchGroupAnalysis.Run(sweep, "A", Bounded).Ratios.FirstOrDefault(r => r.Cell == "B");
+            var backward = MatchGroupAnalysis.Run(sweep, "B", Bounded).Ratios.FirstOrDefault(r => r.Cell == "A");
             return forward?.Log is null == backward?.Log is null
                 && (forward?.Log is null || Close(forward.Ratio * backward!.Ratio, 1))
                 && (forward?.Interval is null || Close(forward.Interval.Low * backward!.Interval!.High, 1));
         }));
     }
 
-    private static Observation Of(string device, int pass, string cell, double joules) => new("n", device, pass, cell, joules, true);
+    private static Observation Of(string device, int pass, string cell, double joules, double watts = double.NaN) =>
+        new("n", device, pass, cell, joules, true, "", double.IsNaN(watts) ? default : Window(watts));
+
+    private static ImmutableArray<EnergyPoint> Window(double watts) => [new(4, watts * 0.01, 0.01)];
 
     private static bool Same(MatchGroupAnalysis a, MatchGroupAnalysis b) => a.Ratios.Zip(b.Ratios).All(pair =>
         pair.First.Cell == pair.Second.Cell

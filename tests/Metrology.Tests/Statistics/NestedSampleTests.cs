@@ -61,8 +61,8 @@ public class NestedSampleTests
         var none = Of(new PassValue("n", "a", 0, 1));
         Assert.Equal(("none", 1), (none.Scope.Text(), none.Passes));
         Assert.Null(none.Interval(0.95));
-        Assert.True(double.IsNaN(none.PValue));
-        Assert.Equal(new Contracts.Estimate(Math.E, null, null, "none", 1), none.ToEstimate(0.95));
+        Assert.True(double.IsNaN(none.PValue(0)));
+        Assert.Equal(new Contracts.Estimate(Math.E, null, null, "none", 1), none.ToEstimate(0.95, 0));
         Assert.Null(NestedSample.Of([]).Summarise());
     }
 
@@ -118,11 +118,57 @@ public class NestedSampleTests
     public void Components_of_a_level_with_one_member_are_absent_and_negative_ones_show_as_zero_spread()
     {
         Assert.Equal(
-            new VarianceComponents(null, null, null), VarianceComponents.Of(NestedSample.Of([new("n", "a", 0, 1), new("n", "b", 0, 2)])));
-        Assert.Equal(new VarianceComponents(0.5, null, null), VarianceComponents.Of(NestedSample.Of([new("n", "a", 0, 1), new("n", "a", 1, 2)])));
+            new VarianceComponents(null, null, null, null), VarianceComponents.Of(NestedSample.Of([new("n", "a", 0, 1), new("n", "b", 0, 2)])));
+        Assert.Equal(new VarianceComponents(0.5, null, null, null), VarianceComponents.Of(NestedSample.Of([new("n", "a", 0, 1), new("n", "a", 1, 2)])));
         var same = VarianceComponents.Of(NestedSample.Of([new("n", "a", 0, 1), new("n", "a", 1, 2), new("n", "b", 0, 1), new("n", "b", 1, 2)]));
         Assert.Equal(-0.25, same.Device!.Value, 1e-12);
         Assert.Equal(0, same.ToSpread().Device);
+    }
+
+    [Fact]
+    public void With_one_device_group_a_node_device_and_node_are_one_component()
+    {
+        // Device means 1, 5 with ±0.5 within: MS pass 1/2, MS between 16/1; (16 − 0.5)/2.
+        PassValue[] single = [new("n", "a", 0, 0.5), new("n", "a", 1, 1.5), new("m", "b", 0, 4.5), new("m", "b", 1, 5.5)];
+        Assert.Equal(new VarianceComponents(0.5, null, null, 7.75), VarianceComponents.Of(NestedSample.Of(single)));
+        Assert.Equal(Math.Sqrt(7.75), VarianceComponents.Of(NestedSample.Of(single)).ToSpread().DeviceAndNode!.Value, 1e-12);
+        // One node, or no second pass: nothing to tell apart, or nothing to tell it from.
+        Assert.Null(VarianceComponents.Of(NestedSample.Of(single.Where(v => v.Node == "n"))).DeviceAndNode);
+        Assert.Null(VarianceComponents.Of(NestedSample.Of(single.Where(v => v.Pass == 0))).DeviceAndNode);
+    }
+
+    [Fact]
+    public void The_pooled_component_never_stands_beside_the_separate_ones()
+    {
+        Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Samples.Nested.ToArbitrary(), values =>
+        {
+            var sample = NestedSample.Of(values);
+            var components = VarianceComponents.Of(sample);
+            var inseparable = sample.Nodes.Length > 1 && sample.Nodes.All(node => node.Devices.Length == 1) && components.Pass is not null;
+            return (components.DeviceAndNode is not null) == inseparable && (!inseparable || (components.Device ?? components.Node) is null);
+        }));
+    }
+
+    [Fact]
+    public void The_pooled_component_is_unbiased_with_unequal_numbers()
+    {
+        var random = new Gaussian(13);
+        const int Sweeps = 4000;
+        var pooled = 0.0;
+        for (var sweep = 0; sweep < Sweeps; sweep++)
+        {
+            var values = new List<PassValue>();
+            for (var n = 0; n < 5; n++)
+            {
+                var both = 3 * random.Next() + 2 * random.Next();
+                for (var p = 0; p < 1 + n; p++)
+                {
+                    values.Add(new PassValue($"n{n}", $"d{n}", p, both + random.Next()));
+                }
+            }
+            pooled += VarianceComponents.Of(NestedSample.Of(values)).DeviceAndNode!.Value / Sweeps;
+        }
+        Assert.Equal(13, pooled, 0.6);
     }
 
     [Fact]

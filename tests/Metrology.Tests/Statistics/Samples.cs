@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -48,6 +49,10 @@ internal static class Samples
                    select new PassValue($"n{node}", $"n{node}d{device}", pass, 20 * random.NextDouble() - 10)];
     }
 
+    // Two depths at 300 to 400 W.
+    private static ImmutableArray<EnergyPoint> Points(SplitMix64 random) =>
+        [new(2, 0.01 * (300 + 100 * random.NextDouble()), 0.01), new(4, 0.02 * (300 + 100 * random.NextDouble()), 0.02)];
+
     private static Observation[] Observe(PassValue[] passes, int seed)
     {
         var random = new SplitMix64((ulong)(uint)seed + 1);
@@ -55,6 +60,6 @@ internal static class Samples
                    from cell in new[] { "A", "B", "C" }
                    let valid = random.NextBelow(10) > 0
                    select new Observation(
-                       pass.Node, pass.Device, pass.Pass, cell, valid ? 0.5 + random.NextDouble() : double.NaN, valid, valid ? "" : "thermal", 300 + 100 * random.NextDouble())];
+                       pass.Node, pass.Device, pass.Pass, cell, valid ? 0.5 + random.NextDouble() : double.NaN, valid, valid ? "" : "thermal", Points(random))];
     }
 }

@@ -22,6 +22,9 @@ internal static class SampleMatrix
         ("D'", "FP16", 809.5, 1619.1, 37.7, 17.52), ("E'", "INT8", 809.5, 822.2, 37.7, 17.52), ("F'", "INT4", 809.5, 420.6, 37.7, 17.52),
     ];
 
+    /// <param name="provenance">Of every energy.</param>
+    /// <param name="byCell">By group and label where it differs.</param>
+    /// <param name="plan">The plan's name.</param>
     public static Matrix Of(Provenance provenance = Provenance.Modelled, Func<string, string, Provenance>? byCell = null, string plan = "The paper's Table 3, matched")
     {
         var random = new Random(11733);
@@ -35,15 +38,17 @@ internal static class SampleMatrix
             Alone(random, byCell),
         ];
         var rows = groups.SelectMany(g => g.Rows).ToArray();
+        double? Published(double value) => rows.All(r => r.Provenance is null or Provenance.Measured) ? value : null;
         return new Matrix(
-            1, "s-20261121-080000-7f3a", plan, Sha("plan"), Start.AddMinutes(96), true,
-            rows.Select(r => r.Provenance).Aggregate(provenance, Provenances.Worst), Disclosure, [.. groups],
+            3, "s-20261121-080000-7f3a", plan, Sha("plan"), Start.AddMinutes(96), true,
+            rows.Select(r => r.Provenance).OfType<Provenance>().Aggregate(provenance, Provenances.Worst), Disclosure,
+            new RanOn(16, 4, 2, ["H100-SXM-80GB"], [provenance == Provenance.Measured ? "580.82.07" : "simulator 1"], [700], 16, ""), 18, [.. groups],
             [
                 new MatrixPanel("The paper's printed layout (Table 3)",
                 [
-                    Panel(groups[0], "A", 3.5, 3.5), Panel(groups[0], "B", 3.5, 2.1), Panel(groups[0], "C", 3.5, 1.2),
-                    Panel(groups[1], "D", 3.5, 1.6), Panel(groups[1], "E", 3.5, 0.95), Panel(groups[1], "F", 3.5, 0.35), Panel(groups[2], "G", 3.5, 1.8),
-                    Panel(groups[3], "I", 3.5, 1.2), Panel(groups[4], "H", 3.5, null), Panel(groups[4], "J", 3.5, 0.28), Panel(groups[4], "K", 3.5, 0.12),
+                    Panel(groups[0], "A", 3.5, Published(3.5)), Panel(groups[0], "B", 3.5, Published(2.1)), Panel(groups[0], "C", 3.5, Published(1.2)),
+                    Panel(groups[1], "D", 3.5, Published(1.6)), Panel(groups[1], "E", 3.5, Published(0.95)), Panel(groups[1], "F", 3.5, Published(0.35)), Panel(groups[2], "G", 3.5, Published(1.8)),
+                    Panel(groups[3], "I", 3.5, Published(1.2)), Panel(groups[4], "H", 3.5, null), Panel(groups[4], "J", 3.5, Published(0.28)), Panel(groups[4], "K", 3.5, Published(0.12)),
                 ]),
             ],
             new FacilityRatio("ipue", 1.2384, 1.231, 1.246, 3, Start.ToUnixTimeSeconds(), Start.AddMinutes(95).ToUnixTimeSeconds(), 98.613, 79.629, 0.9987, 0.982, ["rack-2/pdu-b"], ["one feed silent for 41 s"], provenance, "ISO/IEC 30134-2:2016"),
@@ -51,20 +56,34 @@ internal static class SampleMatrix
                 new ClosureResidual("node input − (gpu + cpu + dram)", 2.866e8, 2.713e8), new ClosureResidual("rack − nodes", 2.951e8, 2.866e8), new ClosureResidual("facility IT − racks", 2.962e8, 2.951e8),
             ],
             [
-                new ChecklistItem("J/token at the declared boundary", "gpu, slope over layers; node modelled", true),
-                new ChecklistItem("active binding constraint", "per cell, equation (3) with a declared envelope of 22.4 kW for 32 devices", true),
-                new ChecklistItem("PUE-adjusted delivered power", "ipue of the site over the sweep, category 3", true),
-                new ChecklistItem("utilization-adjusted output", "not applicable (saturated)", true),
-                new ChecklistItem("accuracy beside efficiency", "", false),
-                new ChecklistItem("Phi_mem and ρ", "both, with estimators", true),
+                new ChecklistItem("q*: quality target and how it was checked", "not applicable: synthetic weights; not applicable", DisclosureState.NotApplicable),
+                new ChecklistItem("J/token with interval", "in every row that has valid trials", DisclosureState.Disclosed),
+                new ChecklistItem("active binding constraint", "against an envelope of 11,200 W at the gpu over 16 devices", DisclosureState.Disclosed),
+                new ChecklistItem("PUE", "ipue 1.238, category 3, IT coverage 98.2 %", DisclosureState.Disclosed),
+                new ChecklistItem("utilization-adjusted output", "U: not applicable (saturated kernel workloads)", DisclosureState.NotApplicable),
+                new ChecklistItem("accuracy beside efficiency", "not disclosed", DisclosureState.Missing),
+                new ChecklistItem("Phi_mem", "in every row that has valid trials", DisclosureState.Disclosed),
             ],
             ["Weights and activations are seeded normal data, quantised by the named algorithm; the seed belongs to each cell's identity.", "W_UK and W_UV are quantised like the rest."]);
+    }
+
+    /// <summary>What a sweep leaves that was cancelled before a trial was valid.</summary>
+    public static Matrix Cancelled(Provenance provenance = Provenance.Measured)
+    {
+        var matrix = Of(provenance);
+        return matrix with
+        {
+            Provenance = null,
+            Groups = [.. matrix.Groups.Select(g => g with { Rows = [.. g.Rows.Select(Without)], Repeatability = null })],
+            Panels = [], Facility = null, Closure = [],
+            RanOn = new RanOn(0, 0, 0, [], [], [], 16, ""),
+        };
     }
 
     public static Manifest Manifest(Matrix matrix, int devices = 16)
     {
         var provenance = matrix.Provenance;
-        return new Manifest(1, matrix.Sweep, matrix.Plan, matrix.PlanSha256, "0.1.0", ".NET 10.0.0, Debian GNU/Linux 12", SweepPhase.Finished, "ada", Start, Start.AddMinutes(95),
+        return new Manifest(3, matrix.Sweep, matrix.Plan, matrix.PlanSha256, "0.1.0", ".NET 10.0.0, Debian GNU/Linux 12", SweepPhase.Finished, "ada", Start, Start.AddMinutes(95),
             [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(
                 $"r{i / 8}-n{i / 4 % 2}", Uuid(i), "H100-SXM-80GB", provenance == Provenance.Measured ? DeviceKind.Cuda : DeviceKind.Simulated, "aurora", $"rack-{i / 8}", i % 4, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700,
                 provenance == Provenance.Measured ? "580.82.07" : "simulator 1", provenance == Provenance.Measured ? "nvml energy counter" : "energy model, sensor defects applied", provenance))],
@@ -82,26 +101,36 @@ internal static class SampleMatrix
 
     public static IReadOnlyList<PowerTrace> Traces(int count = 9) => [.. Enumerable.Range(0, count).Select(Trace)];
 
+    /// <summary>A trial with two windows and the idle stretch; of every third trial the node's meter was kept too.</summary>
     public static string TraceCsv(int index)
     {
         var random = new Random(index);
-        var csv = new StringBuilder("seconds,device,watts,joules,phase\n");
+        var csv = new StringBuilder("nanoseconds,source,watts,joules,phase\n");
         var joules = 0.0;
         var level = 430 + (45 * (index % 5));
-        for (var t = 0.0; t < 96; t += 0.1)
+        for (var i = 0; i < 960; i++)
         {
+            var t = i / 10.0;
             var (phase, target) = t switch
             {
-                < 12 => ("idle", 118.0),
-                < 32 => ("warm-up", level),
-                < 52 => ("window 4", level),
-                < 56 => ("warm-up", level * 1.06),
-                < 76 => ("window 8", level * 1.06),
-                _ => ("cool-down", 118 + (90 * Math.Exp(-(t - 76) / 5))),
+                < 4 => ("waiting", 96.0),
+                < 10 => ("loading", 118.0),
+                < 28 => ("warm-up", level),
+                < 31 => ("lead", level),
+                < 51 => ("window", level),
+                < 55 => ("lead", level * 1.06),
+                < 75 => ("window", level * 1.06),
+                < 77 => ("after", level * 1.06),
+                < 88 => ("idle", 118 + (90 * Math.Exp(-(t - 77) / 3))),
+                _ => ("cool-down", 97 + (21 * Math.Exp(-(t - 88) / 3))),
             };
-            var watts = target + (7 * (random.NextDouble() - 0.5)) - (t is > 12 and < 18 ? (18 - t) * 12 : 0);
+            var watts = target + (7 * (random.NextDouble() - 0.5)) - (t is > 10 and < 16 ? (16 - t) * 12 : 0);
             joules += watts * 0.1;
-            csv.Append(CultureInfo.InvariantCulture, $"{t:F1},{Uuid(index)},{watts:F1},{joules:F1},{phase}\n");
+            csv.Append(CultureInfo.InvariantCulture, $"{i * 100_000_000L},{Uuid(index)},{watts:F6},{joules:F6},{phase}\n");
+            if (index % 3 == 0 && i % 10 == 0)
+            {
+                csv.Append(CultureInfo.InvariantCulture, $"{(i * 100_000_000L) + 41_000_000},r0-n0/input,{1450 + (4 * watts):F6},NaN,{phase}\n");
+            }
         }
 
         return csv.ToString();
@@ -118,109 +147,176 @@ internal static class SampleMatrix
 
     private static PanelRow Panel(MatrixGroup group, string label, double baseline, double? published)
     {
-        var joules = group.Rows.First(r => r.Label == label).JoulesPerToken["gpu"].Value!.Value;
+        var joules = group.Rows.First(r => r.Label == label).ProjectedJoulesPerToken["gpu"].Value!.Value;
         return new PanelRow(group.Name, label, joules, joules / baseline, published);
     }
 
+    private static SensorLine Sensor { get; } = new(10, 7, 700, 0.0006, 0.0011, 0.05, "offset assumed; alias and counter qualified 2026-11-21");
+
     private static MatrixGroup DenseGroup(string name, int batch, Random random, Func<string, string, Provenance> byCell)
     {
-        var seconds = Step(Dense[0].WeightMb, Dense[0].KvMb * batch / 8, Dense[0].Gflop * batch / 8);
-        var baseline = Joules(Dense[0].WeightMb, Dense[0].KvMb * batch / 8, Dense[0].Gflop * batch / 8, seconds) / batch;
+        var reference = new Shape("A", "FP16", batch, 4096, Dense[0].P, Dense[0].WeightMb, Dense[0].KvMb * batch / 8, Dense[0].Gflop * batch / 8);
         var rows = Dense.SelectMany(d =>
         {
-            var row = Row(d.Workload, null, d.Workload, d.Weights, batch, 4096, d.P, d.WeightMb, d.KvMb * batch / 8, d.Gflop * batch / 8, "A", baseline, random, byCell(name, d.Workload));
-            return d.Workload == "A"
-                ? [row, Row("A twin", "A", "A", d.Weights, batch, 4096, d.P, d.WeightMb, d.KvMb * batch / 8, d.Gflop * batch / 8, "A", baseline, random, byCell(name, "A twin"))]
-                : new[] { row };
-        });
-        return new MatrixGroup(name, "A", "H100-SXM-80GB", [.. rows], new RepeatabilityTest("A", "A twin", new Estimate(1.0007, 0.9984, 1.0031, "nodes", 4), 0.01, true, 0.0046),
-            new ReplicationOutcome("nodes", 4, 4, 4, batch == 8 ? "reached" : "more nodes needed"), batch == 8 ? 0 : 1);
+            var shape = new Shape(d.Workload, d.Weights, batch, 4096, d.P, d.WeightMb, d.KvMb * batch / 8, d.Gflop * batch / 8);
+            var row = Row(name, d.Workload, null, shape, reference, random, byCell(name, d.Workload));
+            return d.Workload == "A" ? [row, Row(name, "A twin", "A", shape, reference, random, byCell(name, "A twin"))] : new[] { row };
+        }).ToArray();
+        return Judged(new MatrixGroup(name, "A", "H100-SXM-80GB", Sensor, [.. rows],
+            batch == 8 ? new RepeatabilityTest("A", "A twin", new Estimate(1.0007, 0.9984, 1.0031, "nodes", 4), 0.01, true, 0.0032) : null,
+            new ReplicationOutcome("nodes", 4, 4, 4, batch == 8 ? "reached" : "more nodes needed"), batch == 8 ? 0 : 1));
     }
 
-    private static MatrixGroup Pair(string name, string reference, string other, int batch, int context, (double P, double W, double Kv, double F) a, (double P, double W, double Kv, double F) b, Random random, Func<string, string, Provenance> byCell, bool passed)
+    private static MatrixGroup Pair(string name, string label, string other, int batch, int context, (double P, double W, double Kv, double F) a, (double P, double W, double Kv, double F) b, Random random, Func<string, string, Provenance> byCell, bool passed)
     {
-        var baseline = Joules(a.W, a.Kv, a.F, Step(a.W, a.Kv, a.F)) / batch;
-        return new MatrixGroup(name, reference, "H100-SXM-80GB",
-            [
-                Row(reference, null, reference, "FP16", batch, context, a.P, a.W, a.Kv, a.F, reference, baseline, random, byCell(name, reference)),
-                Row(reference + " twin", reference, reference, "FP16", batch, context, a.P, a.W, a.Kv, a.F, reference, baseline, random, byCell(name, reference + " twin")),
-                Row(other, null, other, "FP16", batch, context, b.P, b.W, b.Kv, b.F, reference, baseline, random, byCell(name, other)),
-            ],
-            passed ? new RepeatabilityTest(reference, reference + " twin", new Estimate(0.9991, 0.9967, 1.0015, "this node", 5), 0.01, true, 0.0052) : new RepeatabilityTest(reference, reference + " twin", new Estimate(1.0083, 1.0041, 1.0125, "this node", 5), 0.01, false, 0.0124),
-            new ReplicationOutcome("devices", 5, 7, 7, "reached"), 0);
+        var reference = new Shape(label, "FP16", batch, context, a.P, a.W, a.Kv, a.F);
+        var shape = new Shape(other, "FP16", batch, context, b.P, b.W, b.Kv, b.F);
+        MatrixRow[] rows = [Row(name, label, null, reference, reference, random, byCell(name, label)), Row(name, label + " twin", label, reference, reference, random, byCell(name, label + " twin")), Row(name, other, null, shape, reference, random, byCell(name, other))];
+        return Judged(new MatrixGroup(name, label, "H100-SXM-80GB", Sensor, [.. rows.Select(r => passed ? r : r with { Estimator = "one L' = 8, intercept included", InterceptJoulesPerStep = double.NaN, Linearity = null })],
+            passed ? new RepeatabilityTest(label, label + " twin", new Estimate(0.9991, 0.9967, 1.0015, "this node", 5), 0.01, true, 0.0029) : new RepeatabilityTest(label, label + " twin", new Estimate(1.0083, 1.0041, 1.0125, "this node", 5), 0.01, false, 0.0054),
+            new ReplicationOutcome("devices", 5, 7, 7, "reached"), 0));
     }
 
     private static MatrixGroup Alone(Random random, Func<string, string, Provenance> byCell)
     {
         const string Name = "no counterpart";
-        var failed = Row("H long", null, "H", "FP16", 8, 1048576, 730, 1460, 318.7, 67.1, null, 0, random, byCell(Name, "H long")) with
-        {
-            Tokens = 0,
-            JoulesPerTokenLayer = new Estimate(double.NaN, null, null, "none", 0),
-            NetJoulesPerTokenLayer = null,
-            JoulesPerToken = ImmutableSortedDictionary<string, Figure>.Empty.Add("gpu", new Figure(null, "slope", "no valid trial: thermal slowdown in all")),
-            Passes = 0,
-            TokensPerSecond = double.NaN,
-            LayerTokensPerSecond = double.NaN,
-            StepMillisecondsProjected = double.NaN,
-            KEffRealized = double.NaN,
-            MeanWatts = double.NaN,
-            InterceptJoulesPerStep = double.NaN,
-            Coverage = double.NaN,
-            Constraint = "not determined",
-            Ceilings = [],
-            Phi = ImmutableSortedDictionary<string, Figure>.Empty,
-            Spread = new Spread(null, null, null),
-            MeetsService = null,
-            Invalidations = ImmutableSortedDictionary<string, int>.Empty.Add("thermal slowdown", 6),
-        };
-        return new MatrixGroup(Name, null, "H100-SXM-80GB",
+        MatrixRow Absolute(string label, Shape shape) => Row(Name, label, null, shape, null, random, byCell(Name, label));
+        return new MatrixGroup(Name, null, "H100-SXM-80GB", Sensor,
             [
-                Row("H", null, "H", "FP16", 8, 1048576, 730, 1460, 159.3, 33.6, null, 0, random, byCell(Name, "H")),
-                failed,
-                Row("J", null, "J", "FP16", 32, 4096, 317.2, 634.4, 2684.4, 22.98, null, 0, random, byCell(Name, "J")),
-                Row("K", null, "K", "INT4", 64, 4096, 174.3, 90.6, 302.0, 40.57, null, 0, random, byCell(Name, "K")) with { Linearity = "unchecked", Flags = ["linearity unchecked: only one L' fits"] },
+                Absolute("H", new Shape("H", "FP16", 8, 1048576, 730, 1460, 159.3, 33.6)),
+                Without(Absolute("H long", new Shape("H", "FP16", 8, 1048576, 730, 1460, 318.7, 67.1))) with { Invalidations = ImmutableSortedDictionary<string, int>.Empty.Add("thermal slowdown", 6) },
+                Absolute("J", new Shape("J", "FP16", 32, 4096, 317.2, 634.4, 2684.4, 22.98)),
+                Absolute("K", new Shape("K", "INT4", 64, 4096, 174.3, 90.6, 302.0, 40.57)) with { Estimator = "one L' = 8, intercept included", InterceptJoulesPerStep = double.NaN, Linearity = null, Flags = ["linearity unchecked: only one L' fits"] },
             ],
             null, new ReplicationOutcome("nodes", 4, 4, 4, "reached"), 0);
     }
 
-    private static double Step(double weightMb, double kvMb, double gflop) => Math.Max((weightMb + kvMb) * 1e6 / 3.0e12, gflop * 1e9 / 700e12) * 1.08;
-
-    private static double Joules(double weightMb, double kvMb, double gflop, double seconds) => (120 * seconds) + ((weightMb + kvMb) * 1e6 * 8 * 10e-12) + (gflop * 1e9 * 0.7e-12);
-
-    private static MatrixRow Row(string label, string? twinOf, string workload, string weights, int batch, int context, double p, double weightMb, double kvMb, double gflop, string? baseline, double baselineJoules, Random random, Provenance provenance)
+    /// <summary>The same cell without a valid trial: every number that needs one is gone.</summary>
+    private static MatrixRow Without(MatrixRow row)
     {
-        var seconds = Step(weightMb, kvMb, gflop);
+        const string Why = "no valid trial";
+        var none = new Uncertainty(null, 0, null, null, null, null, null, null, null);
+        return row with
+        {
+            Tokens = 0, Estimator = "none: no valid trial", JoulesPerTokenLayer = new Estimate(double.NaN, null, null, "none", 0), Uncertainty = none, NetJoulesPerTokenLayer = null, InterceptJoulesPerStep = double.NaN, Linearity = null,
+            HeadJoulesPerToken = new Figure(null, "LM head", Why), ProjectedJoulesPerToken = ImmutableSortedDictionary<string, Figure>.Empty, BoundaryNotes = ImmutableSortedDictionary<string, string>.Empty.Add("gpu", Why).Add("node", Why).Add("facility", Why),
+            Ratio = null, Passes = 0, Devices = 0, Nodes = 0, Spread = new Spread(null, null, null), Invalidations = ImmutableSortedDictionary<string, int>.Empty,
+            KEffRealized = double.NaN, KEffPeak = double.NaN, TokenLayersPerSecond = double.NaN, WattsPerDevice = double.NaN, AchievedOverFloor = null,
+            Constraint = new PowerVerdict("not determined", "not determined: no valid trial", Why, "what limits it was not found", Boundary.Gpu, 16, 700, null, null, null, null, null, null, null),
+            Ceilings = ["unresolved"], Phi = row.Phi.ToImmutableSortedDictionary(p => p.Key, p => new Figure(null, p.Value.Estimator, Why)),
+            ProjectedTokensPerSecond = double.NaN, ProjectedStepMilliseconds = double.NaN, MeetsService = null,
+            PueAdjustedJoulesPerToken = new Figure(null, "node input × ipue", Why), Coverage = double.NaN, MeanWatts = double.NaN, PowerCapFraction = double.NaN, Flags = [Why], Provenance = null,
+            Absent = ImmutableSortedDictionary<string, string>.Empty.Add("coverage", Why).Add("kEffRealized", Why).Add("provenance", Why).Add("ratio", Why),
+        };
+    }
+
+    // The rules of standing, as docs/results.md has them, on rows that know nothing of each other yet.
+    private static MatrixGroup Judged(MatrixGroup group)
+    {
+        var baseline = group.Rows.First(r => r.Label == group.Baseline);
+        return group with
+        {
+            Rows = [.. group.Rows.Select(row =>
+            {
+                if (row.Label == group.Baseline) return row with { Ratio = null };
+                var ratio = row.Ratio!;
+                var resolution = Math.Max(group.Repeatability?.HalfWidth95 ?? 0.0032, 2 * ratio.Uncertainty.TypeB!.Value);
+                var worst = Provenances.Worst(row.Provenance!.Value, baseline.Provenance!.Value);
+                var late = new[] { row, baseline }.Where(r => r.MeetsService == false).Select(r => FormattableString.Invariant($"{r.Label} takes {r.ProjectedStepMilliseconds:F0} ms a token, s* is 100 ms")).ToArray();
+                var size = Math.Abs(Math.Log(ratio.Ratio.Value));
+                var p = Math.Exp(-size / ratio.Uncertainty.StandardError!.Value);
+                var (standing, reason) = worst != Provenance.Measured ? (RatioStanding.NotMeasured, $"its energies are {worst.ToString().ToLowerInvariant()}: no claim")
+                    : late.Length > 0 ? (RatioStanding.OutsideOperatingPoint, "outside the operating point: " + string.Join("; ", late))
+                    : row.TwinOf is not null ? (RatioStanding.NotResolved, "an A/A twin: it tests the chain")
+                    : size <= resolution ? (RatioStanding.NotResolved, FormattableString.Invariant($"within the resolution of {resolution:P2}"))
+                    : (RatioStanding.Resolved, "");
+                return row with
+                {
+                    Ratio = ratio with
+                    {
+                        Resolution = resolution, ResolutionFrom = group.Repeatability is null ? "batch 8" : group.Name, Standing = standing, StandingReason = reason, PValue = p,
+                        HolmPValue = row.TwinOf is null ? Math.Min(1, 18 * p) : null,
+                        SimultaneousLow = row.TwinOf is null ? ratio.SimultaneousLow : null, SimultaneousHigh = row.TwinOf is null ? ratio.SimultaneousHigh : null,
+                        AchievedOverFloor = row.AchievedOverFloor / baseline.AchievedOverFloor,
+                    },
+                };
+            })],
+        };
+    }
+
+    private sealed record Shape(string Workload, string Weights, int Batch, int Context, double P, double WeightMb, double KvMb, double Gflop)
+    {
+        public double Seconds => Math.Max((WeightMb + KvMb) * 1e6 / 3.0e12, Gflop * 1e9 / 700e12) * 1.08;
+
+        public double Joules => (120 * Seconds) + ((WeightMb + KvMb) * 1e6 * 8 * 10e-12) + (Gflop * 1e9 * 0.7e-12);
+    }
+
+    private static MatrixRow Row(string group, string label, string? twinOf, Shape shape, Shape? reference, Random random, Provenance provenance)
+    {
+        var seconds = shape.Seconds;
         var jump = Math.Exp(0.0015 * (random.NextDouble() - 0.5));
-        var joules = Joules(weightMb, kvMb, gflop, seconds) / batch * jump;
-        var layers = workload switch { "J" => 40, "K" => 32, _ => 80 };
-        var u = 0.002 + (0.002 * random.NextDouble());
+        var joules = shape.Joules / shape.Batch * jump;
+        var layers = shape.Workload switch { "J" => 40, "K" => 32, _ => 80 };
+        var error = 0.0008 + (0.0008 * random.NextDouble());
+        var (offset, bend) = (0.011 + (0.002 * random.NextDouble()), 0.004 * random.NextDouble());
         var whole = joules * layers;
-        var ratio = baseline is null ? null : new RatioToBaseline(baseline, label == baseline
-            ? new Estimate(1, null, null, "none", 0)
-            : new Estimate(joules / baselineJoules, joules / baselineJoules * Math.Exp(-u), joules / baselineJoules * Math.Exp(u), "nodes", 4),
-            label == baseline ? null : joules / baselineJoules * Math.Exp(-1.9 * u), label == baseline ? null : joules / baselineJoules * Math.Exp(1.9 * u), 0.0012 + (0.001 * random.NextDouble()), Math.Abs(Math.Log(joules / baselineJoules)) > 0.0046);
-        var watts = joules * batch / seconds;
-        var rate = batch / (seconds * layers);
+        var (absolute, bound) = Parts(error * 1.6, offset, bend, 0.05);
+        var half = (2.4 * error * 1.6) + bound;
+        RatioToBaseline? ratio = null;
+        if (reference is not null)
+        {
+            var value = shape.Joules * jump / reference.Joules;
+            var (parts, ratioBound) = Parts(error, offset * 0.15, bend * 0.5, 0);
+            var (near, wide) = ((1.9 * error) + ratioBound, (4.6 * error) + ratioBound);
+            ImmutableArray<string> confounds = Math.Abs((shape.P / reference.P) - 1) > 0.01 ? [FormattableString.Invariant($"parameters per layer {(shape.P / reference.P) - 1:+0 %;−0 %}")] : [];
+            ratio = new RatioToBaseline(reference.Workload, new Estimate(value, value * Math.Exp(-near), value * Math.Exp(near), "nodes", 4), value * Math.Exp(-wide), value * Math.Exp(wide), parts, null, null, null, null, RatioStanding.NotResolved, "", null, confounds);
+        }
+
+        var watts = joules * shape.Batch / seconds;
+        var rate = shape.Batch / seconds;
+        var flops = shape.Gflop * 1e9 / shape.Batch;
+        var realized = flops * rate;
+        var milliseconds = seconds * layers * 1e3;
+        var service = shape.Context > 4096 ? 250 : 100;
+        var cost = new StepCost(shape.P * 1e6, shape.WeightMb * 1e6, shape.KvMb * 1e6, 2 * shape.P * 1e6 * shape.Batch, Math.Max(0, (shape.Gflop * 1e9) - (2 * shape.P * 1e6 * shape.Batch)), (shape.WeightMb + shape.KvMb) * 1e6);
+        var headroom = 700 / watts;
+        var verdict = headroom < 1 ? "power-bound" : "not power-bound";
+        string[] ceilings = watts > 640 ? ["power_cap", "hbm"] : realized > 0.7 * 989e12 ? ["compute"] : ["hbm"];
+        var limit = "limited by " + (ceilings[0] == "compute" ? "the matrix units" : "memory bandwidth");
         return new MatrixRow(
-            label, twinOf, new Configuration(workload, weights, batch, context, 8192, 64, 64, 22016, layers, 4, 8, 32000, "simulated", 7, "normal"), Sha(label + batch + context), "token-equivalent", 3.1e6 * batch / 8,
-            new Estimate(joules, joules * Math.Exp(-2 * u), joules * Math.Exp(2 * u), "nodes", 4), new Estimate(joules * 0.83, joules * 0.83 * Math.Exp(-2 * u), joules * 0.83 * Math.Exp(2 * u), "nodes", 4), 0.0021 * (1 + random.NextDouble()), "two points",
+            label, twinOf, new Configuration(shape.Workload, shape.Weights, shape.Batch, shape.Context, 8192, 64, 64, 22016, layers, 12, 36, 32000, provenance == Provenance.Measured ? "cuda" : "simulated", 7, "normal"), Sha(label + shape.Batch + shape.Context), cost, "token-equivalent", 3.1e6 * shape.Batch / 8,
+            Boundary.Gpu, "slope over L' = 12 and 36", new Estimate(joules, joules * Math.Exp(-half), joules * Math.Exp(half), "nodes", 4), absolute,
+            new Estimate(joules * 0.83, joules * 0.83 * (1 - (3 * error)), joules * 0.83 * (1 + (3 * error)), "nodes", 4), 0.0021 * (1 + random.NextDouble()),
+            reference is null || label == reference.Workload ? new LinearityCheck(new Estimate(0.0012, -0.0009, 0.0033, "nodes", 4), 24, true) : null,
+            group == "batch 8" ? new Figure(joules * 1.9, "energy of the LM head's step ÷ batch, run by itself", null) : new Figure(null, "LM head", "the head was not run"),
             ImmutableSortedDictionary<string, Figure>.Empty
-                .Add("gpu", new Figure(whole, "slope × layers", null))
-                .Add("node", new Figure(whole * 1.41, "attributed share of the node's input", "modelled: the node ran other cells beside"))
+                .Add("gpu", new Figure(whole, "L · slope over L'", "projected: layers only, interconnect excluded"))
+                .Add("node", new Figure(whole * 1.41, "L · slope over L' of node input", "modelled: attributed by share of the node's GPUs, excluded from claims"))
                 .Add("facility", new Figure(null, "node × PUE", "the site's ratio is an ipue of 95 minutes")),
-            ImmutableSortedDictionary<string, string>.Empty.Add("node", "excluded from claims"),
-            0.0289, ratio, 20, 16, 4, new Spread(0.0031, 0.0084, 0.0052),
+            ImmutableSortedDictionary<string, string>.Empty.Add("node", "attributed: not all GPUs of the node ran this cell"),
+            ratio, 20, 16, 4, new Spread(0.0031, null, null, 0.0084),
             label is "C" or "F" ? ImmutableSortedDictionary<string, int>.Empty.Add("low coverage", 1).Add("thermal slowdown", 2) : ImmutableSortedDictionary<string, int>.Empty,
-            gflop * 1e9 / (seconds * layers) * layers, 989e12, gflop * 1e9 / batch, p * 1e6, 700 / watts, 700 / watts * gflop * 1e9 / seconds / 989e12,
-            700 / watts < 1 ? "power scarce" : "compute scarce", watts > 640 ? ["power_cap", "hbm"] : gflop * 1e9 / seconds > 0.7 * 989e12 ? ["compute"] : ["hbm"],
+            realized, 989e12, flops, rate, watts, 1.06 + (0.05 * random.NextDouble()),
+            new PowerVerdict(verdict, FormattableString.Invariant($"{verdict} at {watts:F0} W a device (headroom {headroom:G3}); {limit}"), "", limit, Boundary.Gpu, 16, 700, watts, 700 / realized, joules / flops,
+                new Estimate(headroom, headroom * Math.Exp(-half), headroom * Math.Exp(half), "nodes", 4), headroom * realized / 989e12, 16 * watts, 16 * watts * 989e12 / realized),
+            [.. ceilings],
             ImmutableSortedDictionary<string, Figure>.Empty
-                .Add("phi_mem", new Figure((weightMb + kvMb) * 1e6 / (seconds * 3.0e12), "bytes the step must move / (time × stream bandwidth)", null))
-                .Add("phi_mem_paper", new Figure(rate / (3.35e12 / (2 * p * 1e6 * layers * 2)), "the paper's: Qdot_obs / (BW / (2·N·w)), no batch", null))
-                .Add("phi_comp", new Figure(14.03e9 / 8 / (gflop * 1e9 / batch), "c_tok of A / c_tok", null))
-                .Add("phi_system", p > 800 ? new Figure(baselineJoules / joules, "e_tok of A / e_tok, equal parameter count", null) : new Figure(null, "e_tok of A / e_tok, equal parameter count", "another parameter count"))
+                .Add("phi_mem", new Figure((shape.WeightMb + shape.KvMb) * 1e6 / (seconds * 3.35e12), "bytes the step must move / (time × stream bandwidth)", "declared bandwidth"))
+                .Add("phi_mem_paper", new Figure(rate / layers / (3.35e12 / (2 * shape.P * 1e6 * layers * 2)), "the paper's: Qdot_obs / (BW / (2·N·w)), no batch", null))
+                .Add("phi_comp", new Figure(14.03e9 / 8 / flops, "c_tok of A / c_tok", null))
+                .Add("phi_system", shape.P > 800 && reference is not null ? new Figure(reference.Joules / shape.Joules, "e_tok of A / e_tok, equal parameter count", null) : new Figure(null, "e_tok of A / e_tok, equal parameter count", "another parameter count"))
                 .Add("phi_route", new Figure(null, "", "not estimated: no routing data")),
-            new Figure(null, "saturated", "not applicable (saturated)"), rate, batch / seconds, seconds * layers * 1e3, seconds * layers < 0.1, "not applicable: synthetic weights",
-            new Figure(whole * 1.41 * 1.2384, "node input × ipue", "modelled: ipue, not PUE"), null, 0.9994, watts, watts > 640 ? 0.034 : 0, twinOf is null ? [] : ["A/A twin"], provenance);
+            new Figure(null, "saturated", "not applicable (saturated)"), rate / layers, milliseconds, service, "mean", milliseconds <= service, "not applicable: synthetic weights (not applicable)",
+            new Figure(whole * 1.41 * 1.2384, "node input × ipue", "modelled: ipue, not PUE"), null, null, 0.9994, watts * 0.98, watts > 640 ? 0.034 : 0, twinOf is null ? [] : ["A/A twin"], provenance,
+            ImmutableSortedDictionary<string, string>.Empty.Add("costPerMillionTokens", "the plan names no price"));
+    }
+
+    private static (Uncertainty Parts, double Bound) Parts(double error, double offset, double bend, double gain)
+    {
+        const double Alias = 0.0006, Counter = 0.0011;
+        var bound = offset + bend + gain + (Math.Sqrt(3) * Math.Sqrt((Alias * Alias) + (Counter * Counter)));
+        double Term(double limit) => limit / Math.Sqrt(3);
+        var typeB = Math.Sqrt((Term(offset) * Term(offset)) + (Term(bend) * Term(bend)) + (Alias * Alias) + (Counter * Counter) + (Term(gain) * Term(gain)));
+        return (new Uncertainty(error, 3, Term(offset), Term(bend), Alias, Counter, Term(gain), typeB, bound), bound);
     }
 }

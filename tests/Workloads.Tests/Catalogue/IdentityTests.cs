@@ -21,6 +21,27 @@ public sealed class IdentityTests
         Assert.Equal("d0f12638938482bacd4f5b1ebb19da34a13b74e85eb1f3118174f08bf27c037a", ConfigurationIdentity.Sha256(Example));
 
     [Fact]
+    public void A_third_length_enters_the_identity_only_where_there_is_one()
+    {
+        var text = Encoding.UTF8.GetString(ConfigurationIdentity.CanonicalJson(Example with { MiddleLayers = 17 }));
+
+        Assert.Contains("\"long_layers\":32,\"middle_layers\":17,\"model_layers\":80", text, StringComparison.Ordinal);
+        Assert.Equal(Encoding.UTF8.GetString(ConfigurationIdentity.CanonicalJson(Example)), text.Replace("\"middle_layers\":17,", "", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Weights_from_a_file_are_known_by_hash_and_pattern_wherever_the_file_lies()
+    {
+        var file = new WeightFile(new string('a', 64), "model.layers.*.weight");
+        var c = Example with { Data = file.ToString(), WeightsPath = "/data/a.safetensors" };
+
+        Assert.Equal(file, WeightFile.Of(c.Data));
+        Assert.Equal(ConfigurationIdentity.Sha256(c), ConfigurationIdentity.Sha256(c with { WeightsPath = "/mnt/b.safetensors" }));
+        Assert.NotEqual(ConfigurationIdentity.Sha256(c), ConfigurationIdentity.Sha256(c with { Data = (file with { Pattern = "model.*" }).ToString() }));
+        Assert.All(new[] { "normal", "zeros", "safetensors:", $"safetensors:{new string('A', 64)}:x", $"safetensors:{new string('a', 63)}:x", $"safetensors:{new string('a', 64)}:", $"safetensors:{new string('a', 64)}:a b" }, data => Assert.Null(WeightFile.Of(data)));
+    }
+
+    [Fact]
     public void Every_field_decides_the_identity()
     {
         Configuration[] others =
@@ -28,9 +49,10 @@ public sealed class IdentityTests
             Example with { Workload = "D" }, Example with { Weights = "INT8" }, Example with { Batch = 9 }, Example with { Context = 1 },
             Example with { ModelWidth = 1 }, Example with { Heads = 1 }, Example with { KeyValueHeads = 2 }, Example with { FeedForwardWidth = 1 },
             Example with { ModelLayers = 1 }, Example with { ShortLayers = 1 }, Example with { LongLayers = 1 }, Example with { Vocabulary = 1 },
-            Example with { Stack = "cuda" }, Example with { DataSeed = 2 }, Example with { Data = "zeros" },
+            Example with { Stack = "cuda" }, Example with { DataSeed = 2 }, Example with { Data = "zeros" }, Example with { MiddleLayers = 17 },
         ];
-        Assert.Equal(typeof(Configuration).GetConstructors().Max(k => k.GetParameters().Length), others.Length);
+        // All but the path of a weight file, which is where something lies and not what is executed.
+        Assert.Equal(typeof(Configuration).GetConstructors().Max(k => k.GetParameters().Length) - 1, others.Length);
         Assert.Equal(others.Length + 1, others.Append(Example).Select(ConfigurationIdentity.Sha256).Distinct().Count());
     }
 }

@@ -35,13 +35,41 @@ public sealed class LayerPairTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Groups))]
+    public void A_third_length_lies_half_way_and_leaves_the_slope_to_the_pair(int index, string device)
+    {
+        var profile = device == "H100" ? DeviceProfile.H100Sxm : DeviceProfile.H200Sxm;
+        var members = MatchGroups.Standard[index].Resolve(profile);
+        var (pair, three) = (LayerPairs.Choose(members, profile), LayerPairs.ChooseWithThird(members, profile));
+        var unit = members.Max(Catalogue.UnitSize);
+
+        // The longer one gives up at most a unit, and where three lengths fit there is a third.
+        Assert.Equal(pair.Short, three.Short);
+        Assert.InRange(three.Long, pair.Long - unit, pair.Long);
+        Assert.Equal((pair.Long - pair.Short) / unit >= 2, three.Middle > 0);
+        if (three.Middle == 0)
+        {
+            Assert.Equal(pair, three);
+            return;
+        }
+
+        Assert.Equal(0, three.Middle % unit);
+        Assert.Equal(three.Middle - three.Short, three.Long - three.Middle);
+        // Least squares over the three points, whatever the middle one says.
+        double[] x = [three.Short, three.Middle, three.Long];
+        double[] y = [1.5, 77, 4.25];
+        var slope = x.Zip(y, (a, b) => (a - x.Average()) * (b - y.Average())).Sum() / x.Sum(a => Math.Pow(a - x.Average(), 2));
+        Assert.Equal((y[2] - y[0]) / (x[2] - x[0]), slope, 1e-12);
+    }
+
     [Fact]
     public void The_hybrid_group_has_two_lengths_on_H200_and_one_on_H100()
     {
         var group = MatchGroups.Standard.Single(g => g.Name == "linear");
-        Assert.Equal([(8, 16), (8, 16)], group.Resolve(DeviceProfile.H200Sxm).Select(c => (c.ShortLayers, c.LongLayers)));
+        Assert.Equal([(8, 16), (8, 16), (8, 16)], group.Resolve(DeviceProfile.H200Sxm).Select(c => (c.ShortLayers, c.LongLayers)));
         var small = group.Resolve(DeviceProfile.H100Sxm);
-        Assert.Equal([(8, 8), (8, 8)], small.Select(c => (c.ShortLayers, c.LongLayers)));
+        Assert.Equal([(8, 8), (8, 8), (8, 8)], small.Select(c => (c.ShortLayers, c.LongLayers)));
         var pair = LayerPairs.Choose(small, DeviceProfile.H100Sxm);
         Assert.False(pair.IsLinearityChecked);
         Assert.Equal<string>([LayerPair.LinearityUnchecked], pair.Notes);
@@ -72,6 +100,7 @@ public sealed class LayerPairTests
         Assert.Equal("A", MatchGroups.BaselineOf("F'"));
         Assert.Equal("G0", MatchGroups.BaselineOf("G"));
         Assert.Equal("I0", MatchGroups.BaselineOf("I"));
+        Assert.Equal("I0", MatchGroups.BaselineOf("I0'"));
         Assert.All(new[] { "H", "J", "K" }, code => Assert.Null(MatchGroups.BaselineOf(code)));
         Assert.Equal([8, 24], MatchGroups.Standard.Where(g => g.Members.Contains("A")).Select(g => g.Batch!.Value));
         var paper = MatchGroups.PaperLayout.Resolve(DeviceProfile.H200Sxm, new ConfigurationRequest("A", ShortLayers: 8));

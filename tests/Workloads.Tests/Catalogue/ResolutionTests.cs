@@ -22,6 +22,9 @@ public sealed class ResolutionTests
     {
         var c = Catalogue.Resolve(new ConfigurationRequest("I", "INT8", 3, 777, 512, 8, 2, 1028, 16, 8, 16, 5000, "reference", 42, "zeros"));
         Assert.Equal(new Configuration("I", "INT8", 3, 777, 512, 8, 2, 1028, 16, 8, 16, 5000, "reference", 42, "zeros"), c);
+        var data = $"safetensors:{new string('0', 64)}:*";
+        var more = Catalogue.Resolve(new ConfigurationRequest("A", ShortLayers: 1, LongLayers: 9, Data: data, MiddleLayers: 4, WeightsPath: "/w.safetensors"));
+        Assert.Equal((1, 4, 9, data, "/w.safetensors"), (more.ShortLayers, more.MiddleLayers, more.LongLayers, more.Data, more.WeightsPath));
     }
 
     public static TheoryData<string, string, ConfigurationRequest> Refusals => new()
@@ -51,7 +54,13 @@ public sealed class ResolutionTests
         { "short_layers", "whole units of 2", new("H", ShortLayers: 1) },
         { "long_layers", "at least short_layers 4", new("A", ShortLayers: 4, LongLayers: 3) },
         { "vocabulary", "from 0", new("A", Vocabulary: -1) },
-        { "data", "normal or zeros", new("A", Data: "ones") },
+        { "middle_layers", "between short_layers 2 and long_layers 6", new("A", ShortLayers: 2, LongLayers: 6, MiddleLayers: 6) },
+        { "middle_layers", "whole units of 2", new("H", ShortLayers: 2, LongLayers: 6, MiddleLayers: 3) },
+        { "middle_layers", "given too", new("A", MiddleLayers: 3) },
+        { "data", "normal, zeros or safetensors:", new("A", Data: "ones") },
+        { "data", "normal, zeros or safetensors:", new("A", Data: "safetensors:abc:*") },
+        { "data", "a path is needed", new("A", Data: $"safetensors:{new string('0', 64)}:*") },
+        { "data", "comes from no file", new("A", Data: "zeros", WeightsPath: "/a.safetensors") },
         { "stack", "must name what executes", new("A", Stack: " ") },
     };
 

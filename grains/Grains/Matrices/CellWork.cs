@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using EnergyGrid.Contracts;
+using EnergyGrid.Metrology;
+
+namespace EnergyGrid.Grains;
+
+/// <summary>One cell while its row is made: what its valid trials say by themselves, before it is set against others.</summary>
+internal sealed class CellWork
+{
+    private readonly MatrixInput _input;
+
+    /// <param name="input">What the matrix is made from.</param>
+    /// <param name="cell">The cell.</param>
+    /// <param name="trials">Its trials in passes that count.</param>
+    /// <param name="voided">How many of its trials belong to voided passes.</param>
+    public CellWork(MatrixInput input, PlannedCell cell, ImmutableArray<TrialFigures> trials, int voided)
+    {
+        (_input, Cell, Trials, Voided) = (input, cell, trials, voided);
+        Valid = [.. trials.Where(t => t.Valid)];
+        Uncapped = [.. Valid.Where(t => t.PowerCapFraction == 0)];
+        Device = Valid.IsEmpty ? null : input.Devices.FirstOrDefault(d => d.Host == Valid[0].Result.Host && d.Uuid == Valid[0].Result.Devices[0]);
+        TokenLayersPerSecond = Nested(Valid, t => Math.Log(cell.Configuration.Batch * t.LayerStepsPerSecond)) is { } rate ? Math.Exp(rate.Mean) : double.NaN;
+    }
+
+    public PlannedCell Cell { get; }
+
+    public ImmutableArray<TrialFigures> Trials { get; }
+
+    public ImmutableArray<TrialFigures> Valid { get; }
+
+    /// <summary>Valid ones without any time under the power cap.</summary>
+    public ImmutableArray<TrialFigures> Uncapped { get; }
+
+    public int Voided { get; }
+
+    /// <summary>One device that it ran on; null without a valid trial.</summary>
+    public DeviceInfo? Device { get; }
+
+    public Boundary Boundary => Cell.Disclosure.Boundary;
+
+    public double FlopsPerTokenLayer => Cell.Cost.Flops / Cell.Configuration.Batch;
+
+    public double TokenLayersPerSecond { get; }
+
+    public double PeakFlopsPerSecond => Device?.PeakFlopsPerSecond ?? double.NaN;
+
+    public double ProjectedStepMilliseconds => 1e3 * Cell.Configuration.Batch * Cell.Configuration.ModelLayers / TokenLayersPerSecond;
+
+    /// <summary>The projection is one of means: a percentile is not judged by it.</summary>
+    public bool? MeetsService => double.IsFinite(ProjectedStepMilliseconds) && Cell.Disclosure.ServiceStatistic == "mean" ? ProjectedStepMilliseconds <= Cell.Disclosure.ServiceMilliseconds : null;
+
+    /// <summary>Time of a layer and step over the floor of its shape; null if a ceiling is unknown.</summary>
+    public double? AchievedOverFloor => Device is { } d && d.BandwidthBytesPerSecond > 0 && d.PeakFlopsPerSecond > 0 && double.IsFinite(TokenLayersPerSecond)
+        ? Cell.Configuration.Batch / TokenLayersPerSecond / Math.Max(Cell.Cost.Bytes / d.BandwidthBytesPerSecond, Cell.Cost.Flops / d.PeakFlopsPerSecond)
+        : null;
+
+    /// <summary>The worst of any part of the energy; null without a valid trial.</summary>
+    public Provenance? ProvenanceAt(Boundary boundary) => Valid.IsEmpty
+        ? null
+        : Valid.SelectMany(t => t.Result.Legs).Aggregate(Provenance.Measured, (worst, leg) => Provenances.Worst(worst, TrialFigures.ProvenanceAt(leg, boundary)));
+
+    /// <summary>A trial that is left out for what it showed, and not for how it ran, cuts off one side of the scatter.</summary>
+    public bool IsTruncated => Trials.Any(t => t.Reason == TrialFigures.NoSlope);
+
+    /// <summary>The trials that hold at the boundary, in figures of that boundary.</summary>
+    public ImmutableArray<TrialFigures> At(Boundary boundary, ImmutableArray<TrialFigures> of) => boundary == Boundary
+        ? of
+        : [.. of.Select(t => TrialFigures.Of(t.Result, Cell.Configuration.Batch, boundary, boundary == Boundary.Node ? _input.Plan.Guards.MinCoverage : 0)).Where(t => t.Valid)];
+
+    /// <summary>The nested mean of a value of each trial; null without trials.</summary>
+    public static NestedEstimate? Nested(IEnumerable<TrialFigures> trials, Func<TrialFigures, double> value) => NestedSample.Of(trials.Select(t => t.At(value(t)))).Summarise();
+}
