@@ -52,6 +52,7 @@ class Source:
     power_cap_seconds: float | None
     thermal_seconds: float | None
     span_seconds: float
+    period: float | None
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,8 @@ def _evidence(value: Any, where: str) -> Evidence:
         sources.append(Source(
             text(s, "source", at), role, method, _bracket(s, "first", at), _bracket(s, "last", at), number_or_none(s, "wrappedJoules", at) or 0.0,
             number(s, "joules", at), number(s, "coveredSeconds", at), number_or_none(s, "powerJoules", at), _bracket(s, "firstSteps", at), _bracket(s, "lastSteps", at),
-            number_or_none(s, "powerCapSeconds", at), number_or_none(s, "thermalSeconds", at), number_or_none(s, "slowdownSpanSeconds", at) or 0.0))
+            number_or_none(s, "powerCapSeconds", at), number_or_none(s, "thermalSeconds", at), number_or_none(s, "slowdownSpanSeconds", at) or 0.0,
+            number_or_none(s, "periodSeconds", at)))
     names = [(s.name, s.role == "node") for s in sources]
     if len(set(names)) != len(names):
         raise Damaged(f"{where} names a source twice")
@@ -246,67 +248,48 @@ def _reading(field_text: str) -> float | None:
     return math.nan if field_text in ("NaN", "") else parse_number(field_text)
 
 
-def integrals(readings: Readings, start: int, end: int) -> list[tuple[float, float]]:
-    """(J, s covered) of power over [start, end] by the trapezoid, cut at the edges: all spans between readings first, then without the longest, without the two longest, …
-
-    The nominal period of a sensor is not in the files, so where the uncovered spans begin is found by what was stated: see `power_energy`.
-    """
+def integral(readings: Readings, start: int, end: int, period: float) -> tuple[float, float]:
+    """(J, s covered) of power over [start, end] by the trapezoid, cut at the edges; a span of more than three periods is uncovered."""
     points = [(t, w) for t, w in zip(readings.instants, readings.watts) if not math.isnan(w)]
     first = max(0, bisect.bisect_right(points, (start, math.inf)) - 1)
-    spans = []
+    joules, covered = [], []
     for (t0, w0), (t1, w1) in zip(points[first:], points[first + 1:]):
         if t0 >= end:
             break
         left, right = max(t0, start), min(t1, end)
-        if right <= left:
+        if right <= left or t1 - t0 > 3e9 * period:
             continue
-        slope = (w1 - w0) / (t1 - t0)
-        mean = w0 + slope * ((left - t0) + (right - t0)) / 2
-        spans.append((t1 - t0, mean * ((right - left) / 1e9), (right - left) / 1e9))
-    spans.sort(key=lambda s: -s[0])
-    totals = []
-    for k in range(len(spans) + 1):
-        if 0 < k < len(spans) and spans[k - 1][0] == spans[k][0]:
-            continue
-        if k > 200:
-            break
-        totals.append((math.fsum(s[1] for s in spans[k:]), math.fsum(s[2] for s in spans[k:])))
-    return totals
-
-
-def power_energy(readings: Readings, start: int, end: int, covered: float | None, joules: float | None) -> tuple[float, float]:
-    """(J, s) of integrated power. Of the possible limits for an uncovered span, that one whose covered time (or whose energy) is nearest to the stated."""
-    totals = integrals(readings, start, end)
-    if covered is not None:
-        return min(totals, key=lambda t: abs(t[1] - covered))
-    if joules is not None:
-        return min(totals, key=lambda t: abs(t[0] - joules))
-    return totals[0]
+        mean = w0 + (w1 - w0) / (t1 - t0) * ((left - t0) + (right - t0)) / 2
+        covered.append((right - left) / 1e9)
+        joules.append(mean * covered[-1])
+    return math.fsum(joules), math.fsum(covered)
 
 
 # Energies
 
 def source_energy(source: Source, evidence: Evidence, readings: Readings | None, where: str) -> SourceEnergy:
-    taken = []
-    power = source.power_joules
-    if source.method == "counter":
-        if source.first is None or source.last is None:
-            raise Damaged(f"{where}: a counter without its readings around the edges")
-        for bracket, edge, name in ((source.first, evidence.from_ns, "first"), (source.last, evidence.to_ns, "last")):
-            if not bracket.before_ns <= edge <= bracket.after_ns:
-                raise Damaged(f"{where}.{name} does not lie around its edge")
-        joules = source.last.at(evidence.to_ns) - source.first.at(evidence.from_ns) + source.wrapped
-        covered = evidence.seconds
-        if power is not None:
-            if readings is None:
-                taken.append("powerJoules")
-            else:
-                power = power_energy(readings, evidence.from_ns, evidence.to_ns, None, power)[0]
-        return SourceEnergy(source, joules, covered, power, tuple(taken))
-    if readings is None:
-        return SourceEnergy(source, source.joules, source.covered, power, ("joules", "coveredSeconds"))
-    joules, covered = power_energy(readings, evidence.from_ns, evidence.to_ns, source.covered, None)
-    return SourceEnergy(source, joules, covered, power, ())
+    taken, power = [], source.power_joules
+    whole = None
+    if readings is not None and (source.method == "power" or power is not None):
+        if source.period is None or source.period <= 0:
+            raise Damaged(f"{where}.periodSeconds is not there, and its power is to be integrated")
+        whole = integral(readings, evidence.from_ns, evidence.to_ns, source.period)
+    if power is not None:
+        if whole is None:
+            taken.append("powerJoules")
+        else:
+            power = whole[0]
+    if source.method == "power":
+        if whole is None:
+            return SourceEnergy(source, source.joules, source.covered, power, ("joules", "coveredSeconds", *taken))
+        return SourceEnergy(source, whole[0], whole[1], power, tuple(taken))
+    if source.first is None or source.last is None:
+        raise Damaged(f"{where}: a counter without its readings around the edges")
+    for bracket, edge, name in ((source.first, evidence.from_ns, "first"), (source.last, evidence.to_ns, "last")):
+        if not bracket.before_ns <= edge <= bracket.after_ns:
+            raise Damaged(f"{where}.{name} does not lie around its edge")
+    joules = source.last.at(evidence.to_ns) - source.first.at(evidence.from_ns) + source.wrapped
+    return SourceEnergy(source, joules, evidence.seconds, power, tuple(taken))
 
 
 def counter_differences(source: Source, evidence: Evidence, readings: Readings, where: str) -> list[str]:
@@ -386,7 +369,7 @@ def _leg(value: Any, devices: tuple[str, ...], trace: dict[str, Readings] | None
     neighbours = [e for e in energies if e.source.role == "neighbour"]
     if bool(meters) != (node is not None):
         raise Damaged(f"{where}: the node's energy and the readings of its meter do not stand together")
-    residuals = [r for r in (_residual(e, evidence) for e in mine) if r is not None]
+    residuals = [(e.joules - e.power_joules) / e.joules for e in mine if e.power_joules is not None and e.joules != 0]
     return Leg(
         layers, evidence.seconds, steps, math.fsum(e.joules for e in mine), min(e.covered for e in mine),
         math.fsum(e.joules for e in meters) if meters else None, min(e.covered for e in meters) if meters else None,
@@ -394,18 +377,6 @@ def _leg(value: Any, devices: tuple[str, ...], trace: dict[str, Readings] | None
         max(residuals, key=abs) if residuals else None,
         _largest([fraction(s.power_cap_seconds, s.span_seconds) for s in own]), _largest([fraction(s.thermal_seconds, s.span_seconds) for s in own]),
         provenance, node[2] if node else None, tuple(energies), evidence, value)
-
-
-def _residual(energy: SourceEnergy, evidence: Evidence) -> float | None:
-    """(counter − integrated power)/counter of a device that tells both."""
-    source = energy.source
-    if source.method == "counter":
-        counter, power = energy.joules, energy.power_joules
-    elif source.first is not None and source.last is not None:
-        counter, power = source.last.at(evidence.to_ns) - source.first.at(evidence.from_ns) + source.wrapped, energy.joules
-    else:
-        return None
-    return None if power is None or counter == 0 else (counter - power) / counter
 
 
 def _energies(evidence: Evidence, trace: dict[str, Readings] | None, where: str, differences: list[str]) -> list[SourceEnergy]:

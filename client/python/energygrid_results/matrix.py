@@ -84,10 +84,6 @@ class Point:
     joules: float
     seconds: float
 
-    @property
-    def watts(self) -> float:
-        return self.joules / self.seconds
-
 
 @dataclass(frozen=True)
 class Slope:
@@ -123,18 +119,24 @@ class Slope:
         middle, short = self.points[len(self.points) // 2], self.points[0]
         return middle.layers, middle.joules / (short.joules + self.a * (middle.layers - short.layers)) - 1
 
-    def to_offset(self) -> float:
-        """Sensitivity of ln e to the sensor's offset, 1/W."""
-        return self.b / self.a if len(self.points) > 1 else self.long.seconds / self.long.joules
+    def sensitivities(self, boundary: str, rated: float | None) -> tuple[float, float]:
+        """Of ln e to one sensor's offset and non-linearity, each 1/W. At the node one meter sees all copies: a step of all of them takes a share of the window."""
+        copies = len(self.trial.devices) if boundary == "node" else 1
 
-    def to_non_linearity(self, rated: float) -> float:
-        """Sensitivity of ln e to the sensor's non-linearity, 1/W."""
+        def seconds(point: Point) -> float:
+            return point.seconds / copies
+
         def bow(point: Point) -> float:
-            share = point.watts / rated
-            return 4 * share * (1 - share) * point.seconds
+            if not rated:
+                return 0.0
+            share = point.joules / seconds(point) / rated
+            return 4 * share * (1 - share) * seconds(point)
 
         short, long = self.points[0], self.long
-        return (bow(long) - bow(short)) / (long.joules - short.joules) if len(self.points) > 1 else bow(long) / long.joules
+        if len(self.points) == 1:
+            return seconds(long) / long.joules, bow(long) / long.joules
+        joules = long.joules - short.joules
+        return (seconds(long) - seconds(short)) / joules, (bow(long) - bow(short)) / joules
 
 
 def leg_energy(leg: Leg, devices: int, boundary: str) -> tuple[float, float] | None:
@@ -228,7 +230,7 @@ NO_ESTIMATE = _estimate(None, None, None, "none", 0)
 def _log_estimate(mean: NestedMean | None, bound: float, alpha: float = ALPHA) -> dict[str, Any]:
     if mean is None:
         return dict(NO_ESTIMATE)
-    h = None if mean.standard_error is None else half_width(mean.standard_error, mean.dof, alpha, bound)
+    h = None if mean.standard_error is None or not math.isfinite(bound) else half_width(mean.standard_error, mean.dof, alpha, bound)
     return _estimate(_exp(mean.value), _exp(None if h is None else mean.value - h), _exp(None if h is None else mean.value + h), mean.scope, mean.units)
 
 
@@ -247,14 +249,28 @@ class Sensor:
     alias: float
     counter: float
 
-    def terms(self, to_offset: float, to_non_linearity: float, absolute: bool) -> dict[str, float]:
-        gain = GAIN if absolute else 0.0
-        offset, bow = self.offset * abs(to_offset), self.non_linearity * abs(to_non_linearity)
-        parts = [offset / math.sqrt(3), bow / math.sqrt(3), self.alias, self.counter, gain / math.sqrt(3)]
+    def corner(self, cell: tuple[float, float], baseline: tuple[float, float]) -> float:
+        """The most that offset and non-linearity can move a device group's logarithm: a reading times 1 − x is the truth."""
+        worst = 0.0
+        for offset in (-self.offset, self.offset):
+            for bow in (-self.non_linearity, self.non_linearity):
+                mine, theirs = (1 - (offset * s[0] + bow * s[1]) for s in (cell, baseline))
+                if mine <= 0 or theirs <= 0:
+                    return math.inf
+                worst = max(worst, abs(math.log(theirs / mine)))
+        return worst
+
+    def terms(self, groups: Sequence[tuple[str, str, tuple[float, float], tuple[float, float]]], absolute: bool) -> dict[str, float]:
+        """Type B of a mean. groups: of each device group (node, name, the cell's sensitivities, the baseline's; 0 where there is none)."""
+        def mean(value: Callable[[tuple[float, float], tuple[float, float]], float]) -> float:
+            return nested_mean([Observation(node, name, 0, value(cell, baseline)) for node, name, cell, baseline in groups], 2).value
+
+        root3, gain = math.sqrt(3), GAIN if absolute else 0.0
+        parts = [mean(lambda c, b: self.offset * abs(c[0] - b[0])) / root3, mean(lambda c, b: self.non_linearity * abs(c[1] - b[1])) / root3, self.alias, self.counter, gain / root3]
         return {
             "offsetTerm": parts[0], "nonLinearityTerm": parts[1], "aliasTerm": parts[2], "counterTerm": parts[3], "gainTerm": parts[4],
             "typeB": math.sqrt(math.fsum(p * p for p in parts)),
-            "bound": offset + bow + gain + math.sqrt(3) * math.hypot(self.alias, self.counter),
+            "bound": mean(self.corner) + root3 * math.hypot(self.alias, self.counter) - math.log(1 - gain),
         }
 
 
@@ -331,9 +347,20 @@ def _sensor(group: PlannedGroup, cells: list[Cell], inputs: Inputs) -> Sensor:
         max([d.counter_residual or 0.0 for d in devices] + [seen]))
 
 
-def _sensitivities(slopes: Sequence[Slope], sensor: Sensor) -> tuple[float, float]:
-    rated = sensor.rated
-    return _plain_mean([s.to_offset() for s in slopes]), _plain_mean([s.to_non_linearity(rated) for s in slopes]) if rated else 0.0
+def _terms(cell: Sequence[Slope], baseline: Sequence[Slope], sensor: Sensor, boundary: str, absolute: bool) -> dict[str, float] | None:
+    """Type B over the device groups of slopes; baseline: paired with them, or empty."""
+    if not cell:
+        return None
+    by_group: dict[tuple[str, str], tuple[list, list]] = {}
+    for mine, theirs in zip(cell, baseline or [None] * len(cell)):
+        lists = by_group.setdefault((mine.trial.host, mine.trial.device_group), ([], []))
+        lists[0].append(mine.sensitivities(boundary, sensor.rated))
+        lists[1].append((0.0, 0.0) if theirs is None else theirs.sensitivities(boundary, sensor.rated))
+
+    def mean(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+        return _plain_mean([p[0] for p in pairs]), _plain_mean([p[1] for p in pairs])
+
+    return sensor.terms([(node, name, mean(mine), mean(theirs)) for (node, name), (mine, theirs) in by_group.items()], absolute)
 
 
 def _uncertainty(mean: NestedMean | None, terms: dict[str, float] | None) -> dict[str, Any]:
@@ -356,7 +383,7 @@ class Ratio:
 
     @property
     def p(self) -> float | None:
-        if self.mean is None or self.mean.standard_error is None:
+        if self.mean is None or self.mean.standard_error is None or not math.isfinite(self.terms["bound"]):
             return None
         return p_value(self.mean.value, self.mean.standard_error, self.mean.dof, self.terms["bound"])
 
@@ -372,10 +399,7 @@ def _pairs(cell: Cell, baseline: Cell) -> list[tuple[Slope, Slope]]:
 def _ratio(cell: Cell, baseline: Cell, sensor: Sensor, inputs: Inputs) -> Ratio:
     pairs = _pairs(cell, baseline)
     mean = _mean(inputs.plan, [(s.trial, math.log(s.e) - math.log(o.e)) for s, o in pairs])
-    terms = None
-    if pairs:
-        mine, theirs = _sensitivities([s for s, _ in pairs], sensor), _sensitivities([o for _, o in pairs], sensor)
-        terms = sensor.terms(mine[0] - theirs[0], mine[1] - theirs[1], absolute=False)
+    terms = _terms([s for s, _ in pairs], [o for _, o in pairs], sensor, cell.boundary, absolute=False)
     return Ratio(cell, baseline, mean, terms, family=cell.planned.twin_of is None)
 
 
@@ -456,7 +480,6 @@ def _repeatability(group: PlannedGroup, cells: dict[str, Cell], sensor: Sensor, 
         "delta": delta,
         "passed": None if narrow is None else -delta <= ratio.mean.value - narrow and ratio.mean.value + narrow <= delta,
         "halfWidth95": wide,
-        "resolution": None if wide is None else max(wide, 2 * ratio.terms["typeB"]),
     }
 
 
@@ -508,7 +531,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
     batch, depth = planned.batch, planned.model_layers
     cost: Any = cell.cost or NO_COST
     energy = _log_mean(plan, used, lambda s: s.e)
-    terms = sensor.terms(*_sensitivities(used, sensor), absolute=True) if used else None
+    terms = _terms(used, [], sensor, cell.boundary, absolute=True)
     estimate = _log_estimate(energy, terms["bound"] if terms else 0.0)
     rate_mean = _log_mean(plan, used, lambda s: s.r)
     rate = _exp(rate_mean.value) if rate_mean else None
@@ -560,7 +583,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
         "tokenLayersPerSecond": rate,
         "wattsPerDevice": _with([estimate["value"], rate], lambda e, r: e * r),
         "achievedOverFloor": _with([rate, floor], lambda r, f: batch / r / f),
-        "constraint": _constraint(cell, sensor, k_eff, peak, flops_per_token),
+        "constraint": _constraint(cell, terms["bound"] if terms else 0.0, k_eff, peak, flops_per_token),
         "phi": {
             "phi_mem": {"value": _with([_plain_mean([s.long.seconds for s in used]) if used else None, bandwidth, cost],
                                        lambda t, w, c: used[0].long.layers * c.bytes / (t * w))},
@@ -634,7 +657,7 @@ def _phi_system(cell: Cell, cells: dict[str, Cell], plan: Plan) -> Any:
     return None if mine is None or other is None else _exp(other.value) * reference.planned.model_layers / (_exp(mine.value) * cell.planned.model_layers)
 
 
-def _constraint(cell: Cell, sensor: Sensor, k_eff: Any, peak: Any, flops_per_token: Any) -> dict[str, Any]:
+def _constraint(cell: Cell, bound: float, k_eff: Any, peak: Any, flops_per_token: Any) -> dict[str, Any]:
     """(3) against the plan's envelope, at the envelope's boundary."""
     plan = cell.inputs.plan
     envelope = plan.envelope
@@ -654,7 +677,6 @@ def _constraint(cell: Cell, sensor: Sensor, k_eff: Any, peak: Any, flops_per_tok
         if isinstance(budget, Unknown):
             headroom = budget
         else:
-            bound = GAIN + sensor.offset * abs(_plain_mean([s.to_offset() for s in chosen]))
             mirrored = NestedMean(math.log(budget) - drawn_mean.value, drawn_mean.scope, drawn_mean.units, drawn_mean.standard_error, drawn_mean.dof)
             headroom = _log_estimate(mirrored, bound)
     value = headroom["value"] if isinstance(headroom, dict) else headroom

@@ -191,7 +191,7 @@ class Plan:
     name: str
     groups: tuple[PlannedGroup, ...]
     panels: tuple[Panel, ...]
-    aa: tuple[str, str] | None
+    aa: tuple[tuple[str, str], ...]
     delta: float
     first_stage: int
     devices: int | None
@@ -207,17 +207,18 @@ class Plan:
 def read(data: bytes, what: str = "plan.resolved.yaml") -> Plan:
     root = parse(data, what)
     service = member(member(root, "operating_point", what), "service", f"{what}: operating_point")
-    aa = root.get("aa") if isinstance(root, dict) else None
-    aa_pair = (text(aa, "group", f"{what}: aa"), text(aa, "of", f"{what}: aa")) if aa is not None else None
-    groups = tuple(_group(g, f"{what}: groups[{i}]", service, root, aa_pair) for i, g in enumerate(items(root, "groups", what)))
+    written = root.get("aa")
+    pairs = written if isinstance(written, list) else [] if written is None else [written]
+    aa = {text(pair, "group", f"{what}: aa"): text(pair, "of", f"{what}: aa") for pair in pairs}
+    groups = tuple(_group(g, f"{what}: groups[{i}]", service, root, aa) for i, g in enumerate(items(root, "groups", what)))
     passes = member(root, "passes", what)
     envelope, pue, cost = root.get("envelope"), root.get("pue"), root.get("cost")
     return Plan(
         name=text(root, "name", what),
         groups=groups,
         panels=tuple(_panel(p, f"{what}: panels[{i}]") for i, p in enumerate(items(root, "panels", what) if root.get("panels") is not None else [])),
-        aa=aa_pair,
-        delta=number(aa, "delta", f"{what}: aa") if aa is not None else 0.01,
+        aa=tuple(aa.items()),
+        delta=number(pairs[0], "delta", f"{what}: aa") if pairs else 0.01,
         first_stage=min(max(5, integer(passes, "min", f"{what}: passes")), integer(passes, "max", f"{what}: passes")),
         devices=root["hardware"].get("devices") if isinstance(root.get("hardware"), dict) else None,
         envelope=None if envelope is None else Envelope(
@@ -245,21 +246,27 @@ def _boundary(container: Any, where: str) -> str:
     return value
 
 
-def _group(group: Any, where: str, service: Any, root: Any, aa: tuple[str, str] | None) -> PlannedGroup:
+def _service(container: Any) -> Any:
+    """An override of s*, or None."""
+    point = container.get("operating_point") if isinstance(container, dict) else None
+    return point.get("service") if isinstance(point, dict) else None
+
+
+def _group(group: Any, where: str, service: Any, root: Any, aa: dict[str, str]) -> PlannedGroup:
     name = text(group, "name", where)
+    service, root = _service(group) or service, group if group.get("boundary") is not None else root
     cells = []
     for i, cell in enumerate(items(group, "cells", where)):
         at = f"{where}.cells[{i}]"
-        override = (cell.get("operating_point") or {}) if isinstance(cell, dict) else {}
-        own = (override.get("service") if isinstance(override, dict) else None) or service
+        own = _service(cell) or service
         cells.append(PlannedCell(
             group=name, label=text(cell, "label", at), twin_of=None, workload=text(cell, "workload", at), weights=text(cell, "weights", at),
             batch=_positive(cell, "batch", at), model_layers=_positive(cell, "model_layers", at), boundary=_boundary(cell if cell.get("boundary") is not None else root, at),
             service_milliseconds=number(own, "milliseconds_per_token", f"{at}: service"), service_statistic=text(own, "statistic", f"{at}: service")))
     if len({c.label for c in cells}) != len(cells):
         raise Damaged(f"{where} has two cells of one label")
-    if aa is not None and aa[0] == name:
-        original = next((c for c in cells if c.label == aa[1]), None)
+    if name in aa:
+        original = next((c for c in cells if c.label == aa[name]), None)
         if original is not None:
             cells.append(PlannedCell(**{**original.__dict__, "label": f"{original.label} (twin)", "twin_of": original.label}))
     return PlannedGroup(name, text_or_none(group, "baseline", where), tuple(cells))

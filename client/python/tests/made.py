@@ -189,7 +189,7 @@ def _source(meter, start, end, steps=None, cap=None):
         "powerJoules": integral if by_counter and meter.role == "device" else None,
         "firstSteps": steps[0] if steps else None, "lastSteps": steps[1] if steps else None,
         "powerCapSeconds": None if meter.role != "device" else cap * (end - start - 90_000_000) / 1e9 if cap else 0.0, "thermalSeconds": 0.0 if meter.role == "device" else None,
-        "slowdownSpanSeconds": (end - start - 90_000_000) / 1e9 if meter.role == "device" else 0,
+        "slowdownSpanSeconds": (end - start - 90_000_000) / 1e9 if meter.role == "device" else 0, "periodSeconds": meter.period / 1e9,
     }
 
 
@@ -522,19 +522,30 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
                           max([q(x, "counterResidual", 0.0) for x in found] + ([math.sqrt(average(r * r for r in rms))] if rms else [])))
 
     def sensitivities(pairs):
-        offsets, bows = [], []
-        for _, (a, b, _, points) in pairs:
+        """of each device group: its mean s_o and s_n"""
+        result = {}
+        for d, (_, _, _, points) in pairs:
             def bow(j, t):
                 return 4 * (j / t / RATED) * (1 - j / t / RATED)
+            share = len(d["devices"]) if shape["boundary"] == "node" else 1
             (_, j0, t0), (_, j1, t1) = points[0], points[-1]
-            offsets.append(b / a if len(points) > 1 else t1 / j1)
-            bows.append((bow(j1, t1) * t1 - bow(j0, t0) * t0) / (j1 - j0) if len(points) > 1 else bow(j1, t1) * t1 / j1)
-        return average(offsets), average(bows)
+            t0, t1 = t0 / share, t1 / share
+            o = (t1 - t0) / (j1 - j0) if len(points) > 1 else t1 / j1
+            n = (bow(j1, t1) * t1 - bow(j0, t0) * t0) / (j1 - j0) if len(points) > 1 else bow(j1, t1) * t1 / j1
+            result.setdefault((d["host"], tuple(d["devices"])), []).append((o, n))
+        return {k: (average(x[0] for x in v), average(x[1] for x in v)) for k, v in result.items()}
 
-    def terms(group, s_o, s_n, gain):
+    def terms(group, mine, theirs, gain):
         b, n, alias, counter = sensors[group]
-        t = [b * abs(s_o) / math.sqrt(3), n * abs(s_n) / math.sqrt(3), alias, counter, gain / math.sqrt(3)]
-        return t, math.sqrt(sum(x * x for x in t)), b * abs(s_o) + n * abs(s_n) + gain + math.sqrt(3) * math.sqrt(alias ** 2 + counter ** 2)
+
+        def over_groups(f):
+            hosts = sorted({k[0] for k in mine})
+            return average(average(f(mine[k], theirs[k] if theirs else (0.0, 0.0)) for k in mine if k[0] == h) for h in hosts)
+
+        def corner(c, base):
+            return max(abs(math.log((1 - i * b * base[0] - k * n * base[1]) / (1 - i * b * c[0] - k * n * c[1]))) for i in (1, -1) for k in (1, -1))
+        t = [over_groups(lambda c, base: b * abs(c[0] - base[0])) / math.sqrt(3), over_groups(lambda c, base: n * abs(c[1] - base[1])) / math.sqrt(3), alias, counter, gain / math.sqrt(3)]
+        return t, math.sqrt(sum(x * x for x in t)), over_groups(corner) + math.sqrt(3) * math.sqrt(alias ** 2 + counter ** 2) - math.log(1 - gain)
 
     def uncertainty(se, nu, t):
         return {"standardError": se, "degreesOfFreedom": nu, "offsetTerm": t[0][0], "nonLinearityTerm": t[0][1], "aliasTerm": t[0][2], "counterTerm": t[0][3], "gainTerm": t[0][4],
@@ -549,7 +560,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         flops, bytes_ = wf + af, wb + sb
         c_tok = flops / BATCH
         value, scope, units, se, nu = nest(seen((d, math.log(s[0] / BATCH)) for d, s in pairs), n0)
-        t = terms(c["group"], *sensitivities(pairs), 0.05)
+        t = terms(c["group"], sensitivities(pairs), None, 0.05)
         low, high = interval(value, se, nu, 0.05, t[2])
         rate = math.exp(nest(seen((d, math.log(BATCH / s[1])) for d, s in pairs), n0)[0])
         net = None
@@ -588,7 +599,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
             chosen = uncapped(good(c, at)) or good(c, at)
             m = nest(seen((d, math.log(s[0] / s[1])) for d, s in chosen), n0)
             drawn, budget = math.exp(m[0]), watts / n
-            lo, hi = interval(math.log(budget) - m[0], m[3], m[4], 0.05, 0.05 + sensors[c["group"]][0] * abs(sensitivities(chosen)[0]))
+            lo, hi = interval(math.log(budget) - m[0], m[3], m[4], 0.05, t[2])
             e_there = math.exp(nest(seen((d, math.log(s[0] / BATCH)) for d, s in chosen), n0)[0])
             constraint.update(boundary=at, devices=n, budgetWatts=budget, drawnWatts=drawn, rho=budget / k_eff, rhoStar=e_there / c_tok,
                               headroom={"value": budget / drawn, "low": lo, "high": hi, "scope": m[1], "units": m[2]}, headroomPeak=budget / drawn * k_eff / PEAK,
@@ -609,7 +620,9 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         base = COST[next((w[0] for w in [next(g for g in shape["groups"] if g[0] == c["group"])[2]]))]
         price = shape["cost"]
         rows[key] = {
-            "label": c["label"], "twinOf": c["twin"], "configuration": {"workload": c["workload"], "weights": c["weights"], "batch": BATCH, "modelLayers": MODEL_LAYERS}, "configurationSha256": c["sha"],
+            "label": c["label"], "twinOf": c["twin"], "configuration": {"workload": c["workload"], "weights": c["weights"], "batch": BATCH, "context": 4096, "modelWidth": 8192, "heads": 64,
+                              "keyValueHeads": 64, "feedForwardWidth": 22016, "modelLayers": MODEL_LAYERS, "shortLayers": 2, "longLayers": 14, "vocabulary": c["vocabulary"], "stack": "cuda",
+                              "dataSeed": 1, "data": "normal"}, "configurationSha256": c["sha"],
             "cost": {"parameters": parameters, "weightBytes": wb, "stateBytes": sb, "weightFlops": wf, "attentionFlops": af, "residentBytes": bytes_, "bytes": bytes_, "flops": flops},
             "tokenKind": "token-equivalent", "tokens": sum(leg["tokens"] for d, _ in pairs for leg in d["legs"]), "boundary": shape["boundary"], "estimator": "slope over L'",
             "joulesPerTokenLayer": {"value": math.exp(value), "low": low, "high": high, "scope": scope, "units": units}, "uncertainty": uncertainty(se, nu, t), "netJoulesPerTokenLayer": net,
@@ -643,8 +656,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
                 mine, theirs = used[group, c["label"]], used[group, baseline]
                 both = [(x, y) for x in mine for y in theirs if (x[0]["host"], x[0]["devices"], x[0]["trial"]["pass"]) == (y[0]["host"], y[0]["devices"], y[0]["trial"]["pass"])]
                 m = nest(seen((x[0], math.log(x[1][0]) - math.log(y[1][0])) for x, y in both), n0)
-                so, sn = sensitivities([x for x, _ in both]), sensitivities([y for _, y in both])
-                t = terms(group, so[0] - sn[0], so[1] - sn[1], 0.0)
+                t = terms(group, sensitivities([x for x, _ in both]), sensitivities([y for _, y in both]), 0.0)
                 p = None if m[3] is None else tail(abs(m[0]) / m[3] - t[2] / m[3], m[4]) + tail(abs(m[0]) / m[3] + t[2] / m[3], m[4])
                 found[group, c["label"]] = (baseline, m, t, p, c["twin"])
     family = sorted((f[3], key) for key, f in found.items() if f[4] is None and f[3] is not None)
@@ -658,7 +670,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         _, m, t, _, _ = found[shape["aa"][0], twin]
         narrow, half = m[3] * cv(0.1, m[4], 0.0), m[3] * cv(0.05, m[4], 0.0)
         test = {"label": of, "twin": twin, "ratio": {"value": math.exp(m[0]), "low": math.exp(m[0] - narrow), "high": math.exp(m[0] + narrow), "scope": m[1], "units": m[2]},
-                "delta": shape["aa"][2], "passed": m[0] - narrow >= -shape["aa"][2] and m[0] + narrow <= shape["aa"][2], "halfWidth95": half, "resolution": max(half, 2 * t[1])}
+                "delta": shape["aa"][2], "passed": m[0] - narrow >= -shape["aa"][2] and m[0] + narrow <= shape["aa"][2], "halfWidth95": half}
     for key, (baseline, m, t, p, twin) in found.items():
         row, base = rows[key], rows[key[0], baseline]
         low, high = interval(m[0], m[3], m[4], 0.05, t[2])
@@ -695,22 +707,53 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
     }
 
 
+ESTIMATE = ("value", "low", "high", "scope", "units")
+UNCERTAINTY = ("standardError", "degreesOfFreedom", "offsetTerm", "nonLinearityTerm", "aliasTerm", "counterTerm", "gainTerm", "typeB", "bound")
+# column prefix, members of the row that stand there in turn
+COLUMNS = [
+    ("", "label twinOf provenance"), ("configuration", "workload weights batch context modelWidth heads keyValueHeads feedForwardWidth modelLayers shortLayers longLayers vocabulary stack data dataSeed"),
+    ("", "configurationSha256"), ("cost", "parameters weightBytes stateBytes bytes weightFlops attentionFlops flops residentBytes"), ("", "tokenKind tokens boundary estimator"),
+    ("joulesPerTokenLayer", ESTIMATE), ("uncertainty", UNCERTAINTY), ("netJoulesPerTokenLayer", ESTIMATE), ("", "interceptJoulesPerStep"), ("linearity.departure", ESTIMATE),
+    ("linearity", "layers straight"), ("", "coverage meanWatts powerCapFraction"), ("ratio.ratio", ESTIMATE), ("ratio", "simultaneousLow simultaneousHigh"), ("ratio.uncertainty", UNCERTAINTY),
+    ("ratio", "pValue holmPValue resolution resolutionFrom standing standingReason achievedOverFloor confounds"),
+    ("", "tokenLayersPerSecond wattsPerDevice achievedOverFloor flopsPerTokenLayer kEffRealized kEffPeak projectedTokensPerSecond projectedStepMilliseconds serviceMilliseconds serviceStatistic"
+         " meetsService quality"), ("constraint", "verdict text reason limit boundary devices budgetWatts drawnWatts rho rhoStar"), ("constraint.headroom", ESTIMATE),
+    ("constraint", "headroomPeak breakEvenWatts breakEvenWattsPeak"), ("", "ceilings passes devices nodes"), ("spread", "pass device node deviceAndNode"), ("", "invalidations flags absent"),
+    ("headJoulesPerToken", "value"), ("projectedJoulesPerToken.gpu", "value"), ("phi.phi_mem", "value"),
+]
+
+
+def snake(name):
+    return "".join("_" + c.lower() if c.isupper() else c for c in name)
+
+
 def cells_csv(matrix):
-    """cells.csv as docs/results.md has its names."""
+    """cells.csv as docs/results.md has its columns."""
     lines = []
     for group in matrix["groups"]:
-        for r in group["rows"]:
-            e, q = r["joulesPerTokenLayer"], r["ratio"]
-            lines.append({
-                "sweep": matrix["sweep"], "group": group["name"], "label": r["label"], "twin_of": r["twinOf"], "workload": r["configuration"]["workload"], "batch": r["configuration"]["batch"],
-                "tokens": r["tokens"], "joules_per_token_layer": e["value"], "joules_per_token_layer_low": e["low"], "joules_per_token_layer_high": e["high"],
-                "joules_per_token_layer_scope": e["scope"], "joules_per_token_layer_units": e["units"], "uncertainty_standard_error": r["uncertainty"]["standardError"],
-                "uncertainty_bound": r["uncertainty"]["bound"], "baseline": q and q["baseline"], "ratio": q and q["ratio"]["value"], "ratio_low": q and q["ratio"]["low"],
-                "ratio_simultaneous_low": q and q["simultaneousLow"], "ratio_p_value": q and q["pValue"], "ratio_standing": q and q["standing"], "spread_pass": r["spread"]["pass"],
-                "k_eff_realized": r["kEffRealized"], "phi_mem": r["phi"]["phi_mem"]["value"], "constraint_headroom": r["constraint"]["headroom"] and r["constraint"]["headroom"]["value"],
-                "meets_service": r["meetsService"], "provenance": r["provenance"]})
+        for row in group["rows"]:
+            line = {"format": 3, "sweep": matrix["sweep"], "plan": matrix["plan"], "plan_sha256": matrix["planSha256"], "complete": matrix["complete"],
+                    "banner": "MEASURED" if matrix["provenance"] == "measured" else "MODELLED", "group": group["name"], "hardware": group["hardware"], "baseline": group["baseline"]}
+            for prefix, names in COLUMNS:
+                node = row
+                for step in prefix.split(".") if prefix else []:
+                    node = (node or {}).get(step)
+                head = {"configuration": "", "ratio.ratio": "ratio_", "phi.phi_mem": "phi_mem_"}.get(prefix, "".join(snake(p) + "_" for p in prefix.split(".") if p))
+                for name in names.split() if isinstance(names, str) else names:
+                    line[head + snake(name)] = (node or {}).get(name)
+            lines.append({k: _field(v) for k, v in line.items()})
     out = io.StringIO()
     writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows([{k: "" if v is None else str(v).lower() if isinstance(v, bool) else repr(v) if isinstance(v, float) else v for k, v in line.items()} for line in lines])
+    writer.writerows(lines)
     return out.getvalue().encode()
+
+
+def _field(v):
+    if v is None:
+        return ""
+    if isinstance(v, bool):
+        return "true" if v else "false"
+    if isinstance(v, float):
+        return repr(v)
+    return "; ".join(v) if isinstance(v, list) else "; ".join(f"{a}: {b}" for a, b in v.items()) if isinstance(v, dict) else v

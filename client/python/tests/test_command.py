@@ -62,7 +62,7 @@ class CommandTests(DirectoryTest):
         matrix = json.loads(made.read(self.copy, "matrix.json"))
         expected = [r["joulesPerTokenLayer"]["value"] for g in matrix["groups"] for r in g["rows"]]
         for line, value in zip(lines, expected, strict=True):
-            self.assertAlmostEqual(float(line["joules_per_token_layer"]) / value, 1, delta=1e-9)
+            self.assertAlmostEqual(float(line["joules_per_token_layer_value"]) / value, 1, delta=1e-9)
         self.assertEqual([line["label"] for line in lines], [r["label"] for r in json.loads(run("rows", self.copy, "--json")[1])])
 
     def test_rows_of_a_damaged_directory_are_refused(self):

@@ -135,11 +135,11 @@ class DamageTests(DirectoryTest):
 
     def test_a_cell_of_the_csv_that_differs(self):
         lines = made.read(self.copy, "cells.csv").decode().split("\n")
-        fields = lines[2].split(",")
-        fields[7] = repr(float(fields[7]) * (1 + 1e-12))
+        fields, at = lines[2].split(","), lines[0].split(",").index("joules_per_token_layer_value")
+        fields[at] = repr(float(fields[at]) * (1 + 1e-12))
         made.write(self.copy, "cells.csv", "\n".join([*lines[:2], ",".join(fields), *lines[3:]]).encode())
         made.reseal(self.copy)
-        self.assert_named("cells.csv", "line 3.joules_per_token_layer", "differs from matrix.json")
+        self.assert_named("cells.csv", "line 3.joules_per_token_layer_value", "differs from matrix.json")
 
     def test_a_csv_with_a_line_too_few(self):
         made.write(self.copy, "cells.csv", b"\n".join(made.read(self.copy, "cells.csv").split(b"\n")[:-2]) + b"\n")
@@ -147,7 +147,7 @@ class DamageTests(DirectoryTest):
         self.assert_named("cells.csv", "5 lines, matrix.json 6 cells")
 
     def test_a_csv_that_is_none(self):
-        self.edit("cells.csv", b"sweep,group", b'"sweep,group')
+        self.edit("cells.csv", b"format,sweep", b'"format,sweep')
         self.assert_named("cells.csv is not CSV")
 
     def test_a_plan_that_cannot_be_read(self):

@@ -251,7 +251,7 @@ class PowerForgeryTests(DirectoryTest):
         leg["gpu"]["coveredSeconds"] = leg["windowSeconds"]
         leg["evidence"]["sources"][0]["coveredSeconds"] = leg["windowSeconds"] - 0.01
         self.put_trials(documents)
-        self.assert_named("line 4.legs[0].gpu.joules")
+        self.assert_named("line 4.legs[0].gpu.coveredSeconds")
         self.assert_named("line 4.legs[0].evidence.sources[0].coveredSeconds")
 
 

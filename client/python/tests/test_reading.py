@@ -3,7 +3,7 @@
 import unittest
 
 from energygrid_results import plan
-from energygrid_results.evidence import Bracket, Readings, integrals, parse_trace, power_energy
+from energygrid_results.evidence import Bracket, Readings, integral, parse_trace
 from energygrid_results.flat import snake
 from energygrid_results.reading import Damaged, is_safe_name, journal, parse_json, read_csv, seal_holds, sha256, shown
 
@@ -59,7 +59,7 @@ class CsvTests(unittest.TestCase):
                 read_csv(data, "it")
 
     def test_names_become_snake_case(self):
-        self.assertEqual([snake(n) for n in ("joulesPerTokenLayer", "kEffRealized", "pValue", "phi_mem")], ["joules_per_token_layer", "k_eff_realized", "p_value", "phi_mem"])
+        self.assertEqual([snake(n) for n in ("joulesPerTokenLayer", "kEffRealized", "holmPValue", "phi_mem")], ["joules_per_token_layer", "k_eff_realized", "holm_p_value", "phi_mem"])
 
 
 class PlanTests(unittest.TestCase):
@@ -97,14 +97,14 @@ class TraceTests(unittest.TestCase):
 
     def test_the_trapezoid_is_cut_at_the_edges(self):
         # 100 W at 0 s, 200 W at 1 s, 200 W at 2 s: from 0.5 s to 1.5 s 0.5·175 + 0.5·200
-        joules, covered = integrals(Readings([0, 10**9, 2 * 10**9], [100.0, 200.0, 200.0], []), 5 * 10**8, 15 * 10**8)[0]
+        joules, covered = integral(Readings([0, 10**9, 2 * 10**9], [100.0, 200.0, 200.0], []), 5 * 10**8, 15 * 10**8, 1.0)
         self.assertAlmostEqual(joules, 187.5, delta=1e-12)
         self.assertAlmostEqual(covered, 1.0, delta=1e-15)
 
-    def test_the_longest_spans_are_left_out_as_far_as_was_covered(self):
-        readings = Readings([0, 10**9, 5 * 10**9, 6 * 10**9], [100.0] * 4, [])
-        self.assertEqual(power_energy(readings, 0, 6 * 10**9, 2.0, None), (200.0, 2.0))
-        self.assertEqual(power_energy(readings, 0, 6 * 10**9, 6.0, None), (600.0, 6.0))
+    def test_a_span_of_more_than_three_periods_is_uncovered(self):
+        readings = Readings([0, 10**9, 4 * 10**9, 5 * 10**9], [100.0] * 4, [])
+        self.assertEqual(integral(readings, 0, 5 * 10**9, 1.0), (500.0, 5.0))
+        self.assertEqual(integral(readings, 0, 5 * 10**9, 0.99), (200.0, 2.0))
 
     def test_rows_are_read_by_source(self):
         trace = parse_trace(b"nanoseconds,source,watts,joules,phase\n-5,GPU-0,1.5,NaN,waiting\n7,node,2,3.25,window\n", "t")

@@ -77,7 +77,7 @@ class LoadTests(DirectoryTest):
         self.assertTrue(all(v is None or isinstance(v, (int, float, str, bool)) for r in rows for v in r.values()))
         mine = {r["label"]: r for r in rows}
         theirs = {r["label"]: r for g in results.matrix["groups"] for r in g["rows"]}
-        self.assertAlmostEqual(mine["C"]["ratio"], theirs["C"]["ratio"]["ratio"]["value"], delta=1e-12)
+        self.assertAlmostEqual(mine["C"]["ratio_value"], theirs["C"]["ratio"]["ratio"]["value"], delta=1e-12)
         self.assertEqual(len(results.trials), 57)
         self.assertEqual(results.manifest["sweep"], results.sweep)
         self.assertEqual(results.cells[0]["label"], "A")
