@@ -100,9 +100,11 @@ def csv_differences(d: Directory) -> None:
         members.update((column(path), value) for path, value in leaves(cell))
         for name, field in line.items():
             value = members.get(name)
+            if d.format != 3 and value is None:
+                value = members.get(f"{name}_value")
             if name == "banner" and d.format == 3:
                 _banner(d, field, f"line {i}.banner")
-            elif d.format != 3 and _other_meaning(name) or name not in known and name not in members:
+            elif d.format != 3 and (value is None or _other_meaning(name)) or name not in known and name not in members:
                 nameless[shown(name, 60)] = None
             elif not _same(field, None if d.format != 3 and value == "NaN" else value):
                 d.wrong("cells.csv", f"line {i}.{shown(name, 60)}", "differs from matrix.json", _text(value), shown(field))

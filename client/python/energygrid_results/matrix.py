@@ -559,7 +559,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
     return {
         "label": planned.label,
         "twinOf": planned.twin_of,
-        "configuration": {"workload": planned.workload, "weights": planned.weights, "batch": batch, "modelLayers": depth},
+        "configuration": planned.configuration,
         "configurationSha256": cell.configuration,
         "boundary": cell.boundary,
         "tokens": math.fsum(leg.steps * batch for s in used for leg in s.trial.legs),

@@ -146,7 +146,10 @@ class _Block:
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell as the plan has it. boundary, service: its disclosure's, the plan's unless the cell overrides them."""
+    """A cell as the plan has it. boundary, service: its disclosure's, the plan's unless the cell overrides them.
+
+    configuration: what the plan says of it, by the names that `matrix.json` has.
+    """
 
     group: str
     label: str
@@ -158,6 +161,7 @@ class PlannedCell:
     boundary: str
     service_milliseconds: float
     service_statistic: str
+    configuration: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -262,7 +266,8 @@ def _group(group: Any, where: str, service: Any, root: Any, aa: dict[str, str]) 
         cells.append(PlannedCell(
             group=name, label=text(cell, "label", at), twin_of=None, workload=text(cell, "workload", at), weights=text(cell, "weights", at),
             batch=_positive(cell, "batch", at), model_layers=_positive(cell, "model_layers", at), boundary=_boundary(cell if cell.get("boundary") is not None else root, at),
-            service_milliseconds=number(own, "milliseconds_per_token", f"{at}: service"), service_statistic=text(own, "statistic", f"{at}: service")))
+            service_milliseconds=number(own, "milliseconds_per_token", f"{at}: service"), service_statistic=text(own, "statistic", f"{at}: service"),
+            configuration=_configuration(cell, group)))
     if len({c.label for c in cells}) != len(cells):
         raise Damaged(f"{where} has two cells of one label")
     if name in aa:
@@ -270,6 +275,18 @@ def _group(group: Any, where: str, service: Any, root: Any, aa: dict[str, str]) 
         if original is not None:
             cells.append(PlannedCell(**{**original.__dict__, "label": f"{original.label} (twin)", "twin_of": original.label}))
     return PlannedGroup(name, text_or_none(group, "baseline", where), tuple(cells))
+
+
+_NAMES = {"workload": "workload", "weights": "weights", "batch": "batch", "context": "context", "d_model": "modelWidth", "heads": "heads", "kv_heads": "keyValueHeads",
+          "d_ff": "feedForwardWidth", "model_layers": "modelLayers", "vocabulary": "vocabulary", "stack": "stack", "data_seed": "dataSeed", "data": "data"}
+
+
+def _configuration(cell: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
+    known = {name: cell[key] for key, name in _NAMES.items() if isinstance(cell.get(key), (str, int))}
+    layers = cell.get("layers") or group.get("layers")
+    if isinstance(layers, list) and layers and all(type(x) is int for x in layers):
+        known.update(shortLayers=layers[0], longLayers=layers[-1])
+    return known
 
 
 def _panel(panel: Any, where: str) -> Panel:

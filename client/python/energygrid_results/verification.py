@@ -26,8 +26,6 @@ SCALE_ONE = frozenset((
 
 # Members of matrix.json that are words, identity or measured elsewhere: why they are not computed here. By the last member's name.
 NOT_COMPUTED = {
-    "context": "the plan's", "modelWidth": "the plan's", "heads": "the plan's", "keyValueHeads": "the plan's", "feedForwardWidth": "the plan's", "shortLayers": "the plan's",
-    "longLayers": "the plan's", "vocabulary": "the plan's", "stack": "the plan's", "dataSeed": "the plan's", "data": "the plan's",
     "generatedUtc": "an instant of the silo's clock",
     "complete": "what makes a matrix complete is not computed here",
     "cost": "parameters, bytes and FLOP follow from the catalogue of workloads, not from the sweep; all that is computed from them is checked",

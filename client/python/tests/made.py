@@ -421,7 +421,7 @@ def plan_text(shape, cells):
              'match: ["batch", "context"]', "groups:"]
     for group, baseline, _ in shape["groups"]:
         lines += [f'  - name: "{group}"'] + ([f'    baseline: "{baseline}"'] if baseline else []) + ["    layers: [2, 14]", "    cells:"]
-        lines += [f'      - {{label: "{c["label"]}", workload: "{c["workload"]}", weights: "{c["weights"]}", batch: {BATCH}, context: 4096, model_layers: {MODEL_LAYERS}, '
+        lines += [f'      - {{label: "{c["label"]}", workload: "{c["workload"]}", weights: "{c["weights"]}", batch: {BATCH}, context: 4096, d_model: 8192, d_ff: 22016, heads: 64, kv_heads: 64, model_layers: {MODEL_LAYERS}, '
                   f'vocabulary: {c["vocabulary"]}, stack: "cuda", data: "normal", data_seed: 1}}' for c in cells if c["group"] == group and not c["twin"]]
     if len(shape["groups"]) > 1:
         lines += ["panels:", '  - title: "as printed"', "    baseline:", '      group: "dense"', '      label: "A"', "    cells:",
