@@ -71,11 +71,11 @@ class Evidence:
 
 @dataclass
 class Readings:
-    """One source's rows of a trace, in time: ns, W, J (NaN: none)."""
+    """One source's rows of a trace, in time: (ns, W) and (ns, J), each where it was told."""
 
-    instants: list[int] = field(default_factory=list)
-    watts: list[float] = field(default_factory=list)
-    joules: list[float] = field(default_factory=list)
+    power: list[tuple[int, float]] = field(default_factory=list)
+    counter: list[tuple[int, float]] = field(default_factory=list)
+    last: int | None = None
 
 
 @dataclass(frozen=True)
@@ -236,11 +236,13 @@ def parse_trace(data: bytes, what: str) -> dict[str, Readings]:
             raise Damaged(f"{what} line {n} is not a reading: {shown(','.join(fields), 60)}")
         readings = by_source.setdefault(fields[1], Readings())
         at = int(instant)
-        if readings.instants and at < readings.instants[-1]:
+        if readings.last is not None and at < readings.last:
             raise Damaged(f"{what} line {n} is earlier than the reading before it")
-        readings.instants.append(at)
-        readings.watts.append(watts)
-        readings.joules.append(joules)
+        readings.last = at
+        if not math.isnan(watts):
+            readings.power.append((at, watts))
+        if not math.isnan(joules):
+            readings.counter.append((at, joules))
     return by_source
 
 
@@ -250,12 +252,10 @@ def _reading(field_text: str) -> float | None:
 
 def integral(readings: Readings, start: int, end: int, period: float) -> tuple[float, float]:
     """(J, s covered) of power over [start, end] by the trapezoid, cut at the edges; a span of more than three periods is uncovered."""
-    points = [(t, w) for t, w in zip(readings.instants, readings.watts) if not math.isnan(w)]
-    first = max(0, bisect.bisect_right(points, (start, math.inf)) - 1)
+    points = readings.power
+    first, stop = max(0, bisect.bisect_right(points, (start, math.inf)) - 1), bisect.bisect_left(points, (end, -math.inf)) + 1
     joules, covered = [], []
-    for (t0, w0), (t1, w1) in zip(points[first:], points[first + 1:]):
-        if t0 >= end:
-            break
+    for (t0, w0), (t1, w1) in zip(points[first:stop], points[first + 1:stop]):
         left, right = max(t0, start), min(t1, end)
         if right <= left or t1 - t0 > 3e9 * period:
             continue
@@ -298,7 +298,7 @@ def counter_differences(source: Source, evidence: Evidence, readings: Readings, 
     for bracket, edge, name in ((source.first, evidence.from_ns, "first"), (source.last, evidence.to_ns, "last")):
         if bracket is None:
             continue
-        told = [(t, j) for t, j in zip(readings.instants, readings.joules) if not math.isnan(j)]
+        told = readings.counter
         for at, value in ((bracket.before_ns, bracket.before), (bracket.after_ns, bracket.after)):
             here = [j for t, j in told[bisect.bisect_left(told, (at, -math.inf)):bisect.bisect_right(told, (at, math.inf))]]
             if not here:

@@ -97,18 +97,18 @@ class TraceTests(unittest.TestCase):
 
     def test_the_trapezoid_is_cut_at_the_edges(self):
         # 100 W at 0 s, 200 W at 1 s, 200 W at 2 s: from 0.5 s to 1.5 s 0.5·175 + 0.5·200
-        joules, covered = integral(Readings([0, 10**9, 2 * 10**9], [100.0, 200.0, 200.0], []), 5 * 10**8, 15 * 10**8, 1.0)
+        joules, covered = integral(Readings([(0, 100.0), (10**9, 200.0), (2 * 10**9, 200.0)]), 5 * 10**8, 15 * 10**8, 1.0)
         self.assertAlmostEqual(joules, 187.5, delta=1e-12)
         self.assertAlmostEqual(covered, 1.0, delta=1e-15)
 
     def test_a_span_of_more_than_three_periods_is_uncovered(self):
-        readings = Readings([0, 10**9, 4 * 10**9, 5 * 10**9], [100.0] * 4, [])
+        readings = Readings([(t * 10**9, 100.0) for t in (0, 1, 4, 5)])
         self.assertEqual(integral(readings, 0, 5 * 10**9, 1.0), (500.0, 5.0))
         self.assertEqual(integral(readings, 0, 5 * 10**9, 0.99), (200.0, 2.0))
 
     def test_rows_are_read_by_source(self):
         trace = parse_trace(b"nanoseconds,source,watts,joules,phase\n-5,GPU-0,1.5,NaN,waiting\n7,node,2,3.25,window\n", "t")
-        self.assertEqual((trace["GPU-0"].instants, trace["node"].joules), ([-5], [3.25]))
+        self.assertEqual((trace["GPU-0"].power, trace["GPU-0"].counter, trace["node"].counter), ([(-5, 1.5)], [], [(7, 3.25)]))
         for wrong in (b"", b"a\n", b"nanoseconds,source,watts,joules,phase\n1,x,1,1\n", b"nanoseconds,source,watts,joules,phase\n1,x,1,inf,window\n",
                       b"nanoseconds,source,watts,joules,phase\n2,x,1,1,idle\n1,x,1,1,idle\n", b"nanoseconds,source,watts,joules,phase\n\xb2,x,1,1,idle\n"):
             with self.assertRaises(Damaged):
