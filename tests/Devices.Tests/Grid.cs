@@ -83,6 +83,8 @@ internal sealed class Grid : IRackGrain, ISiteGrain, IInventoryGrain
 
     ValueTask<FacilityRatio?> ISiteGrain.Ratio(long fromWindow, long toWindow) => throw new NotSupportedException();
 
+    ValueTask<FacilityAccount?> ISiteGrain.Account(long fromWindow, long toWindow) => throw new NotSupportedException();
+
     async Task IInventoryGrain.Announce(NodeInventory node)
     {
         // Beside the calls to the rack, which wait for nothing that is kept.

@@ -184,10 +184,10 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             if (trial.Trial.Sweep != manifest.Sweep) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} is of sweep '{trial.Trial.Sweep}', not '{manifest.Sweep}'"));
             var legs = trial.Legs.IsDefault ? [] : trial.Legs;
             if (legs.Any(l => l.Evidence is null)) blind++;
+            foreach (var difference in Recomputation.Trial(trial, Batch(trial))) wrong.Add(new("trials.ndjson", difference));
             if (trial.Trace.Length == 0)
             {
                 if (legs.Any(l => l.Evidence is { } e && e.Sources.Any(s => s.Method == "power" || s.PowerJoules is not null))) untraced++;
-                foreach (var difference in Recomputation.Trial(trial, Batch(trial), null)) wrong.Add(new("trials.ndjson", difference));
                 continue;
             }
             traces++;
@@ -203,7 +203,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             {
                 var csv = File.ReadAllText(path, Encoding.UTF8);
                 PowerTrace.Parse(trial.Trace, csv);
-                foreach (var difference in Recomputation.Trial(trial, Batch(trial), TraceRows.Parse(csv, name))) wrong.Add(new(name, difference));
+                if (TraceRows.Parse(csv, name) is { } rows)
+                    foreach (var difference in Recomputation.Trace(trial, rows)) wrong.Add(new(name, difference));
             }
             catch (Exception e) when (e is FormatException or InvalidDataException or ArgumentException)
             {

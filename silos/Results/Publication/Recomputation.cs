@@ -19,25 +19,30 @@ public static class Recomputation
 
     private const int MostDifferences = 20;
 
-    /// <summary>The figures of a trial against its evidence, and its evidence against its trace.</summary>
+    /// <summary>The figures of a trial against the readings that it holds.</summary>
     /// <param name="trial">As it stands in the journal.</param>
     /// <param name="batch">Sequences of a step; null if the plan is not known.</param>
-    /// <param name="trace">Its trace's rows by source; null if none was kept, or it is of the form of before.</param>
-    public static IEnumerable<string> Trial(TrialResult trial, int? batch, ILookup<string, TraceRow>? trace)
+    public static IEnumerable<string> Trial(TrialResult trial, int? batch)
     {
         foreach (var leg in trial.Legs)
-        {
-            if (leg.Evidence is not { } evidence) continue;
-            string At(string what) => $"{trial.Trial}, L' = {leg.Layers}: {what}";
-            foreach (var wrong in Leg(trial, leg, evidence, batch)) yield return At(wrong);
-            foreach (var wrong in Sources(evidence, trace)) yield return At(wrong);
-        }
+            if (leg.Evidence is { } evidence)
+                foreach (var wrong in Leg(trial, leg, evidence, batch).Concat(Counters(evidence))) yield return $"{trial.Trial}, L' = {leg.Layers}: {wrong}";
+        if (trial.Idle is not { } idle) yield break;
+        var watts = idle.Sources.Sum(s => s.Joules / s.CoveredSeconds);
+        if (!Same(watts, trial.IdleContextWatts)) yield return $"{trial.Trial}: idle power is {R(trial.IdleContextWatts)} W, its readings give {R(watts)} W";
+        foreach (var wrong in Counters(idle)) yield return $"{trial.Trial}, idle: {wrong}";
+    }
+
+    /// <summary>The readings that a trial holds against its trace.</summary>
+    /// <param name="trial">As it stands in the journal.</param>
+    /// <param name="trace">Its trace's rows by source.</param>
+    public static IEnumerable<string> Trace(TrialResult trial, ILookup<string, TraceRow> trace)
+    {
+        foreach (var leg in trial.Legs)
+            if (leg.Evidence is { } evidence)
+                foreach (var wrong in Sources(evidence, trace)) yield return $"{trial.Trial}, L' = {leg.Layers}: {wrong}";
         if (trial.Idle is { } idle)
-        {
-            var watts = idle.Sources.Sum(s => s.Joules / s.CoveredSeconds);
-            if (!Same(watts, trial.IdleContextWatts)) yield return $"{trial.Trial}: idle power is {R(trial.IdleContextWatts)} W, its readings give {R(watts)} W";
             foreach (var wrong in Sources(idle, trace)) yield return $"{trial.Trial}, idle: {wrong}";
-        }
     }
 
     private static IEnumerable<string> Leg(TrialResult trial, Leg leg, Evidence evidence, int? batch)
@@ -67,16 +72,21 @@ public static class Recomputation
         }
     }
 
-    private static IEnumerable<string> Sources(Evidence evidence, ILookup<string, TraceRow>? trace)
+    private static IEnumerable<string> Counters(Evidence evidence)
     {
         foreach (var source in evidence.Sources)
         {
-            if (source is { Method: "counter", First: { } first, Last: { } last })
-            {
-                var joules = Value(last, evidence.ToNanoseconds) + source.WrappedJoules - Value(first, evidence.FromNanoseconds);
-                if (!Same(joules, source.Joules)) yield return $"{source.Source} has {R(source.Joules)} J, its counter's edges give {R(joules)} J";
-            }
-            var rows = trace?[source.Source].ToArray() ?? [];
+            if (source is not { Method: "counter", First: { } first, Last: { } last }) continue;
+            var joules = Value(last, evidence.ToNanoseconds) + source.WrappedJoules - Value(first, evidence.FromNanoseconds);
+            if (!Same(joules, source.Joules)) yield return $"{source.Source} has {R(source.Joules)} J, its counter's edges give {R(joules)} J";
+        }
+    }
+
+    private static IEnumerable<string> Sources(Evidence evidence, ILookup<string, TraceRow> trace)
+    {
+        foreach (var source in evidence.Sources)
+        {
+            var rows = trace[source.Source].ToArray();
             if (rows.Length == 0) continue;
             foreach (var (nanoseconds, joules) in new[] { source.First, source.Last }.OfType<Bracket>().SelectMany(b => new[] { (b.BeforeNanoseconds, b.Before), (b.AfterNanoseconds, b.After) }))
             {

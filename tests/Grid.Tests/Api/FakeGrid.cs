@@ -164,6 +164,8 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
         return grid.SiteFault is { } fault ? ValueTask.FromException<SiteView>(fault) : ValueTask.FromResult(grid.SiteView);
     }
 
+    public ValueTask<FacilityAccount?> Account(long fromWindow, long toWindow) => throw new NotSupportedException();
+
     public ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow) => ValueTask.FromResult<FacilityRatio?>(
         fromWindow < 100 ? null : new("ipue", 1.2, null, null, 3, fromWindow, toWindow, 12, 10, 1, 1, [], [], Provenance.Modelled, "ISO/IEC 30134-2:2016"));
 

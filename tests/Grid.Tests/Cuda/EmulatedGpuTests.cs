@@ -46,7 +46,7 @@ public sealed class EmulatedGpuTests(EmulatedLibraries libraries)
         var matrix = files.Matrix();
         Assert.Equal(Provenance.Modelled, matrix.Provenance);
         Assert.Equal(["A", "F"], matrix.Groups[0].Rows.Select(r => r.Label).Where(l => !l.Contains("twin", StringComparison.Ordinal)).Order());
-        Assert.All(matrix.Groups[0].Rows, r => Assert.True(r.TokensPerSecond > 0 && r.JoulesPerTokenLayer.Value > 0, r.Label));
+        Assert.All(matrix.Groups[0].Rows, r => Assert.True(r.TokenLayersPerSecond > 0 && r.JoulesPerTokenLayer.Value > 0, r.Label));
         var lost = devices.Single(d => d.Index == 1);
         // Quarantined: its node does not offer it any more.
         await SimulatedGrid.Until(async () => (await silo.Client.Devices()).All(d => d.Device.Uuid != lost.Uuid), "the lost GPU is not offered any more", 30);

@@ -164,7 +164,7 @@ public sealed class MatrixBuilderTests
         Assert.Equal(400, constraint.DrawnWatts!.Value, 1e-9);
         Assert.Equal(800, constraint.BreakEvenWatts!.Value, 1e-9);
         Assert.Equal(2 * row.KEffRealized / row.KEffPeak, constraint.HeadroomPeak!.Value, 1e-9);
-        Assert.Equal(constraint.BreakEvenWatts * row.KEffPeak / row.KEffRealized, constraint.BreakEvenWattsPeak!.Value, 1e-6);
+        Assert.Equal(constraint.BreakEvenWatts.Value * row.KEffPeak / row.KEffRealized, constraint.BreakEvenWattsPeak!.Value, 1e-6);
         // (1) holds among the figures of a row: both arms give its own rate, one with what it drew for P_IT.
         Assert.Equal(row.TokenLayersPerSecond, row.KEffRealized / row.FlopsPerTokenLayer, 1e-6);
         Assert.Equal(row.TokenLayersPerSecond, constraint.DrawnWatts.Value / row.JoulesPerTokenLayer.Value, 1e-6);
