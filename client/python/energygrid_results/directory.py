@@ -9,7 +9,7 @@ from typing import Any
 from . import facility, matrix, plan as plans
 from .evidence import Readings, Trial, parse_trace, parse_trial
 from .reading import (MANIFEST, Damaged, JournalLine, integer, is_safe_name, items, journal, names_in, number, number_or_none, parse_json, read_bytes, read_csv, seal_holds, sha256,
-                      shown, text, texts)
+                      shown, text, text_or_none, texts)
 
 FORMATS = (1, 2, 3)
 REQUIRED = ("plan.yaml", "plan.resolved.yaml", "trials.ndjson", "events.ndjson", "matrix.json", "cells.csv", "report.html")
@@ -376,8 +376,9 @@ def _device(entry: Any, at: str) -> matrix.Device:
     def known(name: str) -> float | None:
         return None if entry.get(name) == "NaN" else number_or_none(entry, name, at)
 
+    declared = (text_or_none(entry, "energySource", at) or "").startswith("declared")
     return matrix.Device(known("bandwidthBytesPerSecond"), known("peakFlopsPerSecond"), qualified("ratedWatts") or known("ratedWatts"), qualified("offsetWatts"),
-                         qualified("nonLinearityWatts"), qualified("alias"), qualified("counterResidual"))
+                         qualified("nonLinearityWatts"), qualified("alias"), qualified("counterResidual"), declared)
 
 
 def passes(d: Directory) -> list[tuple[str, int, int, str, list[str]]]:

@@ -299,7 +299,7 @@ def counter_differences(source: Source, evidence: Evidence, readings: Readings, 
         if bracket is None:
             continue
         told = readings.counter
-        for at, value in ((bracket.before_ns, bracket.before), (bracket.after_ns, bracket.after)):
+        for at, value in dict.fromkeys(((bracket.before_ns, bracket.before), (bracket.after_ns, bracket.after))):
             here = [j for t, j in told[bisect.bisect_left(told, (at, -math.inf)):bisect.bisect_right(told, (at, math.inf))]]
             if not here:
                 wrong.append(f"{where}.{name}: the trace has no reading of {shown(source.name, 60)} at {at} ns")

@@ -37,12 +37,13 @@ def ratio(data: bytes) -> dict[str, Any]:
     it_coverage = it / metered if metered > 0 else 0.0
     weight = total("facility_weight")
     facility_coverage = total("facility_covered_weight") / weight if weight > 0 else 0.0
-    low, high = total("it_low_joules"), total("it_high_joules")
+    # What the uncovered time of either side may hold in addition.
+    most_it, least_it = it + total("it_high_joules"), it + total("it_low_joules")
     enough = it > 0 and it_coverage >= LEAST_COVERAGE and facility_coverage >= LEAST_COVERAGE
     return {
         "value": facility / it if enough else None,
-        "low": None if enough or high <= 0 else total("facility_low_joules") / high,
-        "high": None if enough or low <= 0 else total("facility_high_joules") / low,
+        "low": None if enough or most_it <= 0 else (facility + total("facility_low_joules")) / most_it,
+        "high": None if enough or least_it <= 0 else (facility + total("facility_high_joules")) / least_it,
         "fromWindow": int(start),
         "toWindow": int(end),
         "facilityKilowattHours": facility / 3.6e6,

@@ -120,12 +120,14 @@ def _other_meaning(name: str) -> bool:
 
 
 def _banner(d: Directory, field: str, at: str) -> None:
-    provenance = d.matrix.get("provenance")
-    expected = {None: "NO RESULT", "measured": "MEASURED"}.get(provenance if isinstance(provenance, str) else None)
+    found = {r.get("provenance") for g in d.matrix["groups"] for r in g["rows"]} - {None}
+    expected = {(): "NO RESULT", ("measured",): "MEASURED", ("modelled",): "MODELLED", ("measured", "modelled"): "PARTLY MODELLED"}.get(tuple(sorted(found, key=str)))
     if expected is None:
         d.skip("cells.csv: banner", "docs/results.md does not say what it is for every mixture of provenances")
     elif field != expected:
-        d.wrong("cells.csv", at, "differs from the matrix's provenance", expected, shown(field))
+        d.wrong("cells.csv", at, "differs from the provenances of the matrix", expected, shown(field))
+    else:
+        d.count("fields of cells.csv")
 
 
 def _text(value: Any) -> Any:

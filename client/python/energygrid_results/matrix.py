@@ -32,7 +32,10 @@ NO_COST = Unknown("what a layer costs is not in the files")
 
 @dataclass(frozen=True)
 class Device:
-    """What the manifest says of a device. offset, non_linearity (W), alias, counter_residual: its qualification's; None where it has none."""
+    """What the manifest says of a device. offset, non_linearity (W), alias, counter_residual: its qualification's; None where it has none.
+
+    declared: its energy is computed from declared powers, and no sensor meters it.
+    """
 
     bandwidth: float | None
     peak: float | None
@@ -41,6 +44,7 @@ class Device:
     non_linearity: float | None
     alias: float | None
     counter_residual: float | None
+    declared: bool
 
 
 @dataclass(frozen=True)
@@ -241,13 +245,14 @@ def _student_estimate(mean: NestedMean) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Sensor:
-    """Bounds of a group's sensors: W, W, W, share, share, share. counter: what is used, the cells' residual included."""
+    """Bounds of a group's sensors: W, W, W, share, share, share. counter: what is used, the cells' residual included. rated: None where no sensor metered."""
 
     offset: float
     non_linearity: float
     rated: float | None
     alias: float
     counter: float
+    gain: float
 
     def corner(self, cell: tuple[float, float], baseline: tuple[float, float]) -> float:
         """The most that offset and non-linearity can move a device group's logarithm: a reading times 1 − x is the truth."""
@@ -265,7 +270,7 @@ class Sensor:
         def mean(value: Callable[[tuple[float, float], tuple[float, float]], float]) -> float:
             return nested_mean([Observation(node, name, 0, value(cell, baseline)) for node, name, cell, baseline in groups], 2).value
 
-        root3, gain = math.sqrt(3), GAIN if absolute else 0.0
+        root3, gain = math.sqrt(3), self.gain if absolute else 0.0
         parts = [mean(lambda c, b: self.offset * abs(c[0] - b[0])) / root3, mean(lambda c, b: self.non_linearity * abs(c[1] - b[1])) / root3, self.alias, self.counter, gain / root3]
         return {
             "offsetTerm": parts[0], "nonLinearityTerm": parts[1], "aliasTerm": parts[2], "counterTerm": parts[3], "gainTerm": parts[4],
@@ -337,6 +342,8 @@ def _provenances(trial: Trial, boundary: str) -> list[str]:
 def _sensor(group: PlannedGroup, cells: list[Cell], inputs: Inputs) -> Sensor:
     keys = sorted({f"{s.trial.host}/{d}" for c in cells for s in c.used for d in s.trial.devices})
     devices = [inputs.devices[k] for k in keys if k in inputs.devices]
+    if devices and all(d.declared for d in devices):
+        return Sensor(0.0, 0.0, None, 0.0, 0.0, 0.0)
     rated = max((d.rated for d in devices if d.rated is not None), default=None)
     offsets = [DEFAULT_OFFSET_WATTS if d.offset is None else d.offset for d in devices]
     bows = [DEFAULT_NON_LINEARITY * (d.rated or 0.0) if d.non_linearity is None else d.non_linearity for d in devices]
@@ -344,7 +351,7 @@ def _sensor(group: PlannedGroup, cells: list[Cell], inputs: Inputs) -> Sensor:
     seen = math.sqrt(_plain_mean([r * r for r in residuals])) if residuals else 0.0
     return Sensor(
         max(offsets, default=DEFAULT_OFFSET_WATTS), max(bows, default=0.0), rated, max((d.alias or 0.0 for d in devices), default=0.0),
-        max([d.counter_residual or 0.0 for d in devices] + [seen]))
+        max([d.counter_residual or 0.0 for d in devices] + [seen]), GAIN)
 
 
 def _terms(cell: Sequence[Slope], baseline: Sequence[Slope], sensor: Sensor, boundary: str, absolute: bool) -> dict[str, float] | None:
@@ -441,7 +448,7 @@ def build(inputs: Inputs) -> dict[str, Any]:
             "name": group.name,
             "baseline": group.baseline,
             "sensor": {"offsetWatts": sensor.offset, "nonLinearityWatts": sensor.non_linearity, "ratedWatts": sensor.rated, "alias": sensor.alias,
-                       "counterResidual": sensor.counter, "gain": GAIN},
+                       "counterResidual": sensor.counter, "gain": sensor.gain},
             "rows": [rows[(group.name, label)] for label in cells],
             "repeatability": repeatability.get(group.name),
             "voidedPasses": sum(1 for v in inputs.void if v[0] == group.name),
@@ -662,7 +669,8 @@ def _constraint(cell: Cell, bound: float, k_eff: Any, peak: Any, flops_per_token
     plan = cell.inputs.plan
     envelope = plan.envelope
     if envelope is None:
-        return {"budgetWatts": None, "rho": None, "headroom": None, "headroomPeak": None}
+        none = dict.fromkeys(("budgetWatts", "drawnWatts", "rho", "rhoStar", "headroom", "headroomPeak", "breakEvenWatts", "breakEvenWattsPeak"))
+        return {"boundary": cell.boundary, "devices": 0, **none}
     boundary, budget = envelope.boundary, envelope.watts / envelope.devices
     if boundary == "facility":
         boundary = "node"
@@ -703,5 +711,5 @@ def _panel(panel: Any, rows: dict[tuple[str, str], dict[str, Any]]) -> dict[str,
     reference = joules(*panel.baseline)
     return {"title": panel.title, "rows": [{
         "group": group, "label": label, "projectedJoulesPerToken": joules(group, label),
-        "unmatchedRatio": _with([joules(group, label), reference], lambda j, r: j / r), "publishedJoulesPerToken": published,
+        "unmatchedRatio": _with([joules(group, label), reference], lambda j, r: j / r), "publishedJoulesPerToken": published if rows.get((group, label), {}).get("provenance") == "measured" else None,
     } for group, label, published in panel.cells]}

@@ -286,6 +286,8 @@ def _configuration(cell: dict[str, Any], group: dict[str, Any]) -> dict[str, Any
     layers = cell.get("layers") or group.get("layers")
     if isinstance(layers, list) and layers and all(type(x) is int for x in layers):
         known.update(shortLayers=layers[0], longLayers=layers[-1])
+        if len(layers) == 3:
+            known["middleLayers"] = layers[1]
     return known
 
 

@@ -282,9 +282,12 @@ def _trial(d: Directory, trial: Trial, batch: int | None) -> None:
                     walk.compare(number, stated[name].get(inner), f"{where}.{name}.{inner}")
             else:
                 walk.compare(value, stated.get(name), f"{where}.{name}")
+        _absences(d, "trials.ndjson", stated, where, ("node",))
         _sources(d, walk, leg.sources, f"{where}.evidence")
         if leg.same_cell_gpus < len(trial.devices) or leg.node_joules is not None and leg.same_cell_gpus > leg.node_gpus:
             d.wrong("trials.ndjson", f"{where}.sameCellGpus", f"{leg.same_cell_gpus} cannot be: the trial ran on {len(trial.devices)} of the node's {leg.node_gpus}")
+    numbers = {n: trial.stated.get(n) for n in ("powerLimitWatts", "startCelsius", "idleContextWatts")}
+    _absences(d, "trials.ndjson", {**numbers, "absent": trial.stated.get("absent")}, at, ())
     walk.compare(trial.idle_watts, trial.stated.get("idleContextWatts"), f"{at}.idleContextWatts")
     _sources(d, walk, trial.idle_sources, f"{at}.idle")
 
@@ -355,7 +358,7 @@ def _current(d: Directory, computed: dict[str, Any]) -> None:
             walk.scales[f"{path}.interceptJoulesPerStep"] = abs(value) + abs(per_step)
         walk.compare(ours, theirs, path)
         _cost(d, theirs, path)
-        _absences(d, theirs, path)
+        _absences(d, "matrix.json", theirs, path, ("twinOf", "currency", "meetsService", "provenance"))
     for g, theirs in enumerate(d.matrix.get("groups") if pairs else []):
         ours = next((x for x in computed["groups"] if x["name"] == theirs.get("name")), None)
         if ours is not None:
@@ -377,13 +380,20 @@ def _cost(d: Directory, row: dict[str, Any], path: str) -> None:
             walk.compare(float(sum(cost[p] for p in parts)), cost[name], f"{path}.cost.{name}")
 
 
-def _absences(d: Directory, row: dict[str, Any], path: str) -> None:
-    absent = row.get("absent")
+def _absences(d: Directory, file: str, owner: dict[str, Any], path: str, always_words: tuple[str, ...]) -> None:
+    """Why a number is not there stands beside it: in the object's `absent`, or in the figure's `reason`."""
+    absent = owner.get("absent")
     if not isinstance(absent, dict):
+        d.wrong(file, f"{path}.absent", "is not a map from members to reasons")
         return
+    for name, value in owner.items():
+        if value is None and name not in absent and name not in always_words:
+            d.wrong(file, f"{path}.{shown(name, 40)}", "is null, and nothing says why")
+        elif isinstance(value, dict) and "estimator" in value and value.get("value") is None and not value.get("reason"):
+            d.wrong(file, f"{path}.{shown(name, 40)}", "has no value, and nothing says why")
     for name in absent:
-        if name in row and row[name] is not None:
-            d.wrong("matrix.json", f"{path}.absent", f"says why {shown(name, 40)} is not there, but it is")
+        if owner.get(name) is not None:
+            d.wrong(file, f"{path}.absent", f"says why {shown(name, 40)} is not there, but it is")
 
 
 def _closure(d: Directory) -> None:

@@ -249,7 +249,7 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
         "startedUtc": "2026-11-30T00:00:00+00:00", "endedUtc": "2026-11-30T00:01:00+00:00", "originUtc": f"2026-11-30T{block:02}:{number:02}:00.{abs(hash_of(name)) % 10**6:06}+00:00",
         "timeScale": 1, "startedWallUtc": "2026-11-30T00:00:00+00:00", "endedWallUtc": "2026-11-30T00:01:00+00:00",
         "startCelsius": 35.5, "legs": legs, "idleContextWatts": sum(s["joules"] / s["coveredSeconds"] for s in idle_sources),
-        "idle": {"fromNanoseconds": idle_from, "toNanoseconds": idle_to, "sources": idle_sources}, "flags": [],
+        "idle": {"fromNanoseconds": idle_from, "toNanoseconds": idle_to, "sources": idle_sources}, "flags": [], "absent": {},
         "trace": f"{name.replace(' ', '_').replace('(', '_').replace(')', '_')}.csv" if trace else "", "traceSha256": hashlib.sha256(trace).hexdigest() if trace else "",
     }, trace
 
@@ -276,7 +276,8 @@ def _leg(shape, layers, start, end, sources, devices, batch):
         "counterResidual": max(residuals, key=abs) if residuals else None,
         "powerCapFraction": max(s["powerCapSeconds"] / s["slowdownSpanSeconds"] for s in own), "thermalFraction": 0.0,
         "warmupSeconds": 20, "meanCelsius": 60, "meanMegahertz": 1980, "p50StepSeconds": 0.001, "p99StepSeconds": 0.001, "flags": [],
-        "evidence": {"fromNanoseconds": start, "toNanoseconds": end, "sources": sources}, "absent": {},
+        "evidence": {"fromNanoseconds": start, "toNanoseconds": end, "sources": sources},
+        "absent": {} if meter else {"nodeGpuJoules": "the node has no input meter", **({} if residuals else {"counterResidual": "the device has only one of both"})},
     }
 
 
@@ -301,6 +302,11 @@ def device_shape(passes=7):
         "spoiled": {}, "spoiled_slope": set(), "groups": [("dense", "A", ["A", "C"])], "vocabulary": 0, "aa": ("dense", "A", 0.05), "min": 3, "max": 9, "envelope": None,
         "pue": ("declared", 1.3, 3), "cost": None, "boundary": "gpu", "service_ms": 100.0, "qualified": {}, "gap": (1_900_000_000, 420_000_000),
     }
+
+
+def declared_shape(passes=3):
+    """One device whose energy is computed from declared powers: no sensor, no bounds."""
+    return {**device_shape(passes), "method": "counter", "gap": None, "declared": True}
 
 
 def node_shape(passes=3):
@@ -356,7 +362,7 @@ def make(directory, shape, seed=7):
     if shape["pue"] and shape["pue"][0] == "site":
         text = ("from_window,to_window,windows,whole,facility_joules,facility_low_joules,facility_high_joules,facility_covered_weight,facility_weight,"
                 "it_joules,it_low_joules,it_high_joules,it_unmetered_rated_joules\n"
-                "1000,1040,40,1,500000.5,499000,501000,40,40,390000.25,389000,391000,2000\n1040,1050,10,0,90000,80000,130000,5,10,97000,96000,98000,500\n1050,1100,48,1,601000,600000,602000,48,48,470000,469000,471000,2500\n")
+                "1000,1040,40,1,500000.5,0,0,40,40,390000.25,100,200,2000\n1040,1050,10,0,90000,8000,13000,5,10,97000,960,980,500\n1050,1100,48,1,601000,0,0,48,48,470000,0,0,2500\n")
         write(directory, "facility.csv", text.encode())
         it, whole = 390000.25 + 470000, 500000.5 + 601000
         facility = {"name": "ipue", "value": whole / it, "low": None, "high": None, "category": 3, "fromWindow": 1000, "toWindow": 1100, "facilityKilowattHours": whole / 3.6e6,
@@ -447,7 +453,7 @@ def manifest_of(shape, passes):
             q = shape["qualified"].get(uuid)
             devices.append({"host": host, "uuid": uuid, "model": "H100-SXM-80GB", "kind": "cuda", "site": "lab", "rack": "r1", "index": i, "memoryBytes": 80e9,
                             "bandwidthBytesPerSecond": BANDWIDTH, "bandwidthProvenance": "measured", "peakFlopsPerSecond": PEAK, "ratedWatts": RATED, "powerLimitWatts": 700, "driver": "575.1",
-                            "energySource": "counter", "energyProvenance": "measured", "key": f"{host}/{uuid}",
+                            "energySource": "declared 20 W idle" if shape.get("declared") else "counter", "energyProvenance": "measured", "key": f"{host}/{uuid}",
                             "qualification": {"offsetWatts": q[0], "nonLinearityWatts": q[1], "alias": q[2], "counterResidual": q[3], "ratedWatts": q[4], "method": "steps"} if q else None})
     return {"format": 3, "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "version": "1.0.0", "runtime": "none", "phase": "finished", "submittedBy": "local",
             "submittedUtc": "2026-11-30T00:00:00+00:00", "endedUtc": "2026-11-30T01:00:00+00:00", "devices": devices, "disclosure": {"boundary": shape["boundary"]}, "passes": passes}
@@ -521,6 +527,10 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         sensors[group] = (max(q(x, "offsetWatts", 10.0) for x in found), max(q(x, "nonLinearityWatts", 7.0) for x in found), max(q(x, "alias", 0.0) for x in found),
                           max([q(x, "counterResidual", 0.0) for x in found] + ([math.sqrt(average(r * r for r in rms))] if rms else [])))
 
+        if shape.get("declared"):
+            sensors[group] = (0.0, 0.0, 0.0, 0.0)
+    gain = 0.0 if shape.get("declared") else 0.05
+
     def sensitivities(pairs):
         """of each device group: its mean s_o and s_n"""
         result = {}
@@ -560,7 +570,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         flops, bytes_ = wf + af, wb + sb
         c_tok = flops / BATCH
         value, scope, units, se, nu = nest(seen((d, math.log(s[0] / BATCH)) for d, s in pairs), n0)
-        t = terms(c["group"], sensitivities(pairs), None, 0.05)
+        t = terms(c["group"], sensitivities(pairs), None, gain)
         low, high = interval(value, se, nu, 0.05, t[2])
         rate = math.exp(nest(seen((d, math.log(BATCH / s[1])) for d, s in pairs), n0)[0])
         net = None
@@ -627,14 +637,14 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
             "tokenKind": "token-equivalent", "tokens": sum(leg["tokens"] for d, _ in pairs for leg in d["legs"]), "boundary": shape["boundary"], "estimator": "slope over L'",
             "joulesPerTokenLayer": {"value": math.exp(value), "low": low, "high": high, "scope": scope, "units": units}, "uncertainty": uncertainty(se, nu, t), "netJoulesPerTokenLayer": net,
             "interceptJoulesPerStep": nest(seen((d, s[2]) for d, s in pairs), n0)[0] if pairs[0][1][2] is not None else None, "linearity": linearity,
-            "headJoulesPerToken": {"value": head("gpu"), "estimator": "the head's leg", "reason": None},
+            "headJoulesPerToken": {"value": head("gpu"), "estimator": "the head's leg", "reason": None if c["vocabulary"] else "it was not run"},
             "projectedJoulesPerToken": {b: {"value": v, "estimator": "L · slope", "reason": None} for b, v in projected.items()}, "boundaryNotes": {}, "ratio": None,
             "passes": len(pairs), "devices": len({(d["host"], u) for d, _ in pairs for u in d["devices"]}), "nodes": len({d["host"] for d, _ in pairs}),
             "spread": components(seen((d, math.log(s[0] / BATCH)) for d, s in pairs)), "invalidations": invalidations, "kEffRealized": k_eff, "kEffPeak": PEAK, "flopsPerTokenLayer": c_tok,
             "tokenLayersPerSecond": rate, "wattsPerDevice": math.exp(value) * rate, "achievedOverFloor": BATCH / rate / max(bytes_ / BANDWIDTH, flops / PEAK), "constraint": constraint,
             "ceilings": ["hbm"],
             "phi": {"phi_mem": {"value": pairs[0][1][3][-1][0] * bytes_ / (average(s[3][-1][2] for _, s in pairs) * BANDWIDTH)}, "phi_mem_paper": {"value": decode}, "phi_decode": {"value": decode},
-                    "phi_comp": {"value": (base[3] + base[4]) / flops if c["group"] == "dense" else None}, "phi_system": {"value": None}, "phi_prefill": {"value": None, "reason": "not estimated"}},
+                    "phi_comp": {"value": (base[3] + base[4]) / flops if c["group"] == "dense" else None}, "phi_system": {"value": None}, "phi_prefill": {"value": None, "estimator": "none", "reason": "not estimated"}},
             "utilization": {"value": None, "reason": "not applicable"}, "projectedTokensPerSecond": per_second, "projectedStepMilliseconds": step, "serviceMilliseconds": shape["service_ms"],
             "serviceStatistic": "mean", "meetsService": step <= shape["service_ms"], "quality": "none",
             "pueAdjustedJoulesPerToken": {"value": projected.get("facility")},
@@ -686,6 +696,8 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         row["ratio"] = {"baseline": baseline, "ratio": {"value": math.exp(m[0]), "low": low, "high": high, "scope": m[1], "units": m[2]}, "simultaneousLow": joint[0], "simultaneousHigh": joint[1],
                         "uncertainty": uncertainty(m[3], m[4], t), "pValue": p, "holmPValue": adjusted.get(key), "resolution": resolution, "resolutionFrom": shape["aa"][0] if shape["aa"] else None,
                         "standing": standing, "standingReason": "", "achievedOverFloor": row["achievedOverFloor"] / base["achievedOverFloor"], "confounds": [], "resolved": standing == "resolved"}
+    for row in rows.values():
+        row["absent"] = {k: "it was not measured" for k, v in row.items() if v is None and k not in ("twinOf", "currency")}
     panels = []
     if len(shape["groups"]) > 1:
         def whole(g, label):
@@ -699,7 +711,8 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
                   "powerLimitsWatts": [700], "devicesDisclosed": sum(len(b[1]) for b in shape["blocks"]), "difference": ""},
         "family": len(family),
         "groups": [{"name": g, "baseline": baseline, "hardware": "H100-SXM-80GB",
-                    "sensor": {"offsetWatts": sensors[g][0], "nonLinearityWatts": sensors[g][1], "ratedWatts": RATED, "alias": sensors[g][2], "counterResidual": sensors[g][3], "gain": 0.05, "source": ""},
+                    "sensor": {"offsetWatts": sensors[g][0], "nonLinearityWatts": sensors[g][1], "ratedWatts": None if shape.get("declared") else RATED, "alias": sensors[g][2],
+                               "counterResidual": sensors[g][3], "gain": gain, "source": ""},
                     "rows": [rows[g, c["label"]] for c in cells if c["group"] == g], "repeatability": test if shape["aa"] and shape["aa"][0] == g else None,
                     "replication": {"units": "nodes", "firstStage": n0, "required": n0, "reached": n0, "verdict": "reached"},
                     "voidedPasses": sum(1 for v in void if v[0] == g)} for g, baseline, _ in shape["groups"]],

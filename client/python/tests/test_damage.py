@@ -61,6 +61,15 @@ class DamageTests(DirectoryTest):
         self.edit("matrix.json", b'"meanWatts": ', b'"meanWatts": "NaN", "_": ')
         self.assert_named("matrix.json", "meanWatts", "\"NaN\" stands where a number or null belongs")
 
+    def test_a_number_that_is_not_there_without_a_reason(self):
+        documents = self.trials()
+        documents[0]["legs"][0]["meanCelsius"] = None
+        self.put_trials(documents)
+        self.assert_named("line 1.legs[0].meanCelsius", "is null, and nothing says why")
+        self.setUp()
+        self.edit("matrix.json", b'"linearity": "it was not measured"', b'"_": ""')
+        self.assert_named("groups[0].rows[1].linearity", "is null, and nothing says why")
+
     def test_a_number_beyond_all_numbers(self):
         self.edit("matrix.json", b'"family": 3', b'"family": 1e999')
         self.assert_named("matrix.json", "1e999 is too large")
