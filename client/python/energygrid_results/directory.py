@@ -62,10 +62,12 @@ class Directory:
         return self.trials[0].sweep if self.trials else None
 
     def wrong(self, file: str, path: str, sentence: str, ours: Any = None, theirs: Any = None, difference: float | None = None) -> None:
-        self.findings.append(Finding(file, path, sentence, ours, theirs, difference))
+        # Whatever of a file's words is in them, it reaches a terminal from here.
+        self.findings.append(Finding(shown(file, 300), shown(path, 600), shown(sentence, 2000), ours, theirs, difference))
 
     def skip(self, what: str, why: str, count: int = 1) -> None:
-        self.unchecked[(what, why)] = self.unchecked.get((what, why), 0) + count
+        key = shown(what, 4000), shown(why, 600)
+        self.unchecked[key] = self.unchecked.get(key, 0) + count
 
     def count(self, what: str, number_of: int = 1) -> None:
         self.checked[what] = self.checked.get(what, 0) + number_of

@@ -103,7 +103,7 @@ def csv_differences(d: Directory) -> None:
             if d.format != 3 and value is None:
                 value = members.get(f"{name}_value")
             if name == "banner" and d.format == 3:
-                _banner(d, field, f"line {i}.banner")
+                _banner(d, field, {r.get("provenance") for _, r in cells if isinstance(r.get("provenance"), str)}, f"line {i}.banner")
             elif d.format != 3 and (value is None or _other_meaning(name)) or name not in known and name not in members:
                 nameless[shown(name, 60)] = None
             elif not _same(field, None if d.format != 3 and value == "NaN" else value):
@@ -119,9 +119,8 @@ def _other_meaning(name: str) -> bool:
     return name in ("baseline", "invalidations", "ratio", "flags", "ceilings", "format", "plan", "plan_sha256", "complete", "quality", "linearity", "constraint")
 
 
-def _banner(d: Directory, field: str, at: str) -> None:
-    found = {r.get("provenance") for g in d.matrix["groups"] for r in g["rows"]} - {None}
-    expected = {(): "NO RESULT", ("measured",): "MEASURED", ("modelled",): "MODELLED", ("measured", "modelled"): "PARTLY MODELLED"}.get(tuple(sorted(found, key=str)))
+def _banner(d: Directory, field: str, provenances: set[str], at: str) -> None:
+    expected = {(): "NO RESULT", ("measured",): "MEASURED", ("modelled",): "MODELLED", ("measured", "modelled"): "PARTLY MODELLED"}.get(tuple(sorted(provenances)))
     if expected is None:
         d.skip("cells.csv: banner", "docs/results.md does not say what it is for every mixture of provenances")
     elif field != expected:

@@ -114,6 +114,13 @@ class DamageTests(DirectoryTest):
         said = self.assert_named("\\x1b[31m\\u202ename is in the directory")
         self.assertFalse(any("\x1b" in s or "\u202e" in s for s in said))
 
+    def test_names_within_documents_are_escaped_too(self):
+        documents = self.trials()
+        documents[0]["trace"] = "\u202etrace\u009b"
+        self.put_trials(documents)
+        said = self.assert_named("\\u202etrace\\x9b is missing")
+        self.assertTrue(all(s.isprintable() for s in said))
+
     def test_a_trace_of_another_trial(self):
         documents = self.trials()
         traced = [d for d in documents if d["trace"]][:2]
