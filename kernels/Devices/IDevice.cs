@@ -24,10 +24,10 @@ public interface IDevice : IDisposable
     /// <summary>Its state at this moment, read from the device and not from the drained readings.</summary>
     DeviceCondition Condition();
 
-    /// <summary>Why it cannot run this, or null: not enough memory, an unknown stack, an unknown shape.</summary>
+    /// <summary>Why it cannot run this, or null: not enough memory, an unknown stack, an unknown shape. Zero layers are the LM head alone.</summary>
     string? Refusal(Configuration configuration, StepCost cost, int layers);
 
-    /// <summary>Makes <paramref name="layers"/> distinct layers resident, after unloading what was there. Takes as long as it takes.</summary>
+    /// <summary>Makes <paramref name="layers"/> distinct layers resident, or the LM head where they are zero, after unloading what was there. Takes as long as it takes.</summary>
     /// <exception cref="DeviceLostException">The device does not answer any more.</exception>
     Task Load(Configuration configuration, StepCost cost, int layers, CancellationToken stop);
 
@@ -76,7 +76,17 @@ public readonly record struct DeviceCondition(double Celsius, double Megahertz, 
 /// <param name="PowerCapSeconds">Time counter: clocks held down by the power cap, s.</param>
 /// <param name="ThermalSeconds">Time counter: thermal slowdown, power brake or hardware slowdown, s.</param>
 public readonly record struct DeviceReading(
-    long TimeNanoseconds, double CounterJoules, double InstantWatts, double AverageWatts, double Celsius, double Megahertz, double PowerCapSeconds, double ThermalSeconds);
+    long TimeNanoseconds, double CounterJoules, double InstantWatts, double AverageWatts, double Celsius, double Megahertz, double PowerCapSeconds, double ThermalSeconds)
+{
+    /// <summary>
+    /// The reading with its energy in whole µJ and its powers in whole µW, finer than any sensor: written with six decimals and read again, each is the same double. So what a
+    /// trace prints is what was computed with, to the bit.
+    /// </summary>
+    public DeviceReading Quantised() => this with { CounterJoules = Micro(CounterJoules), InstantWatts = Micro(InstantWatts), AverageWatts = Micro(AverageWatts) };
+
+    // The division is rounded exactly, so the result is the double nearest to the decimal number; times 1e-6 would not be.
+    private static double Micro(double value) => Math.Round(value * 1e6) / 1e6;
+}
 
 /// <summary>How many steps had ended at an instant.</summary>
 /// <param name="TimeNanoseconds">By the node's clock, ns since the Unix epoch.</param>

@@ -54,6 +54,84 @@ public sealed class CpuDeviceTests
         var c = Tiny("A");
         Assert.Contains("may be used", node.Devices[0].Refusal(c, Catalogue.Cost(c), 2));
         Assert.Contains("'simulated' does not run here", node.Devices[0].Refusal(c with { Stack = "simulated" }, Catalogue.Cost(c), 2));
+        Assert.Contains("names no vocabulary", node.Devices[0].Refusal(c with { Vocabulary = 0 }, Catalogue.Cost(c), 0));
+        Assert.Contains("for the LM head", node.Devices[0].Refusal(c with { Vocabulary = 10_000_000 }, Catalogue.Cost(c), 0));
+        Assert.Contains("'other'", node.Devices[0].Refusal(c with { Data = "other" }, Catalogue.Cost(c), 2));
+        Assert.Contains("64 lower-case hex digits", node.Devices[0].Refusal(c with { Data = "safetensors:abc:*" }, Catalogue.Cost(c), 2));
+        Assert.Contains("nobody said where", node.Devices[0].Refusal(c with { Data = $"safetensors:{new string('0', 64)}:*" }, Catalogue.Cost(c), 2));
+    }
+
+    [Theory]
+    [InlineData("A")]
+    [InlineData("B")]
+    [InlineData("C")]
+    public async Task The_cpu_really_executes_the_lm_head_as_a_leg_of_its_own(string code)
+    {
+        using var node = new LocalNode("here", "local", "r1", [new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 2 })], 0.005);
+        var agent = new NodeAgent(node, TimeProvider.System);
+        var c = Tiny(code) with { Vocabulary = 1000 };
+        var order = new TrialOrder(
+            new TrialId("test", "g", code, ConfigurationIdentity.Sha256(c), 0, 0), [node.Devices[0].Info.Uuid], 1, 0, c, Catalogue.Cost(c), [1, 2, 0],
+            new TrialTiming(0.2, 0.4, 0.6, 0, null, null, 5), Laboratory.Guards with { MinCoverage = 0.9 }, KeepTrace: false);
+        var (result, _) = await agent.Run(order, static _ => { }, default);
+
+        Assert.True(result.Outcome == TrialOutcome.Valid, string.Join("; ", result.Reasons));
+        Assert.Equal([1, 2, 0], result.Legs.Select(l => l.Layers));
+        var head = result.Legs[2];
+        Assert.True(head.Steps > 3 && head.WarmupSeconds > 0.2, $"{head.Steps} steps after {head.WarmupSeconds} s");
+        Assert.Equal(2 * head.Steps, head.Tokens, 1e-9);
+        Assert.InRange(head.WindowSeconds, 0.55, 1.5);
+        Assert.DoesNotContain(result.Flags, f => f.StartsWith("linearity", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Weights_come_from_a_file_whose_hash_is_right_and_from_no_other()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            var header = """{"w":{"dtype":"F32","shape":[5],"data_offsets":[0,20]}}""";
+            byte[] bytes = [.. BitConverter.GetBytes((long)header.Length), .. System.Text.Encoding.ASCII.GetBytes(header), .. new[] { 0.5f, -0.25f, 0.125f, 1, -1 }.SelectMany(BitConverter.GetBytes)];
+            await File.WriteAllBytesAsync(file, bytes);
+            using var device = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 1, WeightsPath = c => c.Workload == "A" ? file : null });
+            var c = Tiny("A") with { Data = $"safetensors:{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))}:w" };
+            Assert.Null(device.Refusal(c, Catalogue.Cost(c), 1));
+            await device.Load(c, Catalogue.Cost(c), 1, default);
+            await device.Load(c, Catalogue.Cost(c), 0, default);
+
+            // What was written to since is looked at again.
+            bytes[^1] ^= 0x80;
+            await File.WriteAllBytesAsync(file, bytes);
+            File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(1));
+            Assert.Contains("has the SHA-256", (await Assert.ThrowsAsync<WeightsRefusedException>(() => device.Load(c, Catalogue.Cost(c), 1, default))).Message);
+            File.Delete(file);
+            Assert.Contains("is not there", device.Refusal(c, Catalogue.Cost(c), 1));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void What_is_known_of_a_processors_sensor_is_told_and_of_a_declared_model_nothing()
+    {
+        var root = Directory.CreateTempSubdirectory("powercap-");
+        try
+        {
+            var zone = root.CreateSubdirectory("intel-rapl:0").FullName;
+            foreach (var (name, text) in new[] { ("name", "package-0"), ("energy_uj", "1000"), ("max_energy_range_uj", "262143328850") }) File.WriteAllText(Path.Combine(zone, name), text);
+            using var metered = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = root.FullName, MaxWatts = 95, Threads = 1 });
+            using var modelled = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 1 });
+            Assert.Null(modelled.Info.Qualification);
+            var known = metered.Info.Qualification!;
+            Assert.Equal((0.001, 95.0), (known.UpdatePeriodSeconds, known.RatedWatts));
+            Assert.All(new[] { known.Alias, known.CounterResidual, known.OffsetWatts, known.NonLinearityWatts }, v => Assert.True(double.IsNaN(v)));
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class GuardTests
         {
             Assert.Equal(1, leg.PowerCapFraction, 0.01);
             Assert.Contains(leg.Flags, f => f.StartsWith("power cap", StringComparison.Ordinal));
-            Assert.Equal(300 * capped.Gpus[0].Truth.Gain, leg.Gpu.Joules / leg.WindowSeconds, 1.0);
+            Assert.Equal(capped.Gpus[0].Truth.Curve.Reads(300), leg.Gpu.Joules / leg.WindowSeconds, 1.0);
         });
         Assert.True(with.Legs[0].Tokens < 0.9 * without.Legs[0].Tokens);
         Assert.All(without.Legs, leg => Assert.Equal(0, leg.PowerCapFraction));

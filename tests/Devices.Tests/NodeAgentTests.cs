@@ -12,7 +12,7 @@ public sealed class NodeAgentTests
     private static readonly Configuration A = Laboratory.Resolve("A");
 
     [Fact]
-    public void Reported_windows_add_up_to_the_devices_energy_whatever_the_rack_refuses()
+    public void Reported_windows_add_up_to_what_the_devices_sensor_saw_whatever_the_rack_refuses()
     {
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(25), Prop.ForAll(Gen.Choose(0, 1_000_000).ToArbitrary(), seed =>
         {
@@ -26,11 +26,11 @@ public sealed class NodeAgentTests
                 await lab.Gpus[0].Load(A, Catalogue.Cost(A), 8, default);
                 lab.Gpus[0].Start();
                 await Task.Delay(Laboratory.Start.AddSeconds(10) - lab.Time.GetUtcNow(), lab.Time);
-                var before = lab.Gpus.Select(g => g.Truth.Joules).ToArray();
+                var before = lab.Gpus.Select(g => g.Truth.SensedJoules).ToArray();
                 await Task.Delay(TimeSpan.FromSeconds(50), lab.Time);
                 await lab.Gpus[0].Stop();
                 await Task.Delay(TimeSpan.FromSeconds(30), lab.Time);
-                var after = lab.Gpus.Select(g => g.Truth.Joules).ToArray();
+                var after = lab.Gpus.Select(g => g.Truth.SensedJoules).ToArray();
                 await Task.Delay(TimeSpan.FromSeconds(3), lab.Time);
                 grid.Fails = static () => false;
                 await Task.Delay(TimeSpan.FromSeconds(10), lab.Time);
@@ -44,7 +44,7 @@ public sealed class NodeAgentTests
                 var windows = grid.Latest.Where(w => w.Source == lab.Gpus[i].Info.Key && w.Window >= from && w.Window < to).ToArray();
                 Assert.Equal(80, windows.Length);
                 Assert.All(windows, w => Assert.Equal(1, w.CoveredSeconds, 1e-9));
-                var expected = lab.Gpus[i].Truth.Gain * (truths.after[i] - truths.before[i]);
+                var expected = truths.after[i] - truths.before[i];
                 Assert.Equal(1, windows.Sum(w => w.Joules) / expected, 2e-4);
             }
             Assert.Equal(1, grid.MostInFlight);
@@ -97,7 +97,7 @@ public sealed class NodeAgentTests
     [Fact]
     public void A_group_of_eight_fills_the_node_and_its_energies_add_over_one_window()
     {
-        var lab = new Laboratory(22, gpus: 8);
+        var lab = new Laboratory(22, gpus: 8, defects: new() { Sensor = SensorDesign.Straight });
         var result = lab.RunAlone(lab.Order(A, devices: 8));
         Assert.True(result.Outcome == TrialOutcome.Valid, string.Join("; ", result.Reasons));
         foreach (var leg in result.Legs)
@@ -105,7 +105,7 @@ public sealed class NodeAgentTests
             Assert.Equal((8, 8), (leg.NodeGpus, leg.SameCellGpus));
             Assert.Equal(1, leg.Gpu.Coverage, 1e-9);
             Assert.Equal(leg.NodeGpuJoules, leg.Gpu.Joules, 1e-6 * leg.Gpu.Joules);
-            var expected = lab.Gpus.Sum(g => g.Truth.Gain * g.TrueStepJoules(Catalogue.Cost(A), leg.Layers)) / 8;
+            var expected = lab.Gpus.Sum(g => g.Truth.Curve.Gain * g.TrueStepJoules(Catalogue.Cost(A), leg.Layers)) / 8;
             Assert.Equal(1, leg.Gpu.Joules / leg.Steps / expected, 0.004);
             Assert.NotNull(leg.Node);
             Assert.InRange(leg.Node.Coverage, 0.999, 1);
@@ -120,8 +120,9 @@ public sealed class NodeAgentTests
         var lab = new Laboratory(23, gpus: 8);
         var leg = lab.RunAlone(lab.Order(A)).Legs[0];
         Assert.Equal((8, 1), (leg.NodeGpus, leg.SameCellGpus));
-        // Seven idle boards at 70 W beside it.
-        Assert.Equal(7 * 70 * leg.WindowSeconds, leg.NodeGpuJoules - leg.Gpu.Joules, 0.05 * 7 * 70 * leg.WindowSeconds);
+        // Seven idle boards at 70 W beside it, as their sensors tell them.
+        var idle = lab.Gpus.Skip(1).Sum(g => g.Truth.Curve.Reads(70)) * leg.WindowSeconds;
+        Assert.Equal(idle, leg.NodeGpuJoules - leg.Gpu.Joules, 1e-3 * idle);
     }
 
     [Fact]
@@ -137,7 +138,7 @@ public sealed class NodeAgentTests
         });
         Assert.InRange(samples.Count, 30, 41);
         Assert.All(samples.Zip(samples.Skip(1)), pair => Assert.True(pair.Second.At - pair.First.At >= TimeSpan.FromSeconds(0.5)));
-        Assert.Equal(70, lab.Agent.Latest(lab.Gpus[0].Info.Uuid).Watts, 7.0);
+        Assert.Equal(lab.Gpus[0].Truth.Curve.Reads(70), lab.Agent.Latest(lab.Gpus[0].Info.Uuid).Watts, 2.0);
         Assert.True(double.IsNaN(lab.Agent.Latest("none").Watts));
     }
 

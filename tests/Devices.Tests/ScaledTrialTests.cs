@@ -10,7 +10,7 @@ public sealed class ScaledTrialTests
     public async Task Time_that_runs_two_hundred_times_as_fast_on_real_threads_costs_no_accuracy()
     {
         var time = new ScaledTimeProvider(200);
-        var site = SimulatedSite.Create(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 2, Seed = 5, Defects = new() { PowerVariation = 0, SpeedVariation = 0 } }, time);
+        var site = SimulatedSite.Create(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 2, Seed = 5, Defects = new() { PowerVariation = 0, SpeedVariation = 0, Sensor = SensorDesign.Straight } }, time);
         var agent = new NodeAgent(site.Nodes[0], time);
         var grid = new Grid();
         using var stop = new CancellationTokenSource();
@@ -24,7 +24,7 @@ public sealed class ScaledTrialTests
         foreach (var ((result, _), gpu) in results.Zip(gpus))
         {
             Assert.True(result.Outcome == TrialOutcome.Valid, string.Join("; ", result.Reasons));
-            Assert.Equal(gpu.Truth.Gain, Laboratory.TokenLayerJoules(result, a.Batch) / Laboratory.Truth(gpu, a), 0.006);
+            Assert.Equal(gpu.Truth.Curve.Gain, Laboratory.TokenLayerJoules(result, a.Batch) / Laboratory.Truth(gpu, a), 0.006);
             // The pace of the wall decides how long a window is waited for, not how long it is.
             Assert.All(result.Legs, leg => Assert.InRange(leg.WindowSeconds, 30, 30.2));
         }

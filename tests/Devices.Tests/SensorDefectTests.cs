@@ -1,5 +1,7 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Workloads;
+using FsCheck;
+using FsCheck.Fluent;
 
 namespace EnergyGrid.Devices.Tests;
 
@@ -9,23 +11,101 @@ public sealed class SensorDefectTests
     private static readonly Configuration A = Laboratory.Resolve("A");
 
     [Fact]
-    public void The_counter_steps_every_hundred_milliseconds_and_carries_the_devices_gain()
+    public void The_counter_steps_every_hundred_milliseconds_and_integrates_what_the_sensor_sees()
     {
         var lab = new Laboratory(31);
         var (readings, before, after) = Run(lab, seconds: 20);
         var steps = readings.Zip(readings.Skip(1), (a, b) => (b.TimeNanoseconds - a.TimeNanoseconds) / 1e9).ToArray();
         Assert.All(steps, s => Assert.InRange(s, 0.093, 0.107));
         Assert.All(readings.Zip(readings.Skip(1)), pair => Assert.True(pair.Second.CounterJoules > pair.First.CounterJoules));
-        Assert.Equal(after.Gain, (readings[^1].CounterJoules - readings[0].CounterJoules) / (after.Joules - before.Joules), 0.01);
+        Assert.Equal(1, (readings[^1].CounterJoules - readings[0].CounterJoules) / (after.SensedJoules - before.SensedJoules), 0.01);
     }
 
     [Fact]
     public void Gains_differ_between_devices_within_five_per_cent()
     {
-        var gains = Enumerable.Range(1, 200).Select(s => new Laboratory((ulong)s).Gpus[0].Truth.Gain).ToArray();
+        var gains = Enumerable.Range(1, 200).Select(s => new Laboratory((ulong)s).Gpus[0].Truth.Curve.Gain).ToArray();
         Assert.All(gains, g => Assert.InRange(g, 0.95, 1.05));
         Assert.Equal(1, gains.Average(), 0.01);
         Assert.True(gains.Max() - gains.Min() > 0.08);
+    }
+
+    [Fact]
+    public void One_design_gives_all_devices_of_a_site_one_offset_and_one_curve_and_each_an_offset_of_its_own()
+    {
+        var designs = Enumerable.Range(1, 200).Select(s => SimulatedSite.Create(new SimulatedSiteOptions { Racks = 2, NodesPerRack = 2, GpusPerNode = 2, Seed = (ulong)s }, new JumpingTimeProvider(Laboratory.Start)))
+            .Select(site => site.Nodes.SelectMany(n => n.Gpus).Select(g => g.Truth.Curve).ToArray()).ToArray();
+        Assert.All(designs, curves =>
+        {
+            Assert.Single(curves.Select(c => c.NonLinearityWatts).Distinct());
+            Assert.Equal(curves.Length, curves.Select(c => c.OffsetWatts).Distinct().Count());
+            // Two offsets of one site are apart by their own parts alone.
+            Assert.InRange(curves.Max(c => c.OffsetWatts) - curves.Min(c => c.OffsetWatts), 0, 2 * 2);
+            Assert.All(curves, c => Assert.InRange(c.OffsetWatts, -5, 5));
+            Assert.All(curves, c => Assert.InRange(c.NonLinearityWatts, -2, 2));
+        });
+        // The common part does not average out over a site's devices, and is drawn evenly within ±3 W: its standard deviation is √3 W.
+        var common = designs.Select(curves => curves.Average(c => c.OffsetWatts)).ToArray();
+        Assert.InRange(Math.Sqrt(common.Average(o => o * o)), 1.5, 2.1);
+        Assert.InRange(Math.Sqrt(designs.Average(curves => curves[0].NonLinearityWatts * curves[0].NonLinearityWatts)), 1.0, 1.3);
+    }
+
+    [Fact]
+    public void A_curve_leaves_its_straight_line_by_n_at_half_the_scale_by_nothing_at_its_ends_and_never_by_more()
+    {
+        Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Gen.Choose(0, 1000).Three().ToArbitrary(), parts =>
+        {
+            var curve = new TransferCurve(0.95 + 1e-4 * parts.Item1, -5 + 0.01 * parts.Item2, 0.002 * parts.Item2 - 1, 700);
+            var line = curve with { NonLinearityWatts = 0 };
+            var watts = 0.7 * parts.Item3 / curve.Gain;
+            return Math.Abs(curve.Reads(watts) - line.Reads(watts)) <= Math.Abs(curve.NonLinearityWatts) + 1e-9
+                && Math.Abs(curve.Reads(350 / curve.Gain) - line.Reads(350 / curve.Gain) - curve.NonLinearityWatts) < 1e-9
+                && Math.Abs(curve.Reads(700 / curve.Gain) - line.Reads(700 / curve.Gain)) < 1e-9
+                && Math.Abs(line.Reads(watts) - Math.Max(0, curve.Gain * watts + curve.OffsetWatts)) < 1e-9;
+        }));
+        Assert.Equal(0, new TransferCurve(1, -5, 2, 700).Reads(3));
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(-1, 1)]
+    [InlineData(-1, -1)]
+    public void Offset_and_curve_are_in_the_counter_and_in_the_power(int offset, int curve)
+    {
+        var lab = new Laboratory(36, defects: SimulatedDefects.None with { Sensor = SensorDesign.Worst(offset, curve) });
+        var expected = 70 + 5 * offset + 2 * curve * 4 * 0.1 * 0.9;
+        var readings = new List<DeviceReading>();
+        lab.Time.Run(async () =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(20), lab.Time);
+            lab.Gpus[0].Drain(readings, []);
+        });
+        var (first, last) = (readings[0], readings[^1]);
+        Assert.Equal(expected, (last.CounterJoules - first.CounterJoules) / ((last.TimeNanoseconds - first.TimeNanoseconds) / 1e9), 1e-3);
+        Assert.Equal(expected, last.InstantWatts, 1e-9);
+        Assert.Equal(expected, last.AverageWatts, 1e-9);
+    }
+
+    [Fact]
+    public void A_device_declares_its_sensors_bounds_and_nothing_of_what_lies_within_them()
+    {
+        var infos = new[] { SensorDesign.Worst(1, 1), SensorDesign.Worst(-1, -1), new SensorDesign() }.Select(d => new Laboratory(37, defects: new() { Sensor = d }).Gpus[0].Info).ToArray();
+        Assert.Equal(infos[0], infos[1]);
+        Assert.Equal(infos[0], infos[2]);
+        var declared = infos[0].Qualification!;
+        Assert.Equal((5.0, 2.0, 0.1, 0.0, 700.0), (declared.OffsetWatts, declared.NonLinearityWatts, declared.UpdatePeriodSeconds, declared.CounterResidual, declared.RatedWatts));
+        // 1 % an update, of which a window of 10 s has a hundred.
+        Assert.Equal(0.001, declared.Alias, 1e-9);
+        Assert.Equal(Laboratory.Start, declared.AtUtc);
+        Assert.Contains("±3 W common to the site, ±2 W of each device", declared.OffsetSource);
+    }
+
+    [Fact]
+    public void What_lies_outside_the_declared_bounds_is_refused()
+    {
+        Assert.Contains("±3 W", Assert.Throws<ArgumentException>(() => new Laboratory(38, defects: new() { Sensor = new() { CommonOffsetWatts = 3.1 } })).Message);
+        Assert.Throws<ArgumentException>(() => new Laboratory(38, defects: new() { Sensor = new() { OwnOffsetWatts = -2.1 } }));
+        Assert.Throws<ArgumentException>(() => new Laboratory(38, defects: new() { Sensor = new() { NonLinearityWatts = 2.1 } }));
     }
 
     [Fact]

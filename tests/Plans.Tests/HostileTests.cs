@@ -31,8 +31,8 @@ public class HostileTests
     [InlineData("[16, 1]", 14, 14, "layers[1]", "is 1 after 16", "values of L' that strictly increase: [1, 16]")]
     [InlineData("[1, 5, 5]", 14, 16, "layers[2]", "is 5 after 5", "values of L' that strictly increase: [1, 5]")]
     [InlineData("[5, 5, 5]", 14, 13, "layers[1]", "is 5 after 5", "values of L' that strictly increase")]
-    [InlineData("[1]", 14, 9, "layers", "is a list of 1", "one of auto, or a list of 2 to 3, each a whole number from 1 to 10000")]
-    [InlineData("[]", 14, 9, "layers", "is an empty list", "one of auto, or a list of 2 to 3, each a whole number from 1 to 10000")]
+    [InlineData("[1]", 14, 9, "layers", "is a list of 1", "a list of 2 to 3, each a whole number from 1 to 10000")]
+    [InlineData("[]", 14, 9, "layers", "is an empty list", "a list of 2 to 3, each a whole number from 1 to 10000")]
     [InlineData("[0, 1]", 14, 10, "layers[0]", "is 0", "a whole number from 1 to 10000")]
     public void Depths_that_give_no_slope_are_refused_once_however_many_groups_share_them(string layers, int line, int column, string key, string wrong, string right)
     {
@@ -71,7 +71,7 @@ public class HostileTests
     {
         var problem = Assert.Single(BasePlan.Problems(Text(batch: written)));
 
-        Assert.Equal((12, 61, "groups[1].sweep[0].batch", wrong), (problem.Line, problem.Column, problem.Key, problem.Wrong));
+        Assert.Equal((12, 63, "groups[1].sweep[0].batch", wrong), (problem.Line, problem.Column, problem.Key, problem.Wrong));
         Assert.StartsWith("a whole number from 1 to 1024", problem.Right, StringComparison.Ordinal);
     }
 
@@ -79,11 +79,11 @@ public class HostileTests
     public void A_sign_in_front_of_a_whole_number_is_what_YAML_says() => Assert.Equal(8, BasePlan.Resolve(Text(batch: "+8")).Groups[1].Cells[0].Configuration.Batch);
 
     [Theory]
-    [InlineData("30", 30)]
-    [InlineData("+30", 30)]
-    [InlineData("3e1", 30)]
-    [InlineData("3E+1", 30)]
-    [InlineData("30.", 30)]
+    [InlineData("30", 30.0)]
+    [InlineData("+30", 30.0)]
+    [InlineData("3e1", 30.0)]
+    [InlineData("3E+1", 30.0)]
+    [InlineData("30.", 30.0)]
     [InlineData(".5", 0.5)]
     [InlineData("0.5", 0.5)]
     [InlineData("030", null)]
@@ -101,10 +101,10 @@ public class HostileTests
     [InlineData("0,5", null)]
     public void A_number_is_what_YAML_says_or_refused(string written, double? value)
     {
-        var loaded = PlanFile.Load(Text($"trial: {{window_s: !,}}".Replace("!,", "\n  " + written + "\n  ", StringComparison.Ordinal)), "p.yaml");
+        var loaded = PlanFile.Load(Text($"trial:\n  window_s: {written}"), "p.yaml");
 
         Assert.Equal(value, loaded.Plan?.Timing.WindowSeconds);
-        Assert.All(loaded.Problems, p => Assert.Equal("trial.window_s", p.Key[..Math.Min(14, p.Key.Length)]));
+        Assert.Equal(value is null ? [(15, 13, "trial.window_s")] : [], loaded.Problems.Select(p => (p.Line, p.Column, p.Key)));
     }
 
     [Theory]
@@ -133,17 +133,11 @@ public class HostileTests
     [InlineData("NaN")]
     public void A_word_that_only_YAML_1_1_takes_for_something_else_is_text(string written) => Assert.Equal(written, BasePlan.Resolve(Text(batching: written)).Disclosure.Batching);
 
-    public static TheoryData<int> Unprintables
-    {
-        get
-        {
-            int[] known = [0x061C, 0x200E, 0x200F, 0x2028, 0x2029, .. Enumerable.Range(0x202A, 5), .. Enumerable.Range(0x2066, 4)];
-            return [.. Enumerable.Range(1, 0x1F), .. Enumerable.Range(0x7F, 0x21), .. known];
-        }
-    }
+    private static readonly int[] Unprintables =
+        [.. Enumerable.Range(0, 0x20), .. Enumerable.Range(0x7F, 0x21), 0x061C, 0x200E, 0x200F, .. Enumerable.Range(0x2028, 7), .. Enumerable.Range(0x2066, 4)];
 
     /// <summary>Every text of a plan: what is replaced, by what with X for the text, and where the problem is.</summary>
-    public static readonly (string Key, string Old, string New)[] Texts =
+    private static readonly (string Key, string Old, string New)[] Texts =
     [
         ("name", "name: base", "name: X"),
         ("description", "name: base", "name: base\ndescription: X"),
@@ -172,12 +166,11 @@ public class HostileTests
     {
         foreach (var (key, old, replacement) in Texts)
         {
-            foreach (int code in Unprintables.Select(row => (int)row[0]))
+            foreach (var code in Unprintables)
             {
-                // Written as an escape: what stands there raw is another test's.
-                var escaped = code <= 0xFFFF ? $"\"a\\u{code.ToString("X4", CultureInfo.InvariantCulture)}b\"" : "";
+                var escaped = $"\"a\\u{code.ToString("X4", CultureInfo.InvariantCulture)}b\"";
                 var problems = BasePlan.Problems(BasePlan.With(old, replacement.Replace("X", escaped, StringComparison.Ordinal)));
-                if (key == "description" && code is '\n' or '\t' && key == "description")
+                if (key == "description" && (char)code is '\n' or '\t')
                 {
                     Assert.Empty(problems);
                     continue;
@@ -251,7 +244,7 @@ public class HostileTests
     [Fact]
     public void A_problem_of_any_length_is_told_in_a_line()
     {
-        var problems = BasePlan.Problems(Text(new string('k', 100_000) + ": 1", batch: new string('0', 100_000)));
+        var problems = BasePlan.Problems(Text(new string('k', 1000) + ": 1", batch: new string('0', 100_000)));
 
         Assert.Equal(2, problems.Length);
         Assert.All(problems, p => Assert.InRange(new StringBuilder().Append(p).Length, 1, 1200));

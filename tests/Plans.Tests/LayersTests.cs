@@ -76,11 +76,11 @@ public class LayersTests
     {
         var c = BasePlan.Resolve(BasePlan.With("layers: [2, 4]", "layers: [2, 3, 5]")).Groups[0].Cells[0].Configuration with { Vocabulary = 0 };
 
-        Assert.Equal([2, 3, 5], LayerLegs.Of(c));
-        Assert.Equal([2, 5], LayerLegs.Of(c with { MiddleLayers = 0 }));
-        Assert.Equal([5], LayerLegs.Of(c with { MiddleLayers = 0, ShortLayers = 5 }));
-        Assert.Equal([2, 3, 5], LayerLegs.InPass(c, 4));
-        Assert.Equal([5, 3, 2], LayerLegs.InPass(c, 7));
+        Assert.Equal<int>([2, 3, 5], LayerLegs.Of(c));
+        Assert.Equal<int>([2, 5], LayerLegs.Of(c with { MiddleLayers = 0 }));
+        Assert.Equal<int>([5], LayerLegs.Of(c with { MiddleLayers = 0, ShortLayers = 5 }));
+        Assert.Equal<int>([2, 3, 5], LayerLegs.InPass(c, 4));
+        Assert.Equal<int>([5, 3, 2], LayerLegs.InPass(c, 7));
     }
 
     [Fact]

@@ -111,7 +111,6 @@ public class RefusalTests
         { "passes:", "aa: []\npasses:", 18, 5, "aa", "is an empty list" },
         { "passes:", "aa: [{group: g}, {of: C}]\npasses:", 18, 18, "aa[1]", "is one of several pairs and names no group" },
         { "passes:", "aa: [{group: g}, {group: g, of: C}]\npasses:", 18, 33, "aa[1].of", "the group 'g' has an A/A pair already" },
-        { "passes:", "aa: [{group: g, delta: 0.02}, {group: h, delta: 0.01}]\npasses:", 18, 49, "aa[1].delta", "is 0.01, and another pair's δ is 0.02" },
         { "passes:", "pue: {source: declared, category: 3}\npasses:", 18, 15, "pue.source", "is declared, and no value is" },
         { "passes:", "pue: {source: site, value: 1.2, category: 3}\npasses:", 18, 28, "pue.value", "is given although the site's meters are the source" },
         { "passes:", "pue: {source: declared, value: 0.9, category: 3}\npasses:", 18, 32, "pue.value", "is 0.9" },

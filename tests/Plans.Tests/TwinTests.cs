@@ -13,8 +13,9 @@ public class TwinTests
 
         """;
 
-    private static ResolvedPlan Resolve(string aa) =>
-        BasePlan.Resolve(BasePlan.With("groups:\n  - name: g\n    baseline: A\n    sweep:\n      - {workload: [A, C], batch: 8}\n", Groups) + aa);
+    private static string Text(string aa) => BasePlan.With("groups:\n  - name: g\n    baseline: A\n    sweep:\n      - {workload: [A, C], batch: 8}\n", Groups) + aa;
+
+    private static ResolvedPlan Resolve(string aa) => BasePlan.Resolve(Text(aa));
 
     private static string[] Twins(ResolvedPlan plan) => [.. plan.Groups.SelectMany(g => g.Cells.Where(c => c.TwinOf is not null).Select(c => $"{g.Name}/{c.Label}"))];
 
@@ -32,6 +33,14 @@ public class TwinTests
         Assert.Equal((string.Join(' ', twins), delta), (string.Join(' ', Twins(plan)), plan.EquivalenceDelta));
         Assert.Equal(string.Join(' ', twins), string.Join(' ', Twins(again)));
         Assert.Equal(plan.Sha256, again.Sha256);
+    }
+
+    [Fact]
+    public void Two_deltas_are_refused()
+    {
+        var problem = Assert.Single(BasePlan.Problems(Text("aa: [{group: g, delta: 0.02}, {group: h, delta: 0.01}]")));
+
+        Assert.Equal(("aa[1].delta", "is 0.01, and another pair's δ is 0.02"), (problem.Key, problem.Wrong));
     }
 
     [Fact]

@@ -61,9 +61,9 @@ internal static class Samples
         "kept", phase, "tests", Start, phase == SweepPhase.Running ? null : Start.AddHours(1), Start.AddHours(1), "1.2.3", ".NET of the tests", phase == SweepPhase.Finished,
         [.. Enumerable.Range(0, 2).Select(i => new DeviceInfo($"n{i}", $"GPU-{i}", "H100-SXM-80GB", DeviceKind.Simulated, "lab", "r1", i, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700, "test", "a model", Provenance.Modelled))],
         Enumerable.Range(0, 2).ToImmutableSortedDictionary(i => i, i => ImmutableArray.Create($"n{i}/GPU-{i}")),
-        [.. Enumerable.Range(0, 2 * passes).Select(i => new PassRow("dense", i % 2, i / 2, PassPhase.Done, 1, ""))],
+        [.. Enumerable.Range(0, 2 * passes).Select(i => new PassRow("dense", i % 2, i / 2, PassPhase.Open, 1, ""))],
         new FacilityRatio("ipue", 1.25, null, 1.5, 3, 10, 20, 1.5, 1.2, 1, 0.99, ["lab/pdu"], [], Provenance.Measured, "2016"),
-        [new ClosureResidual("node input − gpu", 100, 99.5)]);
+        [new ClosureResidual("node input − gpu", 100, 99.5)], [new FacilityStretch(1_700_000_000, 1_700_000_010, 10, true, 1300, 0, 0, 7000, 7000, 1000, 0, 0, 0)]);
 
     /// <summary>As a node writes it.</summary>
     public static byte[] Trace(int rows, int seed = 1)

@@ -144,6 +144,32 @@ public sealed class DecodeStepTests
         Assert.True(step.Output.IndexOfAnyExcept(0f) < 0);
     }
 
+    [Theory]
+    [InlineData("FP16", 50)]
+    [InlineData("INT8", 64)]
+    [InlineData("INT4", 33)]
+    public void The_head_alone_is_one_product_of_the_input_in_the_cells_format(string weights, int vocabulary)
+    {
+        var c = Small("K", weights) with { Vocabulary = vocabulary };
+        using var step = DecodeStep.Create(c, StepLayers.HeadAlone, 2);
+        using var single = DecodeStep.Create(c, StepLayers.HeadAlone, 1);
+        step.Run();
+        single.Run();
+        var head = Assert.Single(step.Matrices);
+        Assert.Equal((weights, c.ModelWidth, (vocabulary + 15) / 16 * 16, 0), (head.Format, head.Inputs, head.Outputs, step.Layers));
+        double[] expected = [.. Enumerable.Range(0, c.Batch).SelectMany(b => Dense.Multiply(head, [.. step.Input.Slice(b * c.ModelWidth, c.ModelWidth).ToArray().Select(x => (double)x)]))];
+        Close(expected, step.Output, 1e-5);
+        Assert.True(single.Output.SequenceEqual(step.Output));
+        Assert.Equal(head.Bytes, step.AllocatedBytes);
+        Assert.InRange(step.AllocatedBytes, 1, DecodeStep.ResidentBytes(c, StepLayers.HeadAlone));
+
+        using var zeros = DecodeStep.Create(c with { Data = "zeros" }, StepLayers.HeadAlone, 2);
+        zeros.Run();
+        Assert.True(zeros.Output.IndexOfAnyExcept(0f) < 0);
+        Assert.Throws<ArgumentException>(() => DecodeStep.Create(c with { Vocabulary = 0 }, StepLayers.HeadAlone, 2));
+        Assert.Throws<ArgumentException>(() => DecodeStep.Create(c, -1, 2));
+    }
+
     [Fact]
     public void A_cancelled_step_stops()
     {

@@ -23,6 +23,7 @@ public enum DeviceKind { Simulated, Cpu, Cuda }
 /// <param name="Driver">Driver and its version, or the runtime.</param>
 /// <param name="EnergySource">For example <c>nvml energy counter</c>, <c>rapl package-0</c>, <c>declared idle/max power × time</c>.</param>
 /// <param name="EnergyProvenance">Of energy from that source.</param>
+/// <param name="Qualification">What is known of the sensor behind that source; null where nothing is.</param>
 [GenerateSerializer, Immutable, Alias("DeviceInfo")]
 public sealed record DeviceInfo(
     [property: Id(0)] string Host,
@@ -40,7 +41,8 @@ public sealed record DeviceInfo(
     [property: Id(12)] double PowerLimitWatts,
     [property: Id(13)] string Driver,
     [property: Id(14)] string EnergySource,
-    [property: Id(15)] Provenance EnergyProvenance)
+    [property: Id(15)] Provenance EnergyProvenance,
+    [property: Id(16)] SensorQualification? Qualification = null)
 {
     /// <summary>The key of its grain: <c>host/uuid</c>.</summary>
     public string Key => $"{Host}/{Uuid}";

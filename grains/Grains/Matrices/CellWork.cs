@@ -36,6 +36,9 @@ internal sealed class CellWork
     /// <summary>One device that it ran on; null without a valid trial.</summary>
     public DeviceInfo? Device { get; }
 
+    /// <summary>All devices that it ran on.</summary>
+    public IEnumerable<DeviceInfo> Devices => _input.Devices.Where(d => Valid.Any(t => t.Result.Host == d.Host && t.Result.Devices.Contains(d.Uuid)));
+
     public Boundary Boundary => Cell.Disclosure.Boundary;
 
     public double FlopsPerTokenLayer => Cell.Cost.Flops / Cell.Configuration.Batch;

@@ -183,7 +183,21 @@ internal static class SensorInUse
         if (work.Select(c => c.Device).FirstOrDefault(d => d is not null) is { Kind: DeviceKind.Cpu, EnergyProvenance: not Provenance.Measured } declared)
             return SensorBounds.None with { Source = $"no sensor: {declared.EnergySource}; nobody bounds what is declared" };
         var rated = work.Select(c => c.Device?.RatedWatts ?? double.NaN).Where(w => w > 0).DefaultIfEmpty(double.NaN).Max();
-        return SensorBounds.Assumed(rated, counterResidual: Residual(work));
+        var known = work.SelectMany(c => c.Devices).Select(d => d.Qualification).OfType<SensorQualification>().ToArray();
+        double Worst(Func<SensorQualification, double> of) => known.Select(of).Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(double.NaN).Max();
+        var assumed = SensorBounds.Assumed(rated);
+        var (offset, bend) = (Worst(q => q.OffsetWatts), Worst(q => q.NonLinearityWatts));
+        var residual = Math.Max(Residual(work), Worst(q => q.CounterResidual) is var found && double.IsFinite(found) ? found : 0);
+        return assumed with
+        {
+            OffsetWatts = double.IsFinite(offset) ? offset : assumed.OffsetWatts,
+            NonLinearityWatts = double.IsFinite(bend) ? bend : assumed.NonLinearityWatts,
+            Alias = Worst(q => q.Alias) is var alias && double.IsFinite(alias) ? alias : 0,
+            CounterResidual = residual,
+            Source = string.Join("; ",
+                double.IsFinite(offset) ? $"offset: {known.First(q => double.IsFinite(q.OffsetWatts)).OffsetSource}" : "offset assumed", double.IsFinite(bend) ? "non-linearity declared with the sensor" : "non-linearity assumed", "gain assumed",
+                known.Length > 0 ? $"alias and counter residual: {known[0].Method}" : "alias not known"),
+        };
     }
 
     // Counter against integrated power: of each cell what is left after its windows are averaged, which is what replication does not reduce;

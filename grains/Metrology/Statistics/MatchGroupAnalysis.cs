@@ -27,7 +27,7 @@ public sealed record CellCounts(string Cell, int Observed, int Valid, ImmutableS
 
 /// <summary>A cell's own J/token.</summary>
 /// <param name="Cell">Its label.</param>
-/// <param name="Log">Of ln J/token; null if no pass is valid.</param>
+/// <param name="Log">Of ln J/token, with the scatter at the worst corner of the sensor's bounds; null if no pass is valid.</param>
 /// <param name="JoulesPerToken">Geometric mean over the nested passes, J; NaN if no pass is valid.</param>
 /// <param name="TypeA">Of ln J/token.</param>
 /// <param name="TypeB">Of ln J/token; it includes the sensor's gain, which ratios cancel.</param>
@@ -45,14 +45,14 @@ public sealed record CellAbsolute(
 /// <summary>A cell against its match group's baseline.</summary>
 /// <param name="Cell">Its label.</param>
 /// <param name="Baseline">The baseline's label.</param>
-/// <param name="Log">Of the log ratio; null if no pass has both valid.</param>
+/// <param name="Log">Of the log ratio, with the scatter at the worst corner of the sensor's bounds; null if no pass has both valid.</param>
 /// <param name="Ratio">exp(mean log ratio); NaN if no pass has both valid.</param>
 /// <param name="TypeA">Of the log ratio.</param>
 /// <param name="TypeB">Of the log ratio.</param>
 /// <param name="Interval">Pairwise 95 %, type A and the bound of type B together, as a ratio; null without one.</param>
 /// <param name="PValue">Of "no difference" under that bound, by itself; NaN without an interval. What it is among all others, <see cref="RatioFamily"/> says.</param>
 /// <param name="Components">Of the log ratio.</param>
-/// <param name="Verdict">Empty, or <see cref="SteinReplication.MoreDevices"/>, "stopped at max", "no interval".</param>
+/// <param name="Verdict">On the scatter of the readings as they are: empty, or <see cref="SteinReplication.MoreDevices"/>, "stopped at max", "no interval".</param>
 public sealed record CellRatio(
     string Cell,
     string Baseline,
@@ -126,9 +126,9 @@ public sealed record MatchGroupAnalysis(
     private static CellRatio RatioOf(
         ILookup<string, Observation> byCell, string cell, string baseline, int first, AnalysisSettings settings)
     {
-        var sample = NestedSample.Of(LogValues.OfCell(byCell, cell, baseline));
-        var log = sample.Summarise(first);
-        var typeB = TypeB.OfRatio(Sensitivities(sample, byCell[cell], byCell[baseline], settings.Sensor), settings.Sensor);
+        var values = MeteredValues.OfRatio(byCell, cell, baseline, settings.Sensor);
+        var log = values.Summarise(first);
+        var typeB = TypeB.OfRatio(values.Devices, settings.Sensor);
         return new CellRatio(
             cell,
             baseline,
@@ -138,15 +138,15 @@ public sealed record MatchGroupAnalysis(
             typeB,
             log?.Interval(AnalysisSettings.Level, typeB.Bound)?.Exponential(),
             log?.PValue(typeB.Bound) ?? double.NaN,
-            VarianceComponents.Of(sample),
-            SteinReplication.Verdict(log, settings.Replication.HalfWidth));
+            VarianceComponents.Of(values.Sample),
+            SteinReplication.Verdict(values.Sample.Summarise(first), settings.Replication.HalfWidth));
     }
 
     private static CellAbsolute AbsoluteOf(ILookup<string, Observation> byCell, string cell, int first, AnalysisSettings settings)
     {
-        var sample = NestedSample.Of(LogValues.OfAbsolute(byCell[cell], cell));
-        var log = sample.Summarise(first);
-        var typeB = TypeB.OfAbsolute(Sensitivities(sample, byCell[cell], byCell[cell], settings.Sensor), settings.Sensor);
+        var values = MeteredValues.OfAbsolute(byCell, cell, settings.Sensor);
+        var log = values.Summarise(first);
+        var typeB = TypeB.OfAbsolute(values.Devices, settings.Sensor);
         return new CellAbsolute(
             cell,
             log,
@@ -154,27 +154,7 @@ public sealed record MatchGroupAnalysis(
             TypeA.Of(log),
             typeB,
             log?.Interval(AnalysisSettings.Level, typeB.Bound)?.Exponential(),
-            VarianceComponents.Of(sample));
-    }
-
-    // Of every device group the means over the passes in which both are valid, which are the passes that its value is made of.
-    private static ImmutableArray<DeviceSensitivity> Sensitivities(
-        NestedSample sample, IEnumerable<Observation> cell, IEnumerable<Observation> baseline, SensorBounds sensor)
-    {
-        var (cells, baselines) = (ByPass(cell), ByPass(baseline));
-        return [.. sample.Nodes.SelectMany(node => node.Devices.Select(device =>
-        {
-            var both = cells[device.Device].IntersectBy(baselines[device.Device].Select(pass => pass.Pass), pass => pass.Pass).Select(pass => pass.Pass).ToHashSet();
-            return new DeviceSensitivity(node.Node, MeanOf(cells[device.Device], both), MeanOf(baselines[device.Device], both));
-        }))];
-
-        ILookup<string, (int Pass, Sensitivity Sensitivity)> ByPass(IEnumerable<Observation> observations) => observations
-            .Where(observation => observation.Valid)
-            .OrderBy(observation => observation.Pass)
-            .ToLookup(observation => observation.Device, observation => (observation.Pass, Sensitivity.Of(observation.Points, sensor.RatedWatts)), StringComparer.Ordinal);
-
-        static Sensitivity MeanOf(IEnumerable<(int Pass, Sensitivity Sensitivity)> passes, HashSet<int> used) =>
-            Sensitivity.MeanOf([.. passes.Where(pass => used.Contains(pass.Pass)).Select(pass => pass.Sensitivity)]);
+            VarianceComponents.Of(values.Sample));
     }
 
     private static CellCounts CountsOf(ILookup<string, Observation> byCell, string cell, string? baseline)

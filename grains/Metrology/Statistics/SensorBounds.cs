@@ -34,6 +34,12 @@ public sealed record SensorBounds(
     public static SensorBounds Assumed(double ratedWatts, double alias = 0, double counterResidual = 0) =>
         new(AssumedOffsetWatts, AssumedNonLinearity * ratedWatts, ratedWatts, alias, counterResidual, AssumedGain, "assumed");
 
+    /// <summary>Offset and bend, W, at the corners of their bounds.</summary>
+    internal ImmutableArray<(double Offset, double Bend)> Corners =>
+    [
+        (-OffsetWatts, -NonLinearityWatts), (-OffsetWatts, NonLinearityWatts), (OffsetWatts, -NonLinearityWatts), (OffsetWatts, NonLinearityWatts),
+    ];
+
     /// <summary>Throws <see cref="ArgumentOutOfRangeException"/> for a negative bound or a rated power that is not positive; NaN passes.</summary>
     public void Check()
     {
@@ -90,6 +96,14 @@ public readonly record struct Sensitivity(double Offset, double NonLinearity)
             ? new Sensitivity(time / energy, bend / energy)
             : throw new ArgumentException("The points of a valid trial must yield positive joules per layer.", nameof(points));
     }
+
+    /// <summary>
+    /// ln(truth / reading) of a sensor with that offset and bend, W, gain apart: <c>ln(1 − offset·s_o − bend·s_n)</c>. NaN if unknown; −∞ if they are all of the reading.
+    /// </summary>
+    internal double LogCorrection(double offset, double bend) => Math.Log(Math.Max(0, 1 - Product(offset, Offset) - Product(bend, NonLinearity)));
+
+    /// <summary>By how much a deviation of so many watts moves the value, relative; nothing moves nothing, whatever the sensitivity.</summary>
+    internal static double Product(double watts, double sensitivity) => watts == 0 ? 0 : watts * sensitivity;
 
     /// <summary>Means of both.</summary>
     public static Sensitivity MeanOf(IReadOnlyCollection<Sensitivity> sensitivities) => new(

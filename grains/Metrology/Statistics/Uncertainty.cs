@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace EnergyGrid.Metrology;
 
 /// <summary>What replication shows.</summary>
-/// <param name="StandardError">u_A: of the mean logarithm; NaN without an interval.</param>
+/// <param name="StandardError">u_A: of the mean logarithm, as it stands in the interval; NaN without one.</param>
 /// <param name="DegreesOfFreedom">Of it; 0 without an interval.</param>
 /// <param name="HalfWidth">Of the 95 % Student interval of the logarithm, type A alone; NaN without one.</param>
 public sealed record TypeA(double StandardError, int DegreesOfFreedom, double HalfWidth)
@@ -64,20 +64,15 @@ public sealed record TypeB(double Offset, double NonLinearity, double Alias, dou
         return known with { Gain = bounds.Gain / Math.Sqrt(3), Bound = known.Bound + (bounds.Gain < 1 ? -Math.Log(1 - bounds.Gain) : Unbounded(bounds.Gain)) };
     }
 
-    // Reading·(1 − b·s_o − n·s_n) is the truth (times the gain), so ln(ratio read / true ratio) = ln((1 − x_baseline)/(1 − x_cell)). It is a quotient of affine
-    // functions of b and n, hence monotone along every line: the extremes lie at corners.
+    // ln(ratio read / true ratio) is a quotient of affine functions of offset and bend, hence monotone along every line: the extremes lie at corners.
     private static double WorstCorner(DeviceSensitivity device, SensorBounds bounds)
     {
         var worst = 0.0;
-        foreach (var offset in (ReadOnlySpan<double>)[-bounds.OffsetWatts, bounds.OffsetWatts])
+        foreach (var (offset, bend) in bounds.Corners)
         {
-            foreach (var bend in (ReadOnlySpan<double>)[-bounds.NonLinearityWatts, bounds.NonLinearityWatts])
-            {
-                var cell = 1 - Product(offset, device.Cell.Offset) - Product(bend, device.Cell.NonLinearity);
-                var baseline = 1 - Product(offset, device.Baseline.Offset) - Product(bend, device.Baseline.NonLinearity);
-                // Math.Max hands NaN on.
-                worst = Math.Max(worst, cell <= 0 || baseline <= 0 ? double.PositiveInfinity : Math.Abs(Math.Log(baseline / cell)));
-            }
+            var (cell, baseline) = (device.Cell.LogCorrection(offset, bend), device.Baseline.LogCorrection(offset, bend));
+            // Math.Max hands NaN on.
+            worst = Math.Max(worst, double.IsNegativeInfinity(cell) || double.IsNegativeInfinity(baseline) ? double.PositiveInfinity : Math.Abs(baseline - cell));
         }
         return worst;
     }
@@ -85,9 +80,7 @@ public sealed record TypeB(double Offset, double NonLinearity, double Alias, dou
     private static double Mean(IReadOnlyCollection<DeviceSensitivity> devices, Func<DeviceSensitivity, double> value) => NestedSample.MeanOf(
         devices.GroupBy(device => device.Node, StringComparer.Ordinal).OrderBy(node => node.Key, StringComparer.Ordinal).Select(node => NestedSample.MeanOf(node.Select(value))));
 
-    private static double Moved(double bound, double sensitivity) => Math.Abs(Product(bound, sensitivity));
-
-    private static double Product(double bound, double sensitivity) => bound == 0 ? 0 : bound * sensitivity;
+    private static double Moved(double bound, double sensitivity) => Math.Abs(Sensitivity.Product(bound, sensitivity));
 
     private static double Unbounded(double gain) => double.IsNaN(gain) ? double.NaN : double.PositiveInfinity;
 }

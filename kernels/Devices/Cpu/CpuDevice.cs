@@ -24,6 +24,9 @@ public sealed record CpuDeviceOptions
 
     /// <summary>Where energy counters are looked for.</summary>
     public string PowercapRoot { get; init; } = RaplCounter.SystemRoot;
+
+    /// <summary>Where the file of weights lies that a configuration's data name; null where nobody said.</summary>
+    public Func<Configuration, string?> WeightsPath { get; init; } = static c => c.WeightsPath;
 }
 
 /// <summary>
@@ -51,6 +54,7 @@ public sealed class CpuDevice : IDevice
     private readonly long _startNanoseconds;
     private volatile bool _running;
     private DecodeStep? _step;
+    private SafetensorsFile? _weights;
     private long _steps;
     private double _joules;
 
@@ -66,7 +70,8 @@ public sealed class CpuDevice : IDevice
             host, "cpu-0", "cpu", DeviceKind.Cpu, site, rack, 0, _options.MemoryShare * MachineProbe.AvailableBytes(),
             MachineProbe.CopyBytesPerSecond(_options.Threads), Provenance.Measured, MachineProbe.PeakFlopsPerSecond(_options.Threads),
             _options.MaxWatts, _options.MaxWatts, $"{MachineProbe.ProcessorName()}, .NET {Environment.Version}, {_options.Threads} threads",
-            _rapl?.Name ?? $"declared {_options.IdleWatts:F0} W idle, {_options.MaxWatts:F0} W busy × utilisation", provenance);
+            _rapl?.Name ?? $"declared {_options.IdleWatts:F0} W idle, {_options.MaxWatts:F0} W busy × utilisation", provenance,
+            _rapl is null ? null : RaplCounter.Qualification(_options.MaxWatts, time.GetUtcNow()));
         Sensor = new DeviceSensor(
             new SensorProfile(SensorQuantity.Counter, PeriodSeconds, 0, Math.Max(_options.MaxWatts, 1), provenance, UpdatePeriodSeconds: PeriodSeconds),
             PollSeconds: _rapl is null ? PeriodSeconds : 0.001, PowerIsIndependent: false);
@@ -85,15 +90,17 @@ public sealed class CpuDevice : IDevice
     public string? Refusal(Configuration configuration, StepCost cost, int layers)
     {
         if (configuration.Stack is not "reference") return $"stack '{configuration.Stack}' does not run here; the cpu runs 'reference'";
+        if (StepLayers.Refusal(configuration, layers) is { } refusal) return refusal;
+        if (RefusalOfData(configuration) is { } data) return data;
         var bytes = DecodeStep.ResidentBytes(configuration, layers);
-        return bytes <= Info.MemoryBytes ? null : $"{layers} layers need {bytes / 1e9:F2} GB, {Info.MemoryBytes / 1e9:F2} GB may be used";
+        return bytes <= Info.MemoryBytes ? null : $"{bytes / 1e9:F2} GB are needed for {StepLayers.Name(layers)}, {Info.MemoryBytes / 1e9:F2} GB may be used";
     }
 
     public Task Load(Configuration configuration, StepCost cost, int layers, CancellationToken stop) => OnWorker(() =>
     {
         stop.ThrowIfCancellationRequested();
         Drop();
-        _step = DecodeStep.Create(configuration, layers, _options.Threads);
+        _step = DecodeStep.Create(configuration, layers, _options.Threads, weights: Weights(configuration, stop));
     });
 
     public void Start()
@@ -131,8 +138,40 @@ public sealed class CpuDevice : IDevice
         _wake.Release();
         _worker.Join();
         _sensor.Join();
-        _step?.Dispose();
-        _step = null;
+        Drop();
+        _weights?.Dispose();
+    }
+
+    // What can be said without reading the file; the rest is said when it is loaded.
+    private string? RefusalOfData(Configuration configuration)
+    {
+        if (configuration.Data is "normal" or "zeros") return null;
+        if (!WeightFile.IsOne(configuration.Data)) return $"data '{configuration.Data}' are none that the cpu can make; it makes normal and zeros, and reads {WeightFile.Prefix}SHA256:PATTERN";
+        try
+        {
+            _ = WeightFile.Parse(configuration.Data);
+        }
+        catch (WeightsRefusedException refused)
+        {
+            return refused.Message;
+        }
+        if (_options.WeightsPath(configuration) is not { } path) return "the data name a file of weights, and nobody said where it lies on this node";
+        return File.Exists(path) ? null : $"the file of weights '{path}' is not there";
+    }
+
+    // On the worker. Once a file was found to be the right one it stays open: its hash is not taken again for every leg.
+    private SafetensorsValues? Weights(Configuration configuration, CancellationToken stop)
+    {
+        if (!WeightFile.IsOne(configuration.Data)) return null;
+        var choice = WeightFile.Parse(configuration.Data);
+        var path = _options.WeightsPath(configuration) ?? throw new WeightsRefusedException("the data name a file of weights, and nobody said where it lies on this node");
+        if (_weights is null || _weights.Path != path || _weights.Sha256 != choice.Sha256 || !_weights.IsUnchanged)
+        {
+            _weights?.Dispose();
+            _weights = null;
+            _weights = SafetensorsFile.Open(path, choice.Sha256, stop);
+        }
+        return _weights.Values(choice);
     }
 
     private void Drop()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Devices;
 
@@ -68,6 +69,13 @@ public sealed class RaplCounter
         if (reset) _microjoules = 0;
         return _microjoules / 1e6;
     }
+
+    /// <summary>What is known of it without looking: Intel states that it steps about every millisecond, and nothing of its accuracy.</summary>
+    /// <param name="ratedWatts">Declared power of the packages with all threads busy, W.</param>
+    /// <param name="at">Now.</param>
+    public static SensorQualification Qualification(double ratedWatts, DateTimeOffset at) => new(
+        0.001, double.NaN, double.NaN, double.NaN, "nothing: no meter of the node was there to step the packages' load against", ratedWatts, at,
+        "not looked at: Intel states that RAPL counters step about every millisecond");
 
     private static double Read(string file) => double.Parse(File.ReadAllText(file), CultureInfo.InvariantCulture);
 }

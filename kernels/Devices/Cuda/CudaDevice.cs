@@ -2,6 +2,7 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;
+using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Devices.Cuda;
 
@@ -254,7 +255,7 @@ public sealed class CudaDevice : IDevice
     private string? Recover(CudaException error)
     {
         _running = false;
-        var doing = _step is { } step ? $" while it ran {step.Plan.Configuration.Workload} at {step.Plan.Layers} layers" : "";
+        var doing = _step is { } step ? $" while it ran {step.Plan.Configuration.Workload} at {StepLayers.Name(step.Plan.Layers)}" : "";
         try
         {
             _sensor.Condition();

@@ -28,7 +28,7 @@ public sealed record LocalGpuOptions(string Host, string Site, string Rack)
     public Action<string> Say { get; init; } = static _ => { };
 
     /// <summary>Given each qualification, to be kept with the results.</summary>
-    public Action<SensorQualification> Keep { get; init; } = static _ => { };
+    public Action<BoardQualification> Keep { get; init; } = static _ => { };
 }
 
 /// <summary>A GPU of this machine cannot be a device of the grid: the message says why, and what would help.</summary>
@@ -117,7 +117,7 @@ public static class LocalGpus
                 options.Host, board.Uuid, HardwareName.Of(board.Name), DeviceKind.Cuda, options.Site, options.Rack, board.Index, board.MemoryBytes,
                 bandwidth, board.IsEmulated ? Provenance.Modelled : Provenance.Measured, peak, meter.RatedWatts, meter.PowerLimitWatts,
                 string.Create(CultureInfo.InvariantCulture, $"NVIDIA {nvml.DriverVersion}, CUDA {board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"),
-                meter.EnergySource, meter.EnergyProvenance);
+                meter.EnergySource, meter.EnergyProvenance, qualification.ToSensorQualification(meter.RatedWatts));
             return new CudaDevice(board, meter, nvml, info, clock);
         }
         catch

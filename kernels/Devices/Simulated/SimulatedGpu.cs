@@ -1,5 +1,6 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Metrology;
+using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Devices;
 
@@ -15,7 +16,7 @@ public sealed class SimulatedGpu : IDevice
     private readonly SimulatedNode _node;
     private readonly SimulatedProfile _profile;
     private readonly SimulatedDefects _defects;
-    private readonly double _gain;
+    private readonly TransferCurve _curve;
     private readonly double _staticWatts;
     private readonly double _boardFactor;
     private readonly double _period;
@@ -34,6 +35,7 @@ public sealed class SimulatedGpu : IDevice
     private long _ticks;
     private double _celsius;
     private double _joules;
+    private double _sensedJoules;
     private double _joulesAtSecond;
     private double _instantJoules;
     private double _steps;
@@ -49,8 +51,7 @@ public sealed class SimulatedGpu : IDevice
     private bool _running;
     private double _stepsPerSecond;
     private double _dynamicWatts;
-    private StepCost? _cost;
-    private int _layers;
+    private bool _isLoaded;
     private double _powerLimit;
     private int _otherProcesses;
 
@@ -58,7 +59,7 @@ public sealed class SimulatedGpu : IDevice
     {
         (_node, _profile, _defects) = (node, profile, defects);
         _random = new SeededRandom(seed);
-        _gain = 1 + defects.GainSpread * (2 * _random.Uniform() - 1);
+        _curve = defects.Sensor.CurveOf(1 + defects.GainSpread * (2 * _random.Uniform() - 1), profile.RatedWatts, seed);
         var board = Math.Exp(defects.BoardVariation * _random.Normal());
         _staticWatts = profile.StaticWatts * board;
         _boardFactor = Math.Exp(defects.BoardVariation * _random.Normal());
@@ -72,12 +73,12 @@ public sealed class SimulatedGpu : IDevice
         _nextTick = _phase;
         _nextSecond = Math.Floor(now) + 1;
         _celsius = profile.CoolantCelsius + profile.CelsiusPerWatt * profile.IdleWatts;
-        Array.Fill(_lastInstants, _gain * profile.IdleWatts);
+        Array.Fill(_lastInstants, _curve.Reads(profile.IdleWatts));
         _megahertz = 345;
         Info = new DeviceInfo(
             node.Host, $"GPU-sim-{seed:x16}", profile.Shape.Name, DeviceKind.Simulated, node.Site, node.Rack, index,
             profile.Shape.MemoryBytes, profile.Shape.BandwidthBytesPerSecond, Provenance.Modelled, profile.Shape.DatasheetFlopsPerSecond,
-            profile.RatedWatts, _powerLimit, "simulated", "simulated energy counter", Provenance.Modelled);
+            profile.RatedWatts, _powerLimit, "simulated", "simulated energy counter", Provenance.Modelled, defects.Declared(profile.RatedWatts, node.Time.GetUtcNow()));
         Sensor = new DeviceSensor(
             new SensorProfile(SensorQuantity.Counter, _period, 0, profile.RatedWatts, Provenance.Modelled, UpdatePeriodSeconds: defects.StepSeconds),
             Math.Max(defects.PollSeconds, 1e-4), PowerIsIndependent: true);
@@ -98,11 +99,12 @@ public sealed class SimulatedGpu : IDevice
 
     public string? Refusal(Configuration configuration, StepCost cost, int layers)
     {
-        if (layers < 1) return $"{layers} layers: at least one is needed";
-        var bytes = cost.ResidentBytes * layers;
+        if (StepLayers.Refusal(configuration, layers) is { } refusal) return refusal;
+        var (unit, units) = Units(configuration, cost, layers);
+        var bytes = unit.ResidentBytes * units;
         return bytes <= _profile.Shape.UsableBytes
             ? null
-            : $"{layers} layers need {bytes / 1e9:F1} GB, the device has {_profile.Shape.UsableBytes / 1e9:F1} GB: needs {Math.Ceiling(bytes / _profile.Shape.UsableBytes)} devices";
+            : $"{bytes / 1e9:F1} GB are needed for {StepLayers.Name(layers)}, the device has {_profile.Shape.UsableBytes / 1e9:F1} GB: needs {Math.Ceiling(bytes / _profile.Shape.UsableBytes)} devices";
     }
 
     public async Task Load(Configuration configuration, StepCost cost, int layers, CancellationToken stop)
@@ -114,15 +116,16 @@ public sealed class SimulatedGpu : IDevice
             _running = false;
             _context = true;
         }
-        await Task.Delay(TimeSpan.FromSeconds(0.5 + cost.ResidentBytes * layers / ResidentBytesPerSecond), _node.Time, stop);
+        var (unit, units) = Units(configuration, cost, layers);
+        await Task.Delay(TimeSpan.FromSeconds(0.5 + unit.ResidentBytes * units / ResidentBytesPerSecond), _node.Time, stop);
         lock (_node.Gate)
         {
             AdvanceExactly();
             var speed = Math.Exp(_defects.SpeedVariation * _random.Normal());
             var power = Math.Exp(_defects.PowerVariation * _random.Normal()) * _boardFactor;
-            (_cost, _layers) = (cost, layers);
-            _stepsPerSecond = speed / StepSeconds(cost, layers);
-            _dynamicWatts = power * DynamicJoules(cost, layers) * _stepsPerSecond;
+            _isLoaded = true;
+            _stepsPerSecond = speed / StepSeconds(unit, units);
+            _dynamicWatts = power * DynamicJoules(unit, units) * _stepsPerSecond;
         }
     }
 
@@ -130,7 +133,7 @@ public sealed class SimulatedGpu : IDevice
     {
         lock (_node.Gate)
         {
-            if (_cost is null) throw new InvalidOperationException("Nothing is loaded.");
+            if (!_isLoaded) throw new InvalidOperationException("Nothing is loaded.");
             AdvanceExactly();
             _running = true;
             _marked = false;
@@ -154,7 +157,7 @@ public sealed class SimulatedGpu : IDevice
         lock (_node.Gate)
         {
             AdvanceExactly();
-            (_running, _context, _cost) = (false, false, null);
+            (_running, _context, _isLoaded) = (false, false, false);
         }
         return Task.CompletedTask;
     }
@@ -195,7 +198,7 @@ public sealed class SimulatedGpu : IDevice
             lock (_node.Gate)
             {
                 AdvanceExactly();
-                return new SimulatedTruth(_joules, _steps, _gain, _celsius);
+                return new SimulatedTruth(_joules, _sensedJoules, _steps, _curve, _celsius);
             }
         }
     }
@@ -239,6 +242,10 @@ public sealed class SimulatedGpu : IDevice
         AdvanceTo(_node.Now, exactly: true);
     }
 
+    /// <summary>What a step repeats, and how often.</summary>
+    private static (StepCost Cost, int Times) Units(Configuration configuration, StepCost cost, int layers) =>
+        layers == StepLayers.HeadAlone ? (LmHead.Cost(configuration), 1) : (cost, layers);
+
     private double StepSeconds(StepCost cost, int layers) =>
         layers * _profile.Shape.FloorPhasesSeconds(cost) / _profile.AchievedFraction + _profile.LaunchSeconds;
 
@@ -275,8 +282,10 @@ public sealed class SimulatedGpu : IDevice
             _megahertz = _context ? _profile.BoostMegahertz : 345;
         }
         _joules += watts * span;
+        var told = _curve.Reads(watts);
+        _sensedJoules += told * span;
         var seen = to - Math.Max(_now, _nextTick - _instantFrom);
-        if (seen > 0) _instantJoules += watts * seen;
+        if (seen > 0) _instantJoules += told * seen;
         var target = _profile.CoolantCelsius + _profile.CelsiusPerWatt * watts;
         var decay = Math.Abs(span - _period) < 1e-9 ? _tickDecay : Math.Exp(-span / _profile.ThermalSeconds);
         _celsius = target + (_celsius - target) * decay;
@@ -285,13 +294,13 @@ public sealed class SimulatedGpu : IDevice
 
     private void Tick()
     {
-        var instant = _gain * _instantJoules / _instantFrom * (1 + _defects.AliasFraction * _random.Flat());
+        var instant = _instantJoules / _instantFrom * (1 + _defects.AliasFraction * _random.Flat());
         _instantJoules = 0;
         _lastInstants[(int)(_ticks % _lastInstants.Length)] = instant;
         var average = 0.0;
         foreach (var one in _lastInstants) average += one;
-        if (!_wasReset && _now - _node.StartSeconds >= _defects.CounterResetAfterSeconds) (_wasReset, _resetJoules) = (true, _joules);
-        var counter = Math.Floor(_gain * (_joules - _resetJoules) * 1000) / 1000;
+        if (!_wasReset && _now - _node.StartSeconds >= _defects.CounterResetAfterSeconds) (_wasReset, _resetJoules) = (true, _sensedJoules);
+        var counter = Math.Floor((_sensedJoules - _resetJoules) * 1000) / 1000;
         var seen = _now + _defects.PollSeconds * _random.Uniform();
         if (_readings.Count >= MostPending) _readings.RemoveRange(0, MostPending / 2);
         _readings.Add(new DeviceReading(_node.Stamp(seen), counter, instant, average / _lastInstants.Length, _celsius, _megahertz, _capSeconds, _thermalSeconds));
@@ -318,7 +327,8 @@ public sealed class SimulatedGpu : IDevice
 
 /// <summary>What is true of a simulated device now.</summary>
 /// <param name="Joules">Energy since it was made, J.</param>
+/// <param name="SensedJoules">What its sensor made of that, J.</param>
 /// <param name="Steps">Steps since it was made.</param>
-/// <param name="Gain">Of its sensors.</param>
+/// <param name="Curve">Of its sensors.</param>
 /// <param name="Celsius">°C.</param>
-internal readonly record struct SimulatedTruth(double Joules, double Steps, double Gain, double Celsius);
+internal readonly record struct SimulatedTruth(double Joules, double SensedJoules, double Steps, TransferCurve Curve, double Celsius);

@@ -1,3 +1,5 @@
+using System.Globalization;
+using EnergyGrid.Contracts;
 using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Devices;
@@ -56,6 +58,9 @@ public sealed record SimulatedDefects
     /// <summary>Sensor gain is uniform in 1 ± this, per device, and the same for all its sensors.</summary>
     public double GainSpread { get; init; } = 0.05;
 
+    /// <summary>Offset and non-linearity of the sensors.</summary>
+    public SensorDesign Sensor { get; init; } = new();
+
     /// <summary>The energy counter and the power sensor step this often, s; each device's own period lies within 1 % of it.</summary>
     public double StepSeconds { get; init; } = 0.1;
 
@@ -89,10 +94,11 @@ public sealed record SimulatedDefects
     /// <summary>Enforced power limit, W; the rating when NaN.</summary>
     public double PowerLimitWatts { get; init; } = double.NaN;
 
-    /// <summary>Sensors without gain error, alias, latency and variation: for tests that want the model alone.</summary>
+    /// <summary>Sensors without gain error, offset, alias, latency and variation: for tests that want the model alone.</summary>
     public static SimulatedDefects None { get; } = new()
     {
         GainSpread = 0,
+        Sensor = SensorDesign.Straight,
         AliasFraction = 0,
         PollSeconds = 0,
         PowerVariation = 0,
@@ -100,4 +106,12 @@ public sealed record SimulatedDefects
         BoardVariation = 0,
         ClockErrorSeconds = 0,
     };
+
+    /// <summary>What the design of the sensors declares: bounds, and nothing of what lies within them.</summary>
+    internal SensorQualification Declared(double ratedWatts, DateTimeOffset at) => new(
+        StepSeconds, PartTimeSampling.OfWindow(AliasFraction, StepSeconds), 0, Sensor.OffsetBoundWatts,
+        string.Create(CultureInfo.InvariantCulture, $"declared by the simulated sensors' design: ±{Sensor.CommonOffsetBoundWatts:0.###} W common to the site, ±{Sensor.OwnOffsetBoundWatts:0.###} W of each device"),
+        ratedWatts, at,
+        string.Create(CultureInfo.InvariantCulture, $"declared by the simulated sensors' design, nothing was looked at: {1000 * IntegratedSeconds:0.#} of every {1000 * StepSeconds:0.#} ms are integrated, alias for a window of {PartTimeSampling.WindowSeconds:F0} s"),
+        Sensor.NonLinearityBoundWatts);
 }

@@ -22,7 +22,7 @@ public sealed record SimulatedSiteOptions
 
     public SimulatedDefects Defects { get; init; } = new();
 
-    /// <summary>Decides every gain, variation and noise.</summary>
+    /// <summary>Decides every gain, offset, variation and noise.</summary>
     public ulong Seed { get; init; } = 1;
 }
 
@@ -48,13 +48,14 @@ public sealed class SimulatedSite
         ArgumentOutOfRangeException.ThrowIfLessThan(options.NodesPerRack, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.GpusPerNode, 1);
         var nodes = new List<SimulatedNode>();
+        var defects = options.Defects with { Sensor = options.Defects.Sensor.OfSite(options.Seed) };
         for (var rack = 1; rack <= options.Racks; rack++)
         {
             var first = nodes.Count;
             for (var node = 1; node <= options.NodesPerRack; node++)
             {
                 var seed = SeededRandom.Mix(options.Seed, (ulong)((rack << 16) + node));
-                nodes.Add(new SimulatedNode($"{options.Silo}~r{rack}n{node}", options.Name, $"r{rack}", options.GpusPerNode, options.Profile, options.Defects, seed, time));
+                nodes.Add(new SimulatedNode($"{options.Silo}~r{rack}n{node}", options.Name, $"r{rack}", options.GpusPerNode, options.Profile, defects, seed, time));
             }
             // One agent of the rack reads its PDU, as one would in a real one. The names carry the silo: several of them may simulate parts of one site.
             var members = nodes[first..];

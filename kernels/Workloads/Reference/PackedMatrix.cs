@@ -110,6 +110,33 @@ internal sealed unsafe class PackedMatrix : IDisposable
         });
     }
 
+    /// <summary>Sets every weight from a source's next outputs · inputs values, row by row, then quantised.</summary>
+    public void Fill(WorkerPool pool, IWeightValues values)
+    {
+        const int panelsAtOnce = 64;
+        using var rows = new AlignedBuffer<float>((long)Math.Min(Outputs, panelsAtOnce * Panel) * Inputs);
+        for (var first = 0; first < Outputs; first += panelsAtOnce * Panel)
+        {
+            var (from, count) = (first, Math.Min(panelsAtOnce * Panel, Outputs - first));
+            values.Read(rows.Slice(0, count * Inputs));
+            pool.For(count / Panel, (worker, item) =>
+            {
+                var row = pool.Scratch(worker, Chunk);
+                for (var start = 0; start < PaddedInputs; start += Chunk)
+                {
+                    var width = Math.Min(Chunk, PaddedInputs - start);
+                    var real = Math.Min(Chunk, Inputs - start);
+                    for (var r = 0; r < Panel; r++)
+                    {
+                        rows.Slice((long)(item * Panel + r) * Inputs + start, real).CopyTo(new Span<float>(row, real));
+                        new Span<float>(row + real, width - real).Clear();
+                        Pack(from / Panel + item, start, r, width, new Span<float>(row, width));
+                    }
+                }
+            });
+        }
+    }
+
     /// <summary>Sets every weight from a row-major matrix [outputs][inputs].</summary>
     public void Fill(ReadOnlySpan<float> weights)
     {

@@ -3,7 +3,7 @@ using EnergyGrid.Contracts;
 namespace EnergyGrid.Workloads;
 
 /// <summary>What the layers of one decode step share: threads, shape, and activation memory that each layer overwrites.</summary>
-internal sealed unsafe class StepContext(Configuration configuration, WorkerPool pool, bool roundActivations) : IDisposable
+internal sealed unsafe class StepContext(Configuration configuration, WorkerPool pool, bool roundActivations, IWeightValues? weights = null) : IDisposable
 {
     private readonly Dictionary<string, AlignedBuffer<float>> _buffers = [];
 
@@ -32,13 +32,25 @@ internal sealed unsafe class StepContext(Configuration configuration, WorkerPool
         return buffer.Pointer;
     }
 
-    /// <summary>A weight matrix with data, or zeros for the control.</summary>
+    /// <summary>A weight matrix with data: a file's next values, drawn ones, or zeros for the control.</summary>
     public PackedMatrix Matrix(int layer, string name, int outputs, int inputs)
     {
         var matrix = new PackedMatrix(Configuration.Weights, outputs, inputs);
-        if (!IsZero)
+        try
         {
-            matrix.FillNormal(Pool, Key(layer, name));
+            if (weights is not null)
+            {
+                matrix.Fill(Pool, weights);
+            }
+            else if (!IsZero)
+            {
+                matrix.FillNormal(Pool, Key(layer, name));
+            }
+        }
+        catch
+        {
+            matrix.Dispose();
+            throw;
         }
 
         return matrix;

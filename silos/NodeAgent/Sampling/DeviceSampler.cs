@@ -48,6 +48,8 @@ internal sealed class DeviceSampler
             Device.Drain(_readings, _steps);
             if (_readings.Count == 0 && _steps.Count == 0) return;
             var readings = CollectionsMarshal.AsSpan(_readings);
+            // Here every reading enters: windows, trials and traces see the same numbers.
+            foreach (ref var reading in readings) reading = reading.Quantised();
             _integrator.ClockErrorSeconds = clockErrorSeconds;
             var counter = Device.Sensor.HasCounter;
             foreach (ref readonly var reading in readings)

@@ -54,6 +54,18 @@ public sealed class CudaDeviceTests : IDisposable
         device.Start();
         (_, marks) = await DrainUntil(device, (_, m) => m.Count > 1 && m[^1].Steps > counted);
         await device.Stop();
+
+        // So can the LM head.
+        var head = c with { Vocabulary = 64 };
+        Assert.Null(device.Refusal(head, cost, StepLayers.HeadAlone));
+        Assert.Contains("names no vocabulary", device.Refusal(c with { Vocabulary = 0 }, cost, StepLayers.HeadAlone));
+        await device.Load(head, cost, StepLayers.HeadAlone, CancellationToken.None);
+        device.Drain(readings, marks);
+        var already = marks[^1].Steps;
+        marks.Clear();
+        device.Start();
+        (_, marks) = await DrainUntil(device, (_, m) => m.Count > 1 && m[^1].Steps > already);
+        await device.Stop();
         await device.Unload();
     }
 
@@ -64,6 +76,8 @@ public sealed class CudaDeviceTests : IDisposable
         Assert.Equal((DeviceKind.Cuda, 650.0, 700.0, Provenance.Modelled, Provenance.Modelled), (device.Info.Kind, device.Info.PowerLimitWatts, device.Info.RatedWatts, device.Info.EnergyProvenance, device.Info.BandwidthProvenance));
         Assert.Contains("emulated", device.Info.Model, StringComparison.OrdinalIgnoreCase);
         Assert.True(device.Info.BandwidthBytesPerSecond > 0 && device.Info.PeakFlopsPerSecond > 0);
+        Assert.Equal(700, device.Info.Qualification!.RatedWatts);
+        Assert.True(double.IsNaN(device.Info.Qualification.OffsetWatts));
         // Which of its sensors it is metered by depends on how well a busy machine kept time for half a second.
         Assert.StartsWith("NVML ", device.Info.EnergySource);
     }

@@ -8,7 +8,7 @@ namespace EnergyGrid.Devices.Tests.Cuda;
 [Collection("cuda")]
 public sealed class QualificationTests(EmulatedLibraries libraries)
 {
-    private static SensorQualification Qualify(ScriptedBoard board, bool exercise = true) =>
+    private static BoardQualification Qualify(ScriptedBoard board, bool exercise = true) =>
         SensorQualifier.Run(board.Device, board.Time, exercise ? new ScriptedBoard.Exercise(board) : null);
 
     [Theory]
@@ -103,6 +103,28 @@ public sealed class QualificationTests(EmulatedLibraries libraries)
         Assert.True(double.IsNaN(found.Residual));
         Assert.True(double.IsNaN(found.IdleContextWatts));
         if (metering != Metering.None) Assert.Equal(70, found.IdleWatts, 0.5);
+    }
+
+    [Fact]
+    public void The_analysis_is_told_period_alias_and_residual_and_that_nothing_could_tell_the_offset()
+    {
+        using var board = new ScriptedBoard(libraries, "power 0 70\ncounter error 0.02\nsensor period 0.1 window 0.025");
+        var found = Qualify(board);
+        var told = found.ToSensorQualification(650);
+        Assert.Equal((found.UpdatePeriodSeconds, found.Residual, 650.0, found.At), (told.UpdatePeriodSeconds, told.CounterResidual, told.RatedWatts, told.AtUtc));
+        Assert.True(double.IsNaN(told.OffsetWatts) && double.IsNaN(told.NonLinearityWatts));
+        Assert.Contains("no meter of the node", told.OffsetSource);
+        // A hundred updates in ten seconds, each off by what the phases differ: a tenth of their standard deviation.
+        Assert.Equal(0.1 * PartTimeSampling.PerUpdate([.. found.Alias.Select(a => a.CounterWatts)]), told.Alias, 1e-4 * told.Alias);
+        Assert.InRange(told.Alias, 1e-6, 0.01);
+        Assert.Contains("4 phases", told.Method);
+        Assert.Contains("busy for 9.", told.Method);
+
+        using var without = new ScriptedBoard(libraries, "power 0 70\nlack nvmlDeviceGetTotalEnergyConsumption");
+        var integrated = Qualify(without, exercise: false).ToSensorQualification(700);
+        Assert.True(double.IsNaN(integrated.Alias) && double.IsNaN(integrated.CounterResidual));
+        Assert.Contains("integrated power", integrated.Method);
+        Assert.Contains("alias not looked at", integrated.Method);
     }
 
     [Fact]

@@ -84,6 +84,20 @@ public class MatchGroupAnalysisTests
     }
 
     [Fact]
+    public void Scatter_is_that_of_the_truth_where_an_offset_would_hide_some_of_it()
+    {
+        // Powers that scatter at equal time: 10 W on every reading make 380 … 420 W look less different than 370 … 410 W are.
+        double[] watts = [380, 390, 400, 410, 420];
+        var offset = Settings with { Sensor = SensorBounds.None with { OffsetWatts = 10 } };
+        var observations = watts.Select((w, pass) => Of("a", pass, "C", w, w)).ToArray();
+        var absolute = Assert.Single(MatchGroupAnalysis.Run(observations, null, offset).Absolutes);
+        var truth = NestedSample.Of(watts.Select((w, pass) => new PassValue("n", "a", pass, Math.Log(w - 10)))).Summarise()!;
+        Assert.Equal(truth.StandardError, absolute.TypeA.StandardError, 1e-12);
+        Assert.Equal(Math.Exp(watts.Average(Math.Log)), absolute.JoulesPerToken, 1e-9);
+        Assert.True(absolute.TypeA.StandardError > 1.02 * MatchGroupAnalysis.Run(observations, null, Settings).Absolutes[0].TypeA.StandardError);
+    }
+
+    [Fact]
     public void Where_powers_are_unknown_there_is_no_interval_unless_no_bound_needs_them()
     {
         Observation[] observations = [Of("a", 0, "A", 2), Of("a", 0, "C", 1), Of("a", 1, "A", 2), Of("a", 1, "C", 1.01)];

@@ -104,7 +104,7 @@ public class SensorBoundsTests(Xunit.Abstractions.ITestOutputHelper output)
 
     /// <summary>
     /// True powers of about 650 and 400 W, read by sensors at the edges of what is assumed of them. Scatter between passes is small, so the interval is little more
-    /// than its bound. 2,000 sweeps a corner: standard error 0.5 %.
+    /// than its bound. 4,000 sweeps a corner: standard error 0.35 %.
     /// </summary>
     [Theory]
     [InlineData(1, 8, 0.002, false)]
@@ -113,7 +113,7 @@ public class SensorBoundsTests(Xunit.Abstractions.ITestOutputHelper output)
     [InlineData(3, 4, 0.002, true)]
     public void Sensors_at_the_edge_of_their_bounds_are_covered(int devices, int passes, double noise, bool eachItsOwn)
     {
-        const int Sweeps = 2000;
+        const int Sweeps = 4000;
         var bounds = SensorBounds.Assumed(Rated);
         var settings = new AnalysisSettings(new Replication(passes, passes, 0.01), bounds);
         var (worst, firstOrder, absolute) = (1.0, 1.0, 1.0);
@@ -130,8 +130,10 @@ public class SensorBoundsTests(Xunit.Abstractions.ITestOutputHelper output)
                     var meter = (Gain: o * 0.05, Offset: side * o * 10, Bend: side * n * 7);
                     for (var pass = 0; pass < passes; pass++)
                     {
-                        observations.Add(Trial("A", device, pass, 640, 655, 0.0005, meter, noise, random));
-                        observations.Add(Trial("C", device, pass, 390, 405, 0.0003, meter, noise, random));
+                        // What a pass's cells have in common cancels in a ratio of true powers, not quite in one of readings.
+                        var drift = 0.01 * random.Next();
+                        observations.Add(Trial("A", device, pass, 640, 655, 0.0005, meter, drift + noise * random.Next()));
+                        observations.Add(Trial("C", device, pass, 390, 405, 0.0003, meter, drift + noise * random.Next()));
                     }
                 }
                 var analysis = MatchGroupAnalysis.Run(observations, "A", settings);
@@ -144,8 +146,8 @@ public class SensorBoundsTests(Xunit.Abstractions.ITestOutputHelper output)
             output.WriteLine($"offset {10 * o} W, bend {7 * n} W: ratio {covered / (double)Sweeps:P1} (to first order {linear / (double)Sweeps:P1}), absolute {own / (double)Sweeps:P1}");
             (worst, firstOrder, absolute) = (Math.Min(worst, covered / (double)Sweeps), Math.Min(firstOrder, linear / (double)Sweeps), Math.Min(absolute, own / (double)Sweeps));
         }
-        Assert.True(worst >= 0.935);
-        Assert.True(absolute >= 0.935);
+        Assert.True(worst >= 0.94);
+        Assert.True(absolute >= 0.94);
         // A bound to first order would fall short where scatter no longer hides it.
         Assert.True(noise > 0.001 || firstOrder < 0.9);
     }
@@ -156,12 +158,11 @@ public class SensorBoundsTests(Xunit.Abstractions.ITestOutputHelper output)
         Of(cell, 0, 0, [.. Depths.Select(l => new EnergyPoint(l, (l == 4 ? shortWatts : longWatts) * Seconds(l, secondsPerLayer), Seconds(l, secondsPerLayer)))]).JoulesPerToken;
 
     private static Observation Trial(
-        string cell, int device, int pass, double shortWatts, double longWatts, double secondsPerLayer, (double Gain, double Offset, double Bend) meter, double noise, Gaussian random)
+        string cell, int device, int pass, double shortWatts, double longWatts, double secondsPerLayer, (double Gain, double Offset, double Bend) meter, double logPower)
     {
-        var efficiency = Math.Exp(noise * random.Next());
         return Of(cell, device, pass, [.. Depths.Select(l =>
         {
-            var (seconds, watts) = (Seconds(l, secondsPerLayer), (l == 4 ? shortWatts : longWatts) * efficiency);
+            var (seconds, watts) = (Seconds(l, secondsPerLayer), (l == 4 ? shortWatts : longWatts) * Math.Exp(logPower));
             var reading = watts;
             for (var i = 0; i < 30; i++)
             {

@@ -30,7 +30,7 @@ public sealed class BothStoresTests(FileBed files, RedisBed redis) : IClassFixtu
         }
         Assert.Equal(made[0], made[2]);
         Assert.Equal(made[1], made[3]);
-        Assert.Equal(17, made[1].Count);
+        Assert.Equal(18, made[1].Count);
     }
 
     [Fact]

@@ -31,13 +31,13 @@ public sealed class BoardSensor : IDisposable
     /// <param name="qualification">Says what energy is taken from.</param>
     /// <param name="options">What is stated.</param>
     /// <exception cref="InvalidOperationException">The device tells neither energy nor power.</exception>
-    public BoardSensor(NvmlDevice device, NodeClock clock, SensorQualification qualification, BoardSensorOptions? options = null)
+    public BoardSensor(NvmlDevice device, NodeClock clock, BoardQualification qualification, BoardSensorOptions? options = null)
         : this(device, clock, qualification, options, polls: true)
     {
     }
 
     /// <summary>The same; without <paramref name="polls"/> no thread reads the sensors.</summary>
-    internal BoardSensor(NvmlDevice device, NodeClock clock, SensorQualification qualification, BoardSensorOptions? options, bool polls)
+    internal BoardSensor(NvmlDevice device, NodeClock clock, BoardQualification qualification, BoardSensorOptions? options, bool polls)
     {
         if (qualification.Metering == Metering.None) throw new InvalidOperationException($"{device.Uuid} cannot be metered: {qualification.Verdict}.");
         (_device, _clock, _options, Qualification) = (device, clock, options ?? new(), qualification);
@@ -54,7 +54,7 @@ public sealed class BoardSensor : IDisposable
     }
 
     /// <summary>What was found about its sensors on start.</summary>
-    public SensorQualification Qualification { get; }
+    public BoardQualification Qualification { get; }
 
     /// <summary>What the rest of the project is told of them.</summary>
     public DeviceSensor Sensor { get; }

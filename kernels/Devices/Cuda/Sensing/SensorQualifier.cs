@@ -54,7 +54,7 @@ public static class SensorQualifier
     /// <param name="stop">Ends it early.</param>
     /// <exception cref="DeviceLostException">The device does not answer any more.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static SensorQualification Run(NvmlDevice device, TimeProvider time, ISensorExercise? exercise = null, QualificationOptions? options = null, CancellationToken stop = default)
+    public static BoardQualification Run(NvmlDevice device, TimeProvider time, ISensorExercise? exercise = null, QualificationOptions? options = null, CancellationToken stop = default)
     {
         options ??= new();
         using var ending = new ManualResetEventSlim();
@@ -108,7 +108,7 @@ public static class SensorQualifier
             }
         }
 
-        return new SensorQualification
+        return new BoardQualification
         {
             Uuid = device.Uuid,
             At = time.GetUtcNow(),
@@ -145,7 +145,7 @@ public static class SensorQualifier
         if (double.IsNaN(residual)) return (Metering.Counter, "the counter could not be compared: the device does not tell its power");
         var worst = checks.First(c => c.Residual == residual);
         var said = FormattableString.Invariant($"the counter disagrees with the integrated power by {100 * residual:+0.0;-0.0;0.0} % over {worst.Seconds:F1} s, {worst.Load}");
-        return Math.Abs(residual) > SensorQualification.MostResidual
+        return Math.Abs(residual) > BoardQualification.MostResidual
             ? (Metering.Integration, said)
             : (Metering.Counter, FormattableString.Invariant($"the counter agrees with the integrated power: {100 * residual:+0.00;-0.00;0.00} % over {worst.Seconds:F1} s at worst, {worst.Load}"));
     }

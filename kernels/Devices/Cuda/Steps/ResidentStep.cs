@@ -105,7 +105,7 @@ public sealed class ResidentStep : IDisposable
         _stream.Synchronize();
     }
 
-    /// <summary>FP32 [batch][d_model]: the residual stream behind the last layer of the last run.</summary>
+    /// <summary>What the last run left of <see cref="StepPlan.Output"/>.</summary>
     public float[] ReadOutput() => Read<float>(Plan.Output, Plan.OutputBytes / sizeof(float));
 
     /// <inheritdoc/>

@@ -90,7 +90,28 @@ public sealed partial class StepPlanTests
         Assert.Contains("up to 64 sequences", StepPlan.Refusal(batch, 1, PlanDevice.H200));
         Assert.Equal("heads", Assert.Throws<ConfigurationRefusedException>(() => StepPlan.Create(Full("D") with { Heads = 65 }, 1, PlanDevice.H200)).Key);
         Assert.Equal("heads", Assert.Throws<ConfigurationRefusedException>(() => StepPlan.Create(Full("G0") with { KeyValueHeads = 2 }, 1, PlanDevice.H200)).Key);
+        Assert.Equal("data", Assert.Throws<ConfigurationRefusedException>(() => StepPlan.Create(Full("A") with { Data = "safetensors:0:*" }, 1, PlanDevice.H200)).Key);
         Assert.Contains("bytes of shared memory", StepPlan.Refusal(Full("D"), 1, PlanDevice.H200 with { Name = "A100", SharedBytesPerBlock = 166912 }));
+    }
+
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void The_head_alone_is_one_product_that_takes_its_matrix_and_little_more(string code)
+    {
+        var c = Full(code);
+        var plan = StepPlan.Create(c, StepLayers.HeadAlone, PlanDevice.H200);
+        var matrix = (double)c.Vocabulary * c.ModelWidth * WeightFormat.Bits(c.Weights) / 8;
+        Assert.InRange(plan.Buffers.Where(b => b.Use == BufferUse.Weights).Sum(b => b.Bytes) / matrix, 1, 1.01);
+        Assert.True(plan.ResidentBytes - matrix < 0.1e9, $"{(plan.ResidentBytes - matrix) / 1e6:F0} MB beside the matrix");
+        var product = Assert.Single(plan.Launches);
+        Assert.StartsWith("product_", product.Kernel);
+        Assert.True(product.SharedBytes <= PlanDevice.H200.SharedBytesPerBlock && product.GridX >= 132);
+        Assert.Null(StepPlan.Refusal(c, StepLayers.HeadAlone, PlanDevice.H200));
+        // Attention is what needs sm_90's shared memory: the head does not.
+        Assert.Null(StepPlan.Refusal(c, StepLayers.HeadAlone, PlanDevice.H200 with { Name = "A100", Architecture = "sm_80", SharedBytesPerBlock = 166912 }));
+        Assert.Contains("for the LM head", StepPlan.Refusal(c, StepLayers.HeadAlone, PlanDevice.H200 with { FreeBytes = 1_000_000 }));
+        Assert.Contains("names no vocabulary", StepPlan.Refusal(c with { Vocabulary = 0 }, StepLayers.HeadAlone, PlanDevice.H200));
+        Assert.Contains("at least one", StepPlan.Refusal(c, -1, PlanDevice.H200));
     }
 
     [Fact]

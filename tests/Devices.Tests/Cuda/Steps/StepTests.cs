@@ -20,6 +20,9 @@ public abstract class StepTests : IDisposable
     /// <summary>The device rounds activations to FP16 before the norm's factor is applied, the reference implementation after.</summary>
     private const double Tolerance = 2e-3;
 
+    /// <summary>One product of the same activations: nothing is rounded but the sums.</summary>
+    private const double HeadTolerance = 1e-5;
+
     private readonly PrimaryContext _context;
     private readonly CudaStream _stream;
     private readonly KernelLibrary _library;
@@ -197,6 +200,35 @@ public abstract class StepTests : IDisposable
             var same = actual.ToArray().Zip(expected).Count(p => p.First == p.Second);
             Assert.True(same > 0.998 * expected.Length, $"{same} of {expected.Length} bytes agree");
         }
+    }
+
+    [Theory]
+    [InlineData("A", 3, 200)]
+    [InlineData("B", 11, 600)]
+    [InlineData("C", 3, 600)]
+    [InlineData("K", 27, 300)]
+    public void The_lm_head_alone_is_the_reference_implementations(string code, int batch, int vocabulary)
+    {
+        var c = Tiny(code, batch, 40) with { Vocabulary = vocabulary };
+        using var step = ResidentStep.Create(StepPlan.Create(c, StepLayers.HeadAlone, _library.Device()), _library, _stream);
+        using var reference = DecodeStep.Create(c, StepLayers.HeadAlone, 2);
+        Assert.Equal(1, step.Nodes);
+        var stored = Assert.Single(step.Plan.Matrices);
+        Assert.True(WeightUnits.Pack([.. reference.Matrices], stored.Rows).AsSpan().SequenceEqual(step.Read<byte>($"layer 0: {stored.Name}")));
+
+        // Twice: counters are zero again.
+        for (var run = 1; run <= 2; run++)
+        {
+            step.Poison();
+            var error = Assert.Single(StepComparison.Run(step, reference));
+            _output.WriteLine($"{code} head, run {run}: {error.RelativeError:E2}");
+            Assert.Equal(("logits", batch * StepLayers.HeadRows(c)), (error.What, step.ReadOutput().Length));
+            Assert.True(error.RelativeError <= HeadTolerance, $"run {run}: relative error {error.RelativeError:E2}");
+        }
+
+        using var zeros = ResidentStep.Create(StepPlan.Create(c with { Data = "zeros" }, StepLayers.HeadAlone, _library.Device()), _library, _stream);
+        zeros.Run();
+        Assert.All(zeros.ReadOutput(), v => Assert.Equal(0, v));
     }
 
     [Fact]

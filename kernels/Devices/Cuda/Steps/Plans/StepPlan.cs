@@ -4,7 +4,8 @@ using EnergyGrid.Workloads;
 namespace EnergyGrid.Devices.Cuda.Steps;
 
 /// <summary>
-/// What L' layers of a configuration are on a device: buffers, what fills them, and the chain of kernels of one step. Pure data: nothing is allocated or launched by it.
+/// What L' layers of a configuration, or its LM head alone, are on a device: buffers, what fills them, and the chain of kernels of one step. Pure data: nothing is allocated or
+/// launched by it.
 /// </summary>
 public sealed class StepPlan
 {
@@ -18,7 +19,7 @@ public sealed class StepPlan
     /// <summary>What it executes.</summary>
     public Configuration Configuration { get; }
 
-    /// <summary>L'.</summary>
+    /// <summary>L'; 0 is the LM head alone.</summary>
     public int Layers { get; }
 
     /// <summary>For which splits and grids were chosen.</summary>
@@ -33,11 +34,11 @@ public sealed class StepPlan
     /// <summary>Kernels of one step, in order.</summary>
     public IReadOnlyList<StepLaunch> Launches { get; }
 
-    /// <summary>FP32 [batch][d_model]: the residual stream, behind the last layer when a step has ended.</summary>
+    /// <summary>FP32 [batch][d_model]: the residual stream, behind the last layer when a step has ended; of the head, its logits [batch][rows].</summary>
     public Place Output { get; }
 
     /// <summary>Bytes of <see cref="Output"/>.</summary>
-    public long OutputBytes => 4L * Configuration.Batch * Configuration.ModelWidth;
+    public long OutputBytes => 4L * Configuration.Batch * StepLayers.OutputWidth(Configuration, Layers);
 
     /// <summary>All that it allocates, as allocations are rounded up, B.</summary>
     public long ResidentBytes => Buffers.Sum(b => Allocated(b.Bytes));
@@ -56,24 +57,29 @@ public sealed class StepPlan
 
     /// <summary>Plans <paramref name="layers"/> layers.</summary>
     /// <param name="c">Resolved: see <see cref="Catalogue.Resolve"/>.</param>
-    /// <param name="layers">L', at least 1. Kinds repeat the unit in order.</param>
+    /// <param name="layers">L', 0 for the LM head alone. Kinds repeat the unit in order.</param>
     /// <param name="device">On which it will run.</param>
     /// <exception cref="ConfigurationRefusedException">The kernels do not cover the shape; key and limit are named.</exception>
     public static StepPlan Create(Configuration c, int layers, PlanDevice device)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
-        if (Refusal(c) is var (key, message))
+        ArgumentOutOfRangeException.ThrowIfNegative(layers);
+        if (Refusal(c, layers) is var (key, message))
         {
             throw new ConfigurationRefusedException(key, message);
         }
 
-        return DecoderChain.Plan(c, layers, device);
+        return layers == StepLayers.HeadAlone ? HeadChain.Plan(StepLayers.Executed(c, layers), device) : DecoderChain.Plan(c, layers, device);
     }
 
     /// <summary>Why these kernels cannot run that on the device, or null: a shape that they do not cover, or by how much it does not fit and the L' that fits.</summary>
     public static string? Refusal(Configuration c, int layers, PlanDevice device)
     {
-        if (Refusal(c) is var (_, message))
+        if (layers < StepLayers.HeadAlone)
+        {
+            return StepLayers.Refusal(c, layers);
+        }
+
+        if (Refusal(c, layers) is var (_, message))
         {
             return message;
         }
@@ -90,14 +96,19 @@ public sealed class StepPlan
             return null;
         }
 
+        var tooLittle = string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"{needed / 1e9:F2} GB are needed for {StepLayers.Name(layers)} of {c.Workload} at batch {c.Batch} and context {c.Context}; {device.Name} has {device.FreeBytes / 1e9:F2} GB free, {(needed - device.FreeBytes) / 1e9:F2} GB too little");
+        if (layers == StepLayers.HeadAlone)
+        {
+            return tooLittle;
+        }
+
         // Every unit of layers takes as much as the one before: two plans give the rest.
         var unit = Catalogue.UnitSize(c);
         var one = Create(c, unit, device).ResidentBytes;
         var more = Create(c, 2 * unit, device).ResidentBytes - one;
         var fits = device.FreeBytes < one ? 0 : (int)((device.FreeBytes - one) / more + 1) * unit;
-        return string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"{layers} layers of {c.Workload} at batch {c.Batch} and context {c.Context} need {needed / 1e9:F2} GB; {device.Name} has {device.FreeBytes / 1e9:F2} GB free, {(needed - device.FreeBytes) / 1e9:F2} GB too little: ")
-            + (fits == 0 ? "not one unit of layers fits, take a smaller batch or context" : $"the L' that fits is {fits}");
+        return $"{tooLittle}: " + (fits == 0 ? "not one unit of layers fits, take a smaller batch or context" : $"the L' that fits is {fits}");
     }
 
     /// <summary>What an allocation takes: the driver gives small ones from pages of 512 B, large ones in pages of 2 MiB.</summary>
@@ -107,11 +118,21 @@ public sealed class StepPlan
         return (Math.Max(1, bytes) + page - 1) / page * page;
     }
 
-    private static (string Key, string Message)? Refusal(Configuration c)
+    private static (string Key, string Message)? Refusal(Configuration c, int layers)
     {
+        if (c.Data is not ("normal" or "zeros"))
+        {
+            return ("data", $"data '{c.Data}': the CUDA kernels make their data on the device, normal or zeros; weights from a file run on the cpu");
+        }
+
         if (c.Batch > Panel.MostColumns)
         {
             return ("batch", $"batch {c.Batch}: the CUDA kernels decode up to {Panel.MostColumns} sequences at once");
+        }
+
+        if (layers == StepLayers.HeadAlone)
+        {
+            return StepLayers.Refusal(c, layers) is { } reason ? ("vocabulary", reason) : null;
         }
 
         foreach (var kind in Catalogue.Unit(c).Distinct())

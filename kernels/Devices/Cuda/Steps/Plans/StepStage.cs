@@ -14,7 +14,7 @@ internal enum StageFormat
 }
 
 /// <summary>What a kernel of the last layer leaves that the reference implementation has too.</summary>
-/// <param name="Layer">Of which layer.</param>
+/// <param name="Layer">Of which layer; −1 for the LM head alone.</param>
 /// <param name="Kernel">Which left it.</param>
 /// <param name="What">For people.</param>
 /// <param name="Place">Where.</param>

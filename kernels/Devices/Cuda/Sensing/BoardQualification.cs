@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EnergyGrid.Contracts;
@@ -36,7 +37,7 @@ public sealed record AliasPhase(double Phase, double CounterWatts, double PowerW
 /// <summary>
 /// What was found about a device's sensors on start. What is unknown is NaN, and null in JSON. Shares are of 1.
 /// </summary>
-public sealed record SensorQualification
+public sealed record BoardQualification
 {
     /// <summary>The counter is not trusted beyond this disagreement with the integrated power.</summary>
     public const double MostResidual = CounterResidual.FlagFraction;
@@ -132,6 +133,20 @@ public sealed record SensorQualification
             ReadLatencySeconds: double.IsNaN(ReadP99Seconds) ? 0 : ReadP99Seconds,
             UpdatePeriodSeconds: double.IsNaN(UpdatePeriodSeconds) ? Math.Max(period, 0.1) : UpdatePeriodSeconds);
         return new DeviceSensor(profile, PollSeconds, PowerIsIndependent: counter && !double.IsNaN(Residual));
+    }
+
+    /// <summary>What the analysis is told of the sensor. Its offset no qualification of the board alone can find.</summary>
+    /// <param name="ratedWatts">Of the board, W.</param>
+    public SensorQualification ToSensorQualification(double ratedWatts)
+    {
+        var counter = Metering == Metering.Counter;
+        var period = counter ? UpdatePeriodSeconds : PowerPeriodSeconds;
+        var perUpdate = PartTimeSampling.PerUpdate([.. Alias.Select(a => counter ? a.CounterWatts : a.PowerWatts)]);
+        var looked = string.Join(", ", Checks.Select(c => double.IsNaN(c.Seconds) ? c.Load : string.Create(CultureInfo.InvariantCulture, $"{c.Load} for {c.Seconds:F1} s")));
+        return new SensorQualification(
+            period, PartTimeSampling.OfWindow(perUpdate, period), Residual, double.NaN, "nothing: no meter of the node was there to step the board's load against", ratedWatts, At,
+            string.Create(CultureInfo.InvariantCulture, $"{(counter ? "energy counter" : "integrated power")}, looked at on start: {looked}; ")
+                + (double.IsNaN(perUpdate) ? "alias not looked at" : string.Create(CultureInfo.InvariantCulture, $"alias by a load in step with the sensor at {Alias.Count} phases ({perUpdate:P1} an update), for a window of {PartTimeSampling.WindowSeconds:F0} s")));
     }
 
     /// <summary>How the device is to be polled.</summary>
