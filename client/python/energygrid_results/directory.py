@@ -263,12 +263,12 @@ def _trial(d: Directory, files: _Files, line: JournalLine) -> Trial | None:
             _not_a_number(d, document, "trials.ndjson", at)
         trial = parse_trial(document, line.number, trace, differences, d.format == 3)
         for difference in differences:
-            d.wrong("trials.ndjson", at, difference)
+            d.wrong("trials.ndjson", "", difference)
         d.trials.append(trial)
         d.count("trials")
         return trial
     except Damaged as error:
-        d.wrong("trials.ndjson", at, str(error))
+        d.wrong("trials.ndjson", "", str(error))
     except (ArithmeticError, ValueError) as error:
         d.wrong("trials.ndjson", at, f"its readings give no figures: {shown(error)}")
     return None
