@@ -1,0 +1,715 @@
+"""From trials to the matrix: slopes, means, intervals, ratios, rates, the power constraint, phis, projections, panels.
+
+The result mirrors `matrix.json` with the members that can be computed. A number that is not there is None; one that cannot be computed from the files is `Unknown`, with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Sequence
+
+from .evidence import PROVENANCES, Leg, Trial
+from .plan import Plan, PlannedCell, PlannedGroup
+from .statistics import NestedMean, Observation, half_width, holm, in_order, nested_mean, p_value, spread_parts
+
+ALPHA = 0.05
+DEFAULT_OFFSET_WATTS = 10.0
+DEFAULT_NON_LINEARITY = 0.01
+GAIN = 0.05
+LEFT_OUT = "the slope over L' is not positive"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A figure that the files do not suffice for."""
+
+    reason: str
+
+
+NO_COST = Unknown("what a layer costs is not in the files")
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the manifest says of a device. offset, non_linearity (W), alias, counter_residual: its qualification's; None where it has none.
+
+    declared: its energy is computed from declared powers, and no sensor meters it.
+    """
+
+    bandwidth: float | None
+    peak: float | None
+    rated: float | None
+    offset: float | None
+    non_linearity: float | None
+    alias: float | None
+    counter_residual: float | None
+    declared: bool
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one layer and step: parameters, B, FLOP."""
+
+    parameters: float
+    weight_bytes: float
+    state_bytes: float
+    weight_flops: float
+    attention_flops: float
+
+    @property
+    def bytes(self) -> float:
+        return self.weight_bytes + self.state_bytes
+
+    @property
+    def flops(self) -> float:
+        return self.weight_flops + self.attention_flops
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that figures follow from. void: (group, block, pass); costs: by (group, label); pue: facility over node input, where its category is 3."""
+
+    plan: Plan
+    trials: tuple[Trial, ...]
+    void: frozenset[tuple[str, int, int]]
+    devices: dict[str, Device]
+    costs: dict[tuple[str, str], Cost]
+    pue: float | None | Unknown
+
+
+# One trial
+
+@dataclass(frozen=True)
+class Point:
+    """Per step at one L': J at the boundary, s."""
+
+    layers: int
+    joules: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A trial at one boundary: a (J), b (s) per step and layer; e (J) per token and layer; r in tokens·layers/s and device."""
+
+    trial: Trial
+    points: tuple[Point, ...]
+    a: float
+    b: float
+    intercept: float | None
+    batch: int
+
+    @property
+    def positive(self) -> bool:
+        return self.a > 0 and self.b > 0
+
+    @property
+    def e(self) -> float:
+        return self.a / self.batch
+
+    @property
+    def r(self) -> float:
+        return self.batch / self.b
+
+    @property
+    def long(self) -> Point:
+        return self.points[-1]
+
+    def departure(self) -> tuple[int, float] | None:
+        """(L', J/line − 1) of the middle point."""
+        if len(self.points) < 3:
+            return None
+        middle, short = self.points[len(self.points) // 2], self.points[0]
+        return middle.layers, middle.joules / (short.joules + self.a * (middle.layers - short.layers)) - 1
+
+    def sensitivities(self, boundary: str, rated: float | None) -> tuple[float, float]:
+        """Of ln e to one sensor's offset and non-linearity, each 1/W. At the node one meter sees all copies: a step of all of them takes a share of the window."""
+        copies = len(self.trial.devices) if boundary == "node" else 1
+
+        def seconds(point: Point) -> float:
+            return point.seconds / copies
+
+        def bow(point: Point) -> float:
+            if not rated:
+                return 0.0
+            share = point.joules / seconds(point) / rated
+            return 4 * share * (1 - share) * seconds(point)
+
+        short, long = self.points[0], self.long
+        if len(self.points) == 1:
+            return seconds(long) / long.joules, bow(long) / long.joules
+        joules = long.joules - short.joules
+        return (seconds(long) - seconds(short)) / joules, (bow(long) - bow(short)) / joules
+
+
+def leg_energy(leg: Leg, devices: int, boundary: str) -> tuple[float, float] | None:
+    """(E, n): joules and the steps they cover, at the boundary; None where it was not metered or nothing was covered."""
+    if boundary == "gpu":
+        return (leg.gpu_joules, leg.steps * leg.gpu_coverage) if leg.gpu_covered > 0 and leg.steps > 0 else None
+    if leg.node_joules is None or not leg.node_covered or leg.steps <= 0:
+        return None
+    n = leg.steps * leg.node_coverage
+    if leg.same_cell_gpus == leg.node_gpus == devices:
+        return leg.node_joules, n
+    if leg.node_gpu_joules is None or leg.node_gpus <= 0 or leg.gpu_covered <= 0:
+        return None
+    shared = leg.node_joules - leg.node_gpu_joules * leg.node_coverage
+    return leg.gpu_joules / leg.gpu_coverage * leg.node_coverage + shared * devices / leg.node_gpus, n
+
+
+def slope(trial: Trial, batch: int, boundary: str, energy: Callable[[Leg, int], tuple[float, float] | None] | None = None) -> Slope | None:
+    """The slope over the smallest and the largest L' > 0; None where a leg has no energy at the boundary."""
+    devices = len(trial.devices)
+    energy = energy or (lambda leg, d: leg_energy(leg, d, boundary))
+    points = []
+    for leg in sorted((x for x in trial.legs if x.layers > 0), key=lambda x: x.layers):
+        found = energy(leg, devices)
+        if found is None:
+            return None
+        points.append(Point(leg.layers, found[0] / found[1], leg.window * devices / leg.steps))
+    if not points:
+        return None
+    short, long = points[0], points[-1]
+    if len(points) == 1:
+        return Slope(trial, tuple(points), long.joules / long.layers, long.seconds / long.layers, None, batch)
+    layers = long.layers - short.layers
+    a = (long.joules - short.joules) / layers
+    return Slope(trial, tuple(points), a, (long.seconds - short.seconds) / layers, short.joules - a * short.layers, batch)
+
+
+def net_value(trial: Trial, batch: int) -> float | None:
+    """J per token and layer above idle with a context (gpu)."""
+    idle = trial.idle_watts
+    if idle is None:
+        return None
+    own = slope(trial, batch, "gpu", lambda leg, _: (leg.gpu_joules - idle * leg.gpu_covered, leg.steps * leg.gpu_coverage) if leg.gpu_covered > 0 and leg.steps > 0 else None)
+    return None if own is None else own.e
+
+
+def head_value(trial: Trial, batch: int, boundary: str) -> float | None:
+    """J per token of the LM head: the leg with L' = 0."""
+    for leg in trial.legs:
+        if leg.layers == 0:
+            found = leg_energy(leg, len(trial.devices), boundary)
+            return None if found is None else found[0] / found[1] / batch
+    return None
+
+
+def is_capped(trial: Trial) -> bool | None:
+    """Whether power capping took time in a leg with L' > 0; None where the device does not tell."""
+    fractions = [leg.cap_fraction for leg in trial.legs if leg.layers > 0]
+    return None if any(f is None for f in fractions) else any(f > 0 for f in fractions)
+
+
+# Means and intervals
+
+def _observation(trial: Trial, value: float) -> Observation:
+    return Observation(trial.host, trial.device_group, trial.pass_number, value)
+
+
+def _mean(plan: Plan, pairs: Iterable[tuple[Trial, float]]) -> NestedMean | None:
+    observations = [_observation(t, v) for t, v in pairs]
+    return nested_mean(observations, plan.first_stage) if observations else None
+
+
+def _log_mean(plan: Plan, slopes: Iterable[Slope], value: Callable[[Slope], float]) -> NestedMean | None:
+    return _mean(plan, [(s.trial, math.log(value(s))) for s in slopes])
+
+
+def _exp(x: float | None) -> float | None:
+    try:
+        return None if x is None else math.exp(x)
+    except OverflowError:
+        return None
+
+
+def _estimate(value: float | None, low: float | None, high: float | None, scope: str, units: int) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "scope": scope, "units": units}
+
+
+NO_ESTIMATE = _estimate(None, None, None, "none", 0)
+
+
+def _log_estimate(mean: NestedMean | None, bound: float, alpha: float = ALPHA) -> dict[str, Any]:
+    if mean is None:
+        return dict(NO_ESTIMATE)
+    h = None if mean.standard_error is None or not math.isfinite(bound) else half_width(mean.standard_error, mean.dof, alpha, bound)
+    return _estimate(_exp(mean.value), _exp(None if h is None else mean.value - h), _exp(None if h is None else mean.value + h), mean.scope, mean.units)
+
+
+def _student_estimate(mean: NestedMean) -> dict[str, Any]:
+    h = mean.student(ALPHA)
+    return _estimate(mean.value, None if h is None else mean.value - h, None if h is None else mean.value + h, mean.scope, mean.units)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Bounds of a group's sensors: W, W, W, share, share, share. counter: what is used, the cells' residual included. rated: None where no sensor metered."""
+
+    offset: float
+    non_linearity: float
+    rated: float | None
+    alias: float
+    counter: float
+    gain: float
+
+    def corner(self, cell: tuple[float, float], baseline: tuple[float, float]) -> float:
+        """The most that offset and non-linearity can move a device group's logarithm: a reading times 1 − x is the truth."""
+        worst = 0.0
+        for offset in (-self.offset, self.offset):
+            for bow in (-self.non_linearity, self.non_linearity):
+                mine, theirs = (1 - (offset * s[0] + bow * s[1]) for s in (cell, baseline))
+                if mine <= 0 or theirs <= 0:
+                    return math.inf
+                worst = max(worst, abs(math.log(theirs / mine)))
+        return worst
+
+    def terms(self, groups: Sequence[tuple[str, str, tuple[float, float], tuple[float, float]]], absolute: bool) -> dict[str, float]:
+        """Type B of a mean. groups: of each device group (node, name, the cell's sensitivities, the baseline's; 0 where there is none)."""
+        def mean(value: Callable[[tuple[float, float], tuple[float, float]], float]) -> float:
+            return nested_mean([Observation(node, name, 0, value(cell, baseline)) for node, name, cell, baseline in groups], 2).value
+
+        root3, gain = math.sqrt(3), self.gain if absolute else 0.0
+        parts = [mean(lambda c, b: self.offset * abs(c[0] - b[0])) / root3, mean(lambda c, b: self.non_linearity * abs(c[1] - b[1])) / root3, self.alias, self.counter, gain / root3]
+        return {
+            "offsetTerm": parts[0], "nonLinearityTerm": parts[1], "aliasTerm": parts[2], "counterTerm": parts[3], "gainTerm": parts[4],
+            "typeB": math.sqrt(math.fsum(p * p for p in parts)),
+            "bound": mean(self.corner) + root3 * math.hypot(self.alias, self.counter) - math.log(1 - gain),
+        }
+
+
+def _plain_mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+# One cell
+
+class Cell:
+    """A cell's trials and the slopes over them, at each boundary. used: valid, not of a void pass, with a positive slope at the cell's boundary."""
+
+    def __init__(self, planned: PlannedCell, inputs: Inputs):
+        self.planned, self.inputs = planned, inputs
+        mine = [t for t in inputs.trials if t.group == planned.group and t.label == planned.label]
+        self.valid = [t for t in mine if t.valid and (t.group, t.block, t.pass_number) not in inputs.void]
+        self.valid.sort(key=lambda t: (t.host, t.device_group, t.pass_number))
+        self.spoiled = [t for t in mine if not t.valid]
+        self.boundary = planned.boundary
+        self.at = {b: [s for s in (slope(t, planned.batch, b) for t in self.valid) if s is not None] for b in ("gpu", "node")}
+        own = self.at.get(self.boundary, [])
+        self.used = [s for s in own if s.positive]
+        self.left_out = len(own) - len(self.used)
+        # One for all of the cell's trials; where they differ, that is told elsewhere.
+        self.configuration = mine[0].configuration if mine else Unknown("no trial of the cell names it")
+        self.cost = inputs.costs.get((planned.group, planned.label))
+
+    def positive(self, boundary: str) -> list[Slope]:
+        return [s for s in self.at.get(boundary, []) if s.positive]
+
+    def mean_residual(self) -> float | None:
+        told = [leg.residual for s in self.used for leg in s.trial.legs if leg.layers > 0 and leg.residual is not None]
+        return _plain_mean(told) if told else None
+
+    def device_fact(self, name: str) -> float | None | Unknown:
+        """A number that the manifest gives of each device that the cell ran on; it has to be the same for all."""
+        keys = sorted({f"{s.trial.host}/{d}" for s in self.used for d in s.trial.devices})
+        told = {getattr(self.inputs.devices[k], name) if k in self.inputs.devices else None for k in keys}
+        if not keys:
+            return None
+        if None in told:
+            return Unknown("the manifest does not give it for every device of the cell")
+        return told.pop() if len(told) == 1 else Unknown("the devices of the cell differ in it, and how they are put together is not said")
+
+    def worst_provenance(self) -> str | None:
+        found = [p for s in self.used for p in _provenances(s.trial, self.boundary)]
+        return max(found, key=PROVENANCES.index) if found else None
+
+
+def _provenances(trial: Trial, boundary: str) -> list[str]:
+    result = []
+    for leg in trial.legs:
+        if leg.layers <= 0:
+            continue
+        if boundary == "node":
+            own = leg.node_provenance or "modelled"
+            whole = leg.same_cell_gpus == leg.node_gpus == len(trial.devices)
+            result.append(own if whole else max(own, "modelled", key=PROVENANCES.index))
+        else:
+            result.append(leg.gpu_provenance)
+    return result
+
+
+def _sensor(group: PlannedGroup, cells: list[Cell], inputs: Inputs) -> Sensor:
+    keys = sorted({f"{s.trial.host}/{d}" for c in cells for s in c.used for d in s.trial.devices})
+    devices = [inputs.devices[k] for k in keys if k in inputs.devices]
+    if devices and all(d.declared for d in devices):
+        return Sensor(0.0, 0.0, None, 0.0, 0.0, 0.0)
+    rated = max((d.rated for d in devices if d.rated is not None), default=None)
+    offsets = [DEFAULT_OFFSET_WATTS if d.offset is None else d.offset for d in devices]
+    bows = [DEFAULT_NON_LINEARITY * (d.rated or 0.0) if d.non_linearity is None else d.non_linearity for d in devices]
+    residuals = [r for r in (c.mean_residual() for c in cells) if r is not None]
+    seen = math.sqrt(_plain_mean([r * r for r in residuals])) if residuals else 0.0
+    return Sensor(
+        max(offsets, default=DEFAULT_OFFSET_WATTS), max(bows, default=0.0), rated, max((d.alias or 0.0 for d in devices), default=0.0),
+        max([d.counter_residual or 0.0 for d in devices] + [seen]), GAIN)
+
+
+def _terms(cell: Sequence[Slope], baseline: Sequence[Slope], sensor: Sensor, boundary: str, absolute: bool) -> dict[str, float] | None:
+    """Type B over the device groups of slopes; baseline: paired with them, or empty."""
+    if not cell:
+        return None
+    by_group: dict[tuple[str, str], tuple[list, list]] = {}
+    for mine, theirs in zip(cell, baseline or [None] * len(cell)):
+        lists = by_group.setdefault((mine.trial.host, mine.trial.device_group), ([], []))
+        lists[0].append(mine.sensitivities(boundary, sensor.rated))
+        lists[1].append((0.0, 0.0) if theirs is None else theirs.sensitivities(boundary, sensor.rated))
+
+    def mean(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+        return _plain_mean([p[0] for p in pairs]), _plain_mean([p[1] for p in pairs])
+
+    return sensor.terms([(node, name, mean(mine), mean(theirs)) for (node, name), (mine, theirs) in by_group.items()], absolute)
+
+
+def _uncertainty(mean: NestedMean | None, terms: dict[str, float] | None) -> dict[str, Any]:
+    none = dict.fromkeys(("offsetTerm", "nonLinearityTerm", "aliasTerm", "counterTerm", "gainTerm", "typeB", "bound"))
+    return {"standardError": mean.standard_error if mean else None, "degreesOfFreedom": mean.dof if mean else 0, **(terms or none)}
+
+
+# Ratios
+
+@dataclass
+class Ratio:
+    """A cell against its baseline: the log ratio's mean, its type B terms, and what is filled in when the whole family is known."""
+
+    cell: Cell
+    baseline: Cell
+    mean: NestedMean | None
+    terms: dict[str, float] | None
+    family: bool
+    holm: float | None = None
+
+    @property
+    def p(self) -> float | None:
+        if self.mean is None or self.mean.standard_error is None or not math.isfinite(self.terms["bound"]):
+            return None
+        return p_value(self.mean.value, self.mean.standard_error, self.mean.dof, self.terms["bound"])
+
+    def half_width95(self) -> float | None:
+        return None if self.mean is None else self.mean.student(ALPHA)
+
+
+def _pairs(cell: Cell, baseline: Cell) -> list[tuple[Slope, Slope]]:
+    other = {(s.trial.device_group, s.trial.block, s.trial.pass_number): s for s in baseline.used}
+    return [(s, other[k]) for s in cell.used if (k := (s.trial.device_group, s.trial.block, s.trial.pass_number)) in other]
+
+
+def _ratio(cell: Cell, baseline: Cell, sensor: Sensor, inputs: Inputs) -> Ratio:
+    pairs = _pairs(cell, baseline)
+    mean = _mean(inputs.plan, [(s.trial, math.log(s.e) - math.log(o.e)) for s, o in pairs])
+    terms = _terms([s for s, _ in pairs], [o for _, o in pairs], sensor, cell.boundary, absolute=False)
+    return Ratio(cell, baseline, mean, terms, family=cell.planned.twin_of is None)
+
+
+# The matrix
+
+def build(inputs: Inputs) -> dict[str, Any]:
+    plan = inputs.plan
+    groups = []
+    for group in plan.groups:
+        cells = {c.label: Cell(c, inputs) for c in group.cells}
+        sensor = _sensor(group, list(cells.values()), inputs)
+        groups.append((group, cells, sensor))
+    ratios: dict[tuple[str, str], Ratio] = {}
+    for group, cells, sensor in groups:
+        if group.baseline in cells:
+            for label, cell in cells.items():
+                if label != group.baseline:
+                    ratios[(group.name, label)] = _ratio(cell, cells[group.baseline], sensor, inputs)
+    family = [r for r in ratios.values() if r.family and r.p is not None]
+    for ratio, adjusted in zip(family, holm([r.p for r in family])):
+        ratio.holm = adjusted
+    repeatability = {group.name: test for group, cells, sensor in groups if (test := _repeatability(group, cells, sensor, inputs)) is not None}
+    resolutions = {name: test["halfWidth95"] for name, test in repeatability.items() if test["halfWidth95"] is not None}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for group, cells, sensor in groups:
+        for label, cell in cells.items():
+            rows[(group.name, label)] = _row(cell, sensor, cells, group)
+    for (name, label), ratio in ratios.items():
+        source = name if name in resolutions else next(iter(resolutions), None)
+        baseline = rows[(name, ratio.baseline.planned.label)]
+        rows[(name, label)]["ratio"] = _ratio_row(ratio, len(family), resolutions.get(source), source, rows[(name, label)], baseline)
+    provenances = [r["provenance"] for r in rows.values() if r["provenance"] is not None]
+    return {
+        "plan": plan.name,
+        "provenance": max(provenances, key=PROVENANCES.index) if provenances else None,
+        "ranOn": _ran_on(inputs),
+        "family": len(family),
+        "groups": [{
+            "name": group.name,
+            "baseline": group.baseline,
+            "sensor": {"offsetWatts": sensor.offset, "nonLinearityWatts": sensor.non_linearity, "ratedWatts": sensor.rated, "alias": sensor.alias,
+                       "counterResidual": sensor.counter, "gain": sensor.gain},
+            "rows": [rows[(group.name, label)] for label in cells],
+            "repeatability": repeatability.get(group.name),
+            "voidedPasses": sum(1 for v in inputs.void if v[0] == group.name),
+        } for group, cells, sensor in groups],
+        "panels": [_panel(panel, rows) for panel in plan.panels],
+    }
+
+
+def _ran_on(inputs: Inputs) -> dict[str, Any]:
+    trials = inputs.trials
+    return {
+        "devices": len({(t.host, d) for t in trials for d in t.devices}),
+        "nodes": len({t.host for t in trials}),
+        "racks": len({(t.site, t.rack) for t in trials}),
+        "models": sorted({t.model for t in trials}),
+        "drivers": sorted({t.driver for t in trials}),
+        "powerLimitsWatts": sorted({t.power_limit for t in trials if t.power_limit is not None}),
+        "devicesDisclosed": inputs.plan.devices,
+    }
+
+
+def _repeatability(group: PlannedGroup, cells: dict[str, Cell], sensor: Sensor, inputs: Inputs) -> dict[str, Any] | None:
+    twin = next((c for c in cells.values() if c.planned.twin_of is not None), None)
+    if twin is None:
+        return None
+    ratio = _ratio(twin, cells[twin.planned.twin_of], sensor, inputs)
+    narrow = None if ratio.mean is None else ratio.mean.student(0.1)
+    wide = ratio.half_width95()
+    delta = inputs.plan.delta
+    return {
+        "label": twin.planned.twin_of,
+        "twin": twin.planned.label,
+        "ratio": dict(NO_ESTIMATE) if ratio.mean is None else _estimate(
+            _exp(ratio.mean.value), _exp(None if narrow is None else ratio.mean.value - narrow), _exp(None if narrow is None else ratio.mean.value + narrow),
+            ratio.mean.scope, ratio.mean.units),
+        "delta": delta,
+        "passed": None if narrow is None else -delta <= ratio.mean.value - narrow and ratio.mean.value + narrow <= delta,
+        "halfWidth95": wide,
+    }
+
+
+def _ratio_row(ratio: Ratio, family: int, half_width95: float | None, source: str | None, row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
+    estimate = _log_estimate(ratio.mean, ratio.terms["bound"] if ratio.terms else 0.0)
+    joint = _log_estimate(ratio.mean, ratio.terms["bound"], ALPHA / family) if ratio.family and ratio.p is not None else NO_ESTIMATE
+    resolution = None if half_width95 is None or ratio.terms is None else max(half_width95, 2 * ratio.terms["typeB"])
+    if row["provenance"] != "measured" or baseline["provenance"] != "measured":
+        standing = "notMeasured"
+    elif row["meetsService"] is False or baseline["meetsService"] is False:
+        standing = "outsideOperatingPoint"
+    elif (resolution is not None and ratio.holm is not None and abs(ratio.mean.value) > resolution and ratio.holm <= ALPHA
+          and ratio.cell.left_out == 0 and ratio.baseline.left_out == 0):
+        standing = "resolved"
+    else:
+        standing = "notResolved"
+    above, below = row["achievedOverFloor"], baseline["achievedOverFloor"]
+    return {
+        "baseline": ratio.baseline.planned.label,
+        "ratio": estimate,
+        "simultaneousLow": joint["low"],
+        "simultaneousHigh": joint["high"],
+        "uncertainty": _uncertainty(ratio.mean, ratio.terms),
+        "pValue": ratio.p,
+        "holmPValue": ratio.holm,
+        "resolution": resolution,
+        "resolutionFrom": source,
+        "standing": standing,
+        "resolved": standing == "resolved",
+        "achievedOverFloor": above if isinstance(above, Unknown) else below if isinstance(below, Unknown) else None if above is None or below is None else above / below,
+    }
+
+
+def _known(*values: Any) -> Unknown | None:
+    return next((v for v in values if isinstance(v, Unknown)), None)
+
+
+def _with(values: Sequence[Any], formula: Callable[..., float]) -> Any:
+    """The formula of the values; Unknown if one is, None if one is not there."""
+    unknown = _known(*values)
+    if unknown is not None:
+        return unknown
+    return None if any(v is None for v in values) else formula(*values)
+
+
+def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup) -> dict[str, Any]:
+    planned, plan, inputs = cell.planned, cell.inputs.plan, cell.inputs
+    used = cell.used
+    batch, depth = planned.batch, planned.model_layers
+    cost: Any = cell.cost or NO_COST
+    energy = _log_mean(plan, used, lambda s: s.e)
+    terms = _terms(used, [], sensor, cell.boundary, absolute=True)
+    estimate = _log_estimate(energy, terms["bound"] if terms else 0.0)
+    rate_mean = _log_mean(plan, used, lambda s: s.r)
+    rate = _exp(rate_mean.value) if rate_mean else None
+    flops_per_token = _tokens_cost(cell)
+    bandwidth, peak = cell.device_fact("bandwidth"), cell.device_fact("peak")
+    free = [s for s in used if is_capped(s.trial) is False]
+    free_rate = _log_mean(plan, free, lambda s: s.r)
+    k_eff = _with([flops_per_token, _exp(free_rate.value) if free_rate else None], lambda c, r: c * r)
+    net = _mean(plan, [(s.trial, v) for s in used if (v := net_value(s.trial, batch)) is not None]) if cell.boundary == "gpu" else None
+    intercepts = _mean(plan, [(s.trial, s.intercept) for s in used if s.intercept is not None])
+    heads = {b: _mean(plan, [(s.trial, math.log(v)) for s in cell.positive(b) if (v := head_value(s.trial, batch, b)) is not None and v > 0]) for b in ("gpu", "node")}
+    head = {b: _exp(m.value) if m else None for b, m in heads.items()}
+    projected = {}
+    for boundary in ("gpu", "node"):
+        mean = _log_mean(plan, cell.positive(boundary), lambda s: s.e)
+        projected[boundary] = None if mean is None else _exp(mean.value) * depth + (head[boundary] or 0.0)
+    projected["facility"] = _with([projected["node"], inputs.pue], lambda n, p: n * p)
+    price = plan.price_per_kwh
+    service_step = _with([rate], lambda r: 1000 * batch * depth / r)
+    floor = _with([bandwidth, peak, cost], lambda w, p, c: max(c.bytes / w, c.flops / p))
+    spread = spread_parts([_observation(s.trial, math.log(s.e)) for s in used]) if used else None
+    tokens_per_second = _with([rate], lambda r: r / depth)
+    decode = _with([tokens_per_second, bandwidth, cost], lambda q, w, c: q / (w / (2 * depth * c.weight_bytes)))
+    base = cells.get(group.baseline) if group.baseline else None
+    return {
+        "label": planned.label,
+        "twinOf": planned.twin_of,
+        "configuration": planned.configuration,
+        "configurationSha256": cell.configuration,
+        "boundary": cell.boundary,
+        "tokens": math.fsum(leg.steps * batch for s in used for leg in s.trial.legs),
+        "joulesPerTokenLayer": estimate,
+        "uncertainty": _uncertainty(energy, terms),
+        "netJoulesPerTokenLayer": None if net is None else _student_estimate(net),
+        "interceptJoulesPerStep": intercepts.value if intercepts else None,
+        "linearity": _linearity(used, plan),
+        "headJoulesPerToken": {"value": head["gpu"]},
+        "projectedJoulesPerToken": {b: {"value": v} for b, v in projected.items()},
+        "ratio": None,
+        "passes": len({(s.trial.device_group, s.trial.block, s.trial.pass_number) for s in used}),
+        "devices": len({(s.trial.host, d) for s in used for d in s.trial.devices}),
+        "nodes": len({s.trial.host for s in used}),
+        "spread": {"pass": spread.passes if spread else None, "device": spread.device if spread else None, "node": spread.node if spread else None,
+                   "deviceAndNode": spread.device_and_node if spread else None},
+        "invalidations": _invalidations(cell),
+        "kEffRealized": k_eff,
+        "kEffPeak": peak,
+        "flopsPerTokenLayer": flops_per_token,
+        "tokenLayersPerSecond": rate,
+        "wattsPerDevice": _with([estimate["value"], rate], lambda e, r: e * r),
+        "achievedOverFloor": _with([rate, floor], lambda r, f: batch / r / f),
+        "constraint": _constraint(cell, terms["bound"] if terms else 0.0, k_eff, peak, flops_per_token),
+        "phi": {
+            "phi_mem": {"value": _with([_plain_mean([s.long.seconds for s in used]) if used else None, bandwidth, cost],
+                                       lambda t, w, c: used[0].long.layers * c.bytes / (t * w))},
+            "phi_mem_paper": {"value": decode},
+            "phi_decode": {"value": decode},
+            "phi_comp": {"value": _with([flops_per_token, base and _tokens_cost(base)], lambda c, b: b / c)},
+            "phi_system": {"value": _phi_system(cell, cells, plan)},
+        },
+        "projectedTokensPerSecond": tokens_per_second,
+        "projectedStepMilliseconds": service_step,
+        "serviceMilliseconds": planned.service_milliseconds,
+        "serviceStatistic": planned.service_statistic,
+        "meetsService": service_step <= planned.service_milliseconds if planned.service_statistic == "mean" and service_step is not None else None,
+        "pueAdjustedJoulesPerToken": {"value": projected["facility"]},
+        "costPerMillionTokens": _with([price, projected["facility"]], lambda p, f: (p * f / 3.6e6 + plan.kappa) * 1e6),
+        "currency": plan.currency if price is not None else None,
+        "coverage": min((c for s in used for c in _coverages(s.trial, cell.boundary)), default=None),
+        "meanWatts": _plain_mean([_mean_watts(s.trial) for s in used]) if used else None,
+        "powerCapFraction": _cap_share(used),
+        "provenance": cell.worst_provenance(),
+    }
+
+
+def _tokens_cost(cell: Cell) -> Any:
+    """c_tok, FLOP per token and layer."""
+    return NO_COST if cell.cost is None else cell.cost.flops / cell.planned.batch
+
+
+def _coverages(trial: Trial, boundary: str) -> list[float]:
+    return [leg.node_coverage if boundary == "node" else leg.gpu_coverage for leg in trial.legs if leg.layers > 0]
+
+
+def _mean_watts(trial: Trial) -> float:
+    legs = [leg for leg in trial.legs if leg.layers > 0]
+    return math.fsum(leg.gpu_joules for leg in legs) / math.fsum(leg.gpu_covered for leg in legs) / len(trial.devices)
+
+
+def _cap_share(used: Sequence[Slope]) -> float | None:
+    shares = [leg.cap_fraction for s in used for leg in s.trial.legs if leg.layers > 0]
+    return None if not shares or any(f is None for f in shares) else _plain_mean(shares)
+
+
+def _invalidations(cell: Cell) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for trial in cell.spoiled:
+        for reason in trial.reasons:
+            counts[reason] = counts.get(reason, 0) + 1
+    if cell.left_out:
+        counts[LEFT_OUT] = cell.left_out
+    return counts
+
+
+def _linearity(used: Sequence[Slope], plan: Plan) -> dict[str, Any] | None:
+    seen = [(s.trial, d) for s in used if (d := s.departure()) is not None]
+    mean = _mean(plan, [(t, d[1]) for t, d in seen])
+    if mean is None:
+        return None
+    estimate = _student_estimate(mean)
+    return {"departure": estimate, "layers": seen[0][1][0], "straight": None if estimate["low"] is None else estimate["low"] <= 0 <= estimate["high"]}
+
+
+def _phi_system(cell: Cell, cells: dict[str, Cell], plan: Plan) -> Any:
+    reference = next((c for c in cells.values() if c.planned.workload == "A" and c.planned.weights == "FP16" and c.planned.twin_of is None), None)
+    if reference is None:
+        return None
+    if cell.cost is None or reference.cost is None:
+        return NO_COST
+    if abs(cell.cost.parameters * cell.planned.model_layers / (reference.cost.parameters * reference.planned.model_layers) - 1) > 1e-3:
+        return None
+    mine, other = (_log_mean(plan, c.used, lambda s: s.e) for c in (cell, reference))
+    return None if mine is None or other is None else _exp(other.value) * reference.planned.model_layers / (_exp(mine.value) * cell.planned.model_layers)
+
+
+def _constraint(cell: Cell, bound: float, k_eff: Any, peak: Any, flops_per_token: Any) -> dict[str, Any]:
+    """(3) against the plan's envelope, at the envelope's boundary."""
+    plan = cell.inputs.plan
+    envelope = plan.envelope
+    if envelope is None:
+        none = dict.fromkeys(("budgetWatts", "drawnWatts", "rho", "rhoStar", "headroom", "headroomPeak", "breakEvenWatts", "breakEvenWattsPeak"))
+        return {"boundary": cell.boundary, "devices": 0, **none}
+    boundary, budget = envelope.boundary, envelope.watts / envelope.devices
+    if boundary == "facility":
+        boundary = "node"
+        budget = _with([budget, cell.inputs.pue], lambda b, p: b / p)
+    slopes = cell.positive(boundary)
+    chosen = [s for s in slopes if is_capped(s.trial) is False] or slopes
+    drawn_mean = _log_mean(plan, chosen, lambda s: s.a / s.b)
+    energy = _log_mean(plan, chosen, lambda s: s.e)
+    drawn = _exp(drawn_mean.value) if drawn_mean else None
+    headroom: Any = None
+    if drawn_mean is not None and budget is not None:
+        if isinstance(budget, Unknown):
+            headroom = budget
+        else:
+            mirrored = NestedMean(math.log(budget) - drawn_mean.value, drawn_mean.scope, drawn_mean.units, drawn_mean.standard_error, drawn_mean.dof)
+            headroom = _log_estimate(mirrored, bound)
+    value = headroom["value"] if isinstance(headroom, dict) else headroom
+    break_even = _with([drawn], lambda w: envelope.devices * w)
+    return {
+        "boundary": boundary,
+        "devices": envelope.devices,
+        "budgetWatts": budget,
+        "drawnWatts": drawn,
+        "rho": _with([budget, k_eff], lambda b, k: b / k),
+        "rhoStar": _with([_exp(energy.value) if energy else None, flops_per_token], lambda e, c: e / c),
+        "headroom": headroom,
+        "headroomPeak": _with([value, k_eff, peak], lambda h, k, p: h * k / p),
+        "breakEvenWatts": break_even,
+        "breakEvenWattsPeak": _with([break_even, k_eff, peak], lambda w, k, p: w * p / k),
+    }
+
+
+def _panel(panel: Any, rows: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+    def joules(group: str, label: str) -> float | None:
+        row = rows.get((group, label))
+        return None if row is None else row["projectedJoulesPerToken"]["gpu"]["value"]
+
+    reference = joules(*panel.baseline)
+    return {"title": panel.title, "rows": [{
+        "group": group, "label": label, "projectedJoulesPerToken": joules(group, label),
+        "unmatchedRatio": _with([joules(group, label), reference], lambda j, r: j / r), "publishedJoulesPerToken": published if rows.get((group, label), {}).get("provenance") == "measured" else None,
+    } for group, label, published in panel.cells]}

@@ -1,0 +1,427 @@
+"""Verification: what was read, against figures of our own.
+
+Numbers agree within 1e-9 of the larger one. A member that is a difference of near equals loses digits to rounding, down to nothing where it is zero; such members have a scale, the size of what was
+subtracted: 1 for shares, probabilities and differences of logarithms (`SCALE_ONE`), a step's energy for an intercept. They agree within 1e-12 of their scale too. Everything that is no number is
+compared exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from . import matrix
+from .directory import Directory, Finding, open_directory, passes
+from .evidence import Trial
+from .flat import csv_differences
+from .matrix import Unknown
+from .reading import MANIFEST, shown
+
+RELATIVE = 1e-9
+TINY = 1e-12
+SCALE_ONE = frozenset((
+    "standardError", "offsetTerm", "nonLinearityTerm", "aliasTerm", "counterTerm", "gainTerm", "typeB", "bound", "pValue", "holmPValue", "pass", "device", "node", "deviceAndNode",
+    "counterResidual", "powerCapFraction", "thermalFraction", "halfWidth95", "resolution", "departure.value", "departure.low", "departure.high"))
+
+# Members of matrix.json that are words, identity or measured elsewhere: why they are not computed here. By the last member's name.
+NOT_COMPUTED = {
+    "generatedUtc": "an instant of the silo's clock",
+    "complete": "what makes a matrix complete is not computed here",
+    "cost": "parameters, bytes and FLOP follow from the catalogue of workloads, not from the sweep; all that is computed from them is checked",
+    "closure": "the meters' sums over the sweep are not in the files; their residual is checked",
+    "replication": "it says what was planned, not what was found",
+    "quality": "words", "tokenKind": "words", "estimator": "words", "reason": "words", "standingReason": "words", "confounds": "words", "text": "words", "verdict": "words",
+    "limit": "words", "flags": "words", "notes": "words", "checklist": "words", "boundaryNotes": "words", "ceilings": "words", "absent": "words", "hardware": "words", "source": "words",
+    "difference": "words", "missingMeters": "words", "edition": "words",
+    "utilization": "never estimated for these workloads", "phi_prefill": "never estimated", "phi_route": "never estimated", "phi_sched": "never estimated",
+}
+# Of a trial.
+NOT_IN_EVIDENCE = (
+    ("legs[].gpu and node: lowGapJoules, highGapJoules, edgeUncertaintyJoules, provenance, method", "rated limits and read latencies are not in the files"),
+    ("legs[].sameCellGpus", "which other trials ran at the same time on the node is not in the evidence"),
+    ("legs[].warmupSeconds, meanCelsius, meanMegahertz, p50StepSeconds, p99StepSeconds, flags", "stated by the node; no figure rests on them"),
+    ("trials: times, temperature, power limit, driver, model, place", "stated by the node"),
+    ("step marks and counter readings themselves", "no file can show that they were read; only what follows from them is computed"),
+)
+
+
+def verify(path: str) -> Directory:
+    """Reads the directory and compares all it can. Raises Damaged only if there is no directory."""
+    d = open_directory(path)
+    try:
+        _passes(d)
+        _witnesses(d)
+        _trial_figures(d)
+        computed = compute(d)
+        _matrix(d, computed)
+    except (ArithmeticError, ValueError) as error:
+        d.wrong("trials.ndjson", "", f"the figures cannot be computed from these numbers: {shown(error)}")
+    return d
+
+
+def compute(d: Directory) -> dict[str, Any] | None:
+    return None if d.inputs is None else matrix.build(d.inputs)
+
+
+# Numbers
+
+def agree(ours: float, theirs: float, scale: float = 0.0) -> bool:
+    largest = max(abs(ours), abs(theirs))
+    return ours == theirs or abs(ours - theirs) <= max(RELATIVE * largest, TINY * scale)
+
+
+def difference(ours: float, theirs: float) -> float:
+    largest = max(abs(ours), abs(theirs))
+    return abs(ours - theirs) / largest if largest > 0 and math.isfinite(largest) else math.inf
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _scale(path: str) -> float:
+    parts = path.split(".")
+    return 1.0 if parts[-1] in SCALE_ONE or ".".join(parts[-2:]) in SCALE_ONE else 0.0
+
+
+def _generic(path: str) -> str:
+    return re.sub(r"\[\d+\]", "[]", path)
+
+
+class _Comparison:
+    """Walks a document of theirs beside ours."""
+
+    def __init__(self, directory: Directory, file: str, scales: dict[str, float] | None = None):
+        self.d, self.file, self.scales = directory, file, scales or {}
+
+    def compare(self, ours: Any, theirs: Any, path: str) -> None:
+        if isinstance(ours, Unknown):
+            if theirs is not None and theirs != {"value": None}:
+                self.d.skip(f"{self.file}: {_generic(path)}", ours.reason)
+        elif isinstance(ours, dict):
+            self._objects(ours, theirs, path)
+        elif isinstance(ours, list):
+            self._lists(ours, theirs, path)
+        elif ours is None or theirs is None:
+            if _absent(ours) and _absent(theirs):
+                self.d.count("numbers")
+            else:
+                self._differs(ours, theirs, path)
+        elif _is_number(ours) and _is_number(theirs):
+            if type(ours) is int and ours != theirs or not agree(ours, theirs, self.scales.get(path, _scale(path))):
+                self.d.wrong(self.file, path, "differs", ours, theirs, difference(ours, theirs))
+            self.d.count("numbers")
+        elif type(ours) is type(theirs):
+            if ours != theirs:
+                self._differs(ours, theirs, path)
+            self.d.count("words and counts")
+        else:
+            self._differs(ours, theirs, path)
+
+    def _differs(self, ours: Any, theirs: Any, path: str) -> None:
+        self.d.wrong(self.file, path, "differs", ours, theirs)
+
+    def _objects(self, ours: dict[str, Any], theirs: Any, path: str) -> None:
+        if not isinstance(theirs, dict):
+            if theirs is None and _absent(ours):
+                return
+            self._differs(_summary(ours), theirs, path)
+            return
+        for name, value in ours.items():
+            at = f"{path}.{name}" if path else name
+            if name in theirs:
+                self.compare(value, theirs[name], at)
+            elif not _absent(value) and not isinstance(value, Unknown):
+                self.d.wrong(self.file, at, "is missing", _summary(value), None)
+        for name, value in theirs.items():
+            if name not in ours and path.endswith(".invalidations"):
+                self.d.wrong(self.file, f"{path}.{shown(name)}", "is not so", 0, value)
+            elif name not in ours:
+                self.skip(name, value, f"{path}.{shown(name, 40)}" if path else shown(name, 40))
+
+    def skip(self, name: str, value: Any, path: str) -> None:
+        if value is None or value == [] or value == {}:
+            return
+        self.d.skip(f"{self.file}: {_generic(path)}", NOT_COMPUTED.get(name, "docs/results.md does not say how it is made"))
+
+    def _lists(self, ours: list[Any], theirs: Any, path: str) -> None:
+        if not isinstance(theirs, list) or len(ours) != len(theirs):
+            self._differs(f"{len(ours)} entries", f"{len(theirs)} entries" if isinstance(theirs, list) else theirs, path)
+            return
+        for i, (a, b) in enumerate(zip(ours, theirs)):
+            self.compare(a, b, f"{path}[{i}]")
+
+
+def _absent(value: Any) -> bool:
+    """null, or a figure or estimate without a value."""
+    return value is None or isinstance(value, dict) and "value" in value and value["value"] is None
+
+
+def _summary(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.get("value", "an object") if _is_number(value.get("value")) else "an object"
+    return value
+
+
+# Passes and events
+
+def _passes(d: Directory) -> None:
+    if d.manifest is None:
+        return
+    by_pass: dict[tuple[str, int, int], dict[str, Trial]] = {}
+    for t in d.inputs.trials if d.inputs is not None else d.trials:
+        by_pass.setdefault((t.group, t.block, t.pass_number), {})[t.label] = t
+    known = {}
+    for group, block, number, state, devices in passes(d):
+        key, name = (group, block, number), f"pass {number} of block {block} in {shown(group, 40)}"
+        if key in known:
+            d.wrong(MANIFEST, "passes", f"{name} is listed twice")
+        known[key] = state
+        found = by_pass.get(key, {})
+        for t in found.values():
+            if [f"{t.host}/{uuid}" for uuid in t.devices] != devices:
+                d.wrong("trials.ndjson", f"line {t.line}", f"the trial {shown(t.name)} ran on {shown(t.device_group, 80)}; the manifest gives its pass other devices")
+        planned = next((g for g in d.plan.groups if g.name == group), None) if d.plan is not None else None
+        if planned is None:
+            if d.plan is not None:
+                d.wrong(MANIFEST, "passes", f"{name}: the plan has no such group")
+            continue
+        if state == "done":
+            for cell in planned.cells:
+                if cell.label not in found:
+                    d.wrong("trials.ndjson", "", f"{name} is done, but it has no trial of {shown(cell.label, 40)}")
+            d.count("passes")
+    for key in sorted(set(by_pass) - set(known)):
+        d.wrong("trials.ndjson", "", f"pass {key[2]} of block {key[1]} in {shown(key[0], 40)} has trials, but the manifest does not list it")
+
+
+# The end of a trial's name: group.label.bBLOCK.pPASS.HASH.
+_NAME_END = re.compile(r"\.b-?\d+\.p-?\d+\.[^\s:]{0,8}")
+
+
+def _name_end(trial: Trial) -> str:
+    found = _NAME_END.findall(trial.name)
+    return found[-1] if found else ""
+
+
+def _witnesses(d: Directory) -> None:
+    """Events of kind `trial` are a second witness of what was committed, if they name the trial."""
+    told: dict[str, int] = {}
+    for event in d.events:
+        if event["kind"] == "trial":
+            told[event["text"]] = told.get(event["text"], 0) + 1
+    if not told:
+        d.skip("events as a second witness of the trials", "there is no event of kind 'trial'")
+        return
+    by_end: dict[str, list[str]] = {}
+    for text in told:
+        for end in _NAME_END.findall(text):
+            by_end.setdefault(end, []).append(text)
+    unnamed = [t for t in d.trials if not any(t.name in text for text in by_end.get(_name_end(t), ()))]
+    if len(unnamed) == len(d.trials):
+        d.skip("events as a second witness of the trials", "events of kind 'trial' do not name trials")
+        return
+    if d.live:
+        # The two journals were read one after the other while both grew.
+        d.skip("events as a second witness of the trials", "the sweep is live")
+        return
+    for t in unnamed:
+        d.wrong("events.ndjson", "", f"no event tells of the trial {shown(t.name)} (trials.ndjson line {t.line})")
+    names: dict[str, list[str]] = {}
+    for t in d.trials:
+        names.setdefault(_name_end(t), []).append(t.name)
+    for text in told:
+        if not any(name in text for end in _NAME_END.findall(text) for name in names.get(end, ())):
+            d.wrong("trials.ndjson", "", f"an event tells of a trial that is not there: {shown(text)}")
+    d.count("events that name a trial", len(d.trials) - len(unnamed))
+
+
+# Trials
+
+def _trial_figures(d: Directory) -> None:
+    if d.format != 3:
+        d.skip("energies, coverages, steps, residuals and fractions of the trials", f"format {d.format} does not keep the readings; what the trials say is taken")
+        return
+    spoiled = sum(1 for t in d.trials if not t.valid)
+    if spoiled:
+        d.skip("energies of trials that are not valid", "they enter no figure", spoiled)
+    for what, why in NOT_IN_EVIDENCE:
+        d.skip(what, why)
+    batches = {(c.group, c.label): c.batch for g in d.plan.groups for c in g.cells} if d.plan is not None else {}
+    for t in d.trials:
+        if t.valid:
+            _trial(d, t, batches.get((t.group, t.label)))
+
+
+def _trial(d: Directory, trial: Trial, batch: int | None) -> None:
+    at = f"line {trial.line}"
+    walk = _Comparison(d, "trials.ndjson")
+    if not trial.legs:
+        d.wrong("trials.ndjson", at, "a valid trial without a leg")
+    for i, leg in enumerate(trial.legs):
+        where, stated = f"{at}.legs[{i}]", leg.stated
+        figures: dict[str, Any] = {
+            "windowSeconds": leg.window,
+            "steps": leg.steps,
+            "gpu": {"joules": leg.gpu_joules, "coveredSeconds": leg.gpu_covered, "expectedSeconds": leg.window, "coverage": leg.gpu_coverage},
+            "node": None if leg.node_joules is None else
+                {"joules": leg.node_joules, "coveredSeconds": leg.node_covered, "expectedSeconds": leg.window, "coverage": leg.node_coverage},
+            "nodeGpuJoules": leg.node_gpu_joules,
+            "counterResidual": leg.residual,
+            "powerCapFraction": leg.cap_fraction,
+            "thermalFraction": leg.thermal_fraction,
+        }
+        if leg.node_joules is not None:
+            figures["nodeGpus"] = leg.node_gpus
+        if batch is not None:
+            figures["tokens"] = leg.steps * batch
+        for name, value in figures.items():
+            if isinstance(value, dict):
+                for inner, number in value.items():
+                    walk.compare(number, stated[name].get(inner), f"{where}.{name}.{inner}")
+            else:
+                walk.compare(value, stated.get(name), f"{where}.{name}")
+        _absences(d, "trials.ndjson", stated, where, ("node",))
+        _sources(d, walk, leg.sources, f"{where}.evidence")
+        if leg.same_cell_gpus < len(trial.devices) or leg.node_joules is not None and leg.same_cell_gpus > leg.node_gpus:
+            d.wrong("trials.ndjson", f"{where}.sameCellGpus", f"{leg.same_cell_gpus} cannot be: the trial ran on {len(trial.devices)} of the node's {leg.node_gpus}")
+    numbers = {n: trial.stated.get(n) for n in ("powerLimitWatts", "startCelsius", "idleContextWatts")}
+    _absences(d, "trials.ndjson", {**numbers, "absent": trial.stated.get("absent")}, at, ())
+    walk.compare(trial.idle_watts, trial.stated.get("idleContextWatts"), f"{at}.idleContextWatts")
+    _sources(d, walk, trial.idle_sources, f"{at}.idle")
+
+
+def _sources(d: Directory, walk: _Comparison, energies: Any, where: str) -> None:
+    for i, energy in enumerate(energies):
+        s = energy.source
+        for name, ours, stated in (("joules", energy.joules, s.joules), ("coveredSeconds", energy.covered, s.covered), ("powerJoules", energy.power_joules, s.power_joules)):
+            if name in energy.taken:
+                d.skip(f"trials.ndjson: {name} of integrated power", "the trial's trace was not kept, or does not hold the source; it was taken as it stands")
+            else:
+                walk.compare(ours, stated, f"{where}.sources[{i}].{name}")
+
+
+# Matrix
+
+def _matrix(d: Directory, computed: dict[str, Any] | None) -> None:
+    if d.matrix is None:
+        if d.live:
+            d.skip("matrix.json and cells.csv", "the sweep is live: they are written when it ends")
+        else:
+            d.skip("figures", "there is no matrix.json to compare with")
+        return
+    for name, of in (("format", d.format), ("sweep", d.sweep), ("planSha256", (d.manifest or {}).get("planSha256")), ("plan", (d.manifest or {}).get("plan"))):
+        if of is not None and d.matrix.get(name) != of:
+            d.wrong("matrix.json", name, "differs from the manifest", of, _summary(d.matrix.get(name)))
+    if d.manifest is not None and d.matrix.get("disclosure") != d.manifest.get("disclosure"):
+        d.wrong("matrix.json", "disclosure", "differs from the manifest's")
+    if computed is None:
+        d.skip("figures of matrix.json", "the plan could not be read")
+    elif d.format != 3:
+        _older(d, computed)
+    else:
+        _current(d, computed)
+    if d.cells is not None:
+        csv_differences(d)
+
+
+def _rows(d: Directory, computed: dict[str, Any]) -> list[tuple[dict, dict, dict, dict, str]]:
+    """(our group, their group, our row, their row, path), by name; what has no counterpart is told."""
+    pairs = []
+    theirs = d.matrix.get("groups")
+    if not isinstance(theirs, list) or not all(isinstance(g, dict) and isinstance(g.get("rows"), list) and all(isinstance(r, dict) for r in g["rows"]) for g in theirs):
+        d.wrong("matrix.json", "groups", "is not a list of groups with rows")
+        return []
+    if [g["name"] for g in computed["groups"]] != [g.get("name") for g in theirs]:
+        d.wrong("matrix.json", "groups", "are not the groups of the plan")
+    for g, their_group in enumerate(theirs):
+        our_group = next((x for x in computed["groups"] if x["name"] == their_group.get("name")), None)
+        if our_group is None:
+            continue
+        labels = [r.get("label") for r in their_group["rows"]]
+        if [r["label"] for r in our_group["rows"]] != labels:
+            d.wrong("matrix.json", f"groups[{g}].rows", f"are not the cells of the plan: {shown(labels)}")
+        for r, their_row in enumerate(their_group["rows"]):
+            our_row = next((x for x in our_group["rows"] if x["label"] == their_row.get("label")), None)
+            if our_row is not None:
+                pairs.append((our_group, their_group, our_row, their_row, f"groups[{g}].rows[{r}]"))
+    return pairs
+
+
+def _current(d: Directory, computed: dict[str, Any]) -> None:
+    pairs = _rows(d, computed)
+    walk = _Comparison(d, "matrix.json")
+    for _, _, ours, theirs, path in pairs:
+        value, per_step = ours["joulesPerTokenLayer"]["value"], ours.get("interceptJoulesPerStep")
+        if value is not None and per_step is not None:
+            walk.scales[f"{path}.interceptJoulesPerStep"] = abs(value) + abs(per_step)
+        walk.compare(ours, theirs, path)
+        _cost(d, theirs, path)
+        _absences(d, "matrix.json", theirs, path, ("twinOf", "currency", "meetsService", "provenance"))
+    for g, theirs in enumerate(d.matrix.get("groups") if pairs else []):
+        ours = next((x for x in computed["groups"] if x["name"] == theirs.get("name")), None)
+        if ours is not None:
+            walk.compare({k: v for k, v in ours.items() if k != "rows"}, {k: v for k, v in theirs.items() if k != "rows"}, f"groups[{g}]")
+    top = {k: v for k, v in computed.items() if k != "groups"}
+    top.update({k: d.matrix.get(k) for k in ("format", "sweep", "planSha256", "disclosure")})
+    top["facility"] = {**d.facility, "name": "ipue", "category": d.plan.pue_category} if d.facility is not None else None
+    walk.compare(top, {k: v for k, v in d.matrix.items() if k != "groups"}, "")
+    _closure(d)
+
+
+def _cost(d: Directory, row: dict[str, Any], path: str) -> None:
+    cost = row.get("cost")
+    if not isinstance(cost, dict):
+        return
+    walk = _Comparison(d, "matrix.json")
+    for name, parts in (("bytes", ("weightBytes", "stateBytes")), ("flops", ("weightFlops", "attentionFlops"))):
+        if name in cost and all(_is_number(cost.get(p)) for p in parts):
+            walk.compare(float(sum(cost[p] for p in parts)), cost[name], f"{path}.cost.{name}")
+
+
+def _absences(d: Directory, file: str, owner: dict[str, Any], path: str, always_words: tuple[str, ...]) -> None:
+    """Why a number is not there stands beside it: in the object's `absent`, or in the figure's `reason`."""
+    absent = owner.get("absent")
+    if not isinstance(absent, dict):
+        d.wrong(file, f"{path}.absent", "is not a map from members to reasons")
+        return
+    for name, value in owner.items():
+        if value is None and name not in absent and name not in always_words:
+            d.wrong(file, f"{path}.{shown(name, 40)}", "is null, and nothing says why")
+        elif isinstance(value, dict) and "estimator" in value and value.get("value") is None and not value.get("reason"):
+            d.wrong(file, f"{path}.{shown(name, 40)}", "has no value, and nothing says why")
+    for name in absent:
+        if owner.get(name) is not None:
+            d.wrong(file, f"{path}.absent", f"says why {shown(name, 40)} is not there, but it is")
+
+
+def _closure(d: Directory) -> None:
+    walk = _Comparison(d, "matrix.json")
+    for i, level in enumerate(d.matrix["closure"] if isinstance(d.matrix.get("closure"), list) else []):
+        if isinstance(level, dict) and _is_number(level.get("upperJoules")) and _is_number(level.get("lowerJoules")) and level["upperJoules"]:
+            walk.compare((level["upperJoules"] - level["lowerJoules"]) / level["upperJoules"], level.get("fraction"), f"closure[{i}].fraction")
+
+
+def _older(d: Directory, computed: dict[str, Any]) -> None:
+    """Formats 1 and 2: means of J per token and layer, and ratios, are made as today; intervals, rates, constraints and phis were not."""
+    walk = _Comparison(d, "matrix.json")
+    for _, _, ours, theirs, path in _rows(d, computed):
+        for name in ("tokens", "interceptJoulesPerStep", "passes", "devices", "nodes", "meanWatts"):
+            value = theirs.get(name)
+            walk.compare(ours[name] if name != "tokens" or ours["passes"] else 0.0, None if value == "NaN" else value, f"{path}.{name}")
+        for name in ("joulesPerTokenLayer", "netJoulesPerTokenLayer"):
+            _older_estimate(walk, ours[name], theirs.get(name), f"{path}.{name}")
+        if isinstance(theirs.get("ratio"), dict) and ours["ratio"] is not None:
+            _older_estimate(walk, ours["ratio"]["ratio"], theirs["ratio"].get("ratio"), f"{path}.ratio.ratio")
+    d.skip("intervals, type B terms, standings, rates, constraints, phis, projections and the facility ratio",
+           f"they were made by other rules in format {d.format}, and docs/results.md gives today's")
+
+
+def _older_estimate(walk: _Comparison, ours: Any, theirs: Any, path: str) -> None:
+    if not isinstance(theirs, dict):
+        walk.compare(ours, theirs, path)
+        return
+    for name in ("value", "scope", "units"):
+        stated = theirs.get(name)
+        walk.compare((ours or matrix.NO_ESTIMATE)[name], None if stated == "NaN" else stated, f"{path}.{name}")
