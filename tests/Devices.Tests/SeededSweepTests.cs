@@ -53,8 +53,9 @@ public sealed class SeededSweepTests(ITestOutputHelper output)
             var scatter = ours.Count(r => r.TypeA.Contains(r.True));
             var allowed = ours.Count(r => r.Allowing.Contains(r.True));
             output.WriteLine($"{cell}/A, {(worst ? "worst" : "drawn")}: the scatter between passes covers {scatter} of {Seeds}, with the sensor's bounds {allowed}; B / se {ours.Average(r => r.Bias / r.StandardError):F1}, median error {ours.Select(r => Math.Abs(r.Value / r.True - 1)).Order().ElementAt(Seeds / 2):P3}");
-            Assert.True(allowed >= 0.94 * Seeds, $"{cell}/A: {allowed} of {Seeds} covered");
-            if (cell == "F") Assert.True(scatter < (worst ? 0.1 : 0.5) * Seeds, $"{cell}/A: the scatter alone covers {scatter} of {Seeds}: there was nothing to allow for");
+            // At the bound itself the level is exact (475 and 3.3 standard deviations of the binomial above); within it, it is at least that.
+            Assert.InRange(allowed, 0.94 * Seeds, worst ? 491 : Seeds);
+            if (cell == "F") Assert.True(scatter < (worst ? 0.1 : 0.7) * Seeds, $"{cell}/A: the scatter alone covers {scatter} of {Seeds}: there was nothing to allow for");
         }
     }
 
