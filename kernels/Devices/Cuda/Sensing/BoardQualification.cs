@@ -140,7 +140,8 @@ public sealed record BoardQualification
     public SensorQualification ToSensorQualification(double ratedWatts)
     {
         var counter = Metering == Metering.Counter;
-        var period = counter ? UpdatePeriodSeconds : PowerPeriodSeconds;
+        // Power that never changed while it was looked at shows no period of its own: counter and power are one sensor's.
+        var period = counter || double.IsNaN(PowerPeriodSeconds) ? UpdatePeriodSeconds : PowerPeriodSeconds;
         var perUpdate = PartTimeSampling.PerUpdate([.. Alias.Select(a => counter ? a.CounterWatts : a.PowerWatts)]);
         var looked = string.Join(", ", Checks.Select(c => double.IsNaN(c.Seconds) ? c.Load : string.Create(CultureInfo.InvariantCulture, $"{c.Load} for {c.Seconds:F1} s")));
         return new SensorQualification(
