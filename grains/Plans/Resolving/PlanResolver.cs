@@ -256,7 +256,8 @@ public sealed class PlanResolver
             ResolveCell(cell, layers);
         }
 
-        if (_problems.Count > before)
+        // A value that several groups share is complained about once: in the others a cell without a configuration is all that shows it.
+        if (_problems.Count > before || cells.Any(c => c.Configuration is null))
         {
             return null;
         }
