@@ -188,6 +188,15 @@ public class RefusalTests
         Assert.Equal([(1, "boundary"), (2, "name"), (19, "passes.min"), (23, "trial.windows")], BasePlan.Problems(text).Select(p => (p.Line, p.Key)));
     }
 
+    [Theory]
+    [InlineData("[4, 2]")]
+    [InlineData("[16, 1]")]
+    public void A_wrong_value_that_several_groups_share_is_refused_once(string layers)
+    {
+        var two = BasePlan.With("layers: [2, 4]", $"layers: {layers}").Replace("groups:\n", "groups:\n  - {name: h, baseline: A, sweep: [{workload: [A, C], batch: 16}]}\n", StringComparison.Ordinal);
+        Assert.Equal("layers", Assert.Single(BasePlan.Problems(two)).Key);
+    }
+
     [Fact]
     public void An_empty_mapping_is_told_everything_that_is_required()
     {

@@ -67,7 +67,9 @@ public static class GridClustering
         services.AddOptions<EndpointOptions>().Configure<ClusterJoin>((o, join) =>
             (o.AdvertisedIPAddress, o.SiloPort, o.GatewayPort) = (join.Address, options.SiloPort ?? EndpointOptions.DEFAULT_SILO_PORT, NoGateway));
         silo.Configure<ClusterMembershipOptions>(MembershipPace.Apply);
-        silo.Configure<DeploymentLoadPublisherOptions>(MembershipPace.Apply);
+        // Each silo's load is told to every other, by default once a second: messages that grow with the square of the silos, a million a second among 1,000. It is for placement by load, and
+        // nothing here is placed so (devices are where their host is, the rest by hashing).
+        silo.Configure<DeploymentLoadPublisherOptions>(o => o.DeploymentLoadPublisherRefreshTime = TimeSpan.FromHours(1));
         options.Tls?.Apply(silo);
         silo.UseRedisClustering(o => o.ConfigurationOptions = redis);
         services.AddOptions<RedisClusteringOptions>().Configure<RedisLink>((o, link) => o.CreateMultiplexer = _ => Task.FromResult((link.Connection, IsShared: true)));

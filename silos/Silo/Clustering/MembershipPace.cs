@@ -37,10 +37,4 @@ internal static class MembershipPace
         o.MaxJoinAttemptTime = TimeSpan.FromSeconds(90);
         o.EvictWhenMaxJoinAttemptTimeExceeded = true;
     }
-
-    /// <summary>
-    /// Orleans' placement by load wants every silo's load at every other, told anew each second: messages that grow with the square of the silos, a million a second among 1,000. Nothing
-    /// here is placed by load (devices are where their host is, the rest by hashing), so each tells it when it joins and hardly ever again.
-    /// </summary>
-    public static void Apply(DeploymentLoadPublisherOptions o) => o.DeploymentLoadPublisherRefreshTime = TimeSpan.FromHours(1);
 }
