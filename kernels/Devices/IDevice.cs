@@ -85,7 +85,7 @@ public readonly record struct DeviceReading(
     public DeviceReading Quantised() => this with { CounterJoules = Micro(CounterJoules), InstantWatts = Micro(InstantWatts), AverageWatts = Micro(AverageWatts) };
 
     // The division is rounded exactly, so the result is the double nearest to the decimal number; times 1e-6 would not be.
-    private static double Micro(double value) => Math.Round(value * 1e6) / 1e6;
+    internal static double Micro(double value) => Math.Round(value * 1e6) / 1e6;
 }
 
 /// <summary>How many steps had ended at an instant.</summary>
@@ -107,7 +107,11 @@ public interface IMeter
 }
 
 /// <summary>One reading of a meter: J of a counter or W of a power sensor.</summary>
-public readonly record struct MeterReading(long TimeNanoseconds, double Value);
+public readonly record struct MeterReading(long TimeNanoseconds, double Value)
+{
+    /// <summary>The reading in whole µJ or µW, as <see cref="DeviceReading.Quantised"/> has it.</summary>
+    public MeterReading Quantised() => this with { Value = DeviceReading.Micro(Value) };
+}
 
 /// <summary>What stands in one node: devices and meters, and the clock that stamps them.</summary>
 public interface INode

@@ -62,8 +62,8 @@ internal static class Samples
         [.. Enumerable.Range(0, 2).Select(i => new DeviceInfo($"n{i}", $"GPU-{i}", "H100-SXM-80GB", DeviceKind.Simulated, "lab", "r1", i, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700, "test", "a model", Provenance.Modelled))],
         Enumerable.Range(0, 2).ToImmutableSortedDictionary(i => i, i => ImmutableArray.Create($"n{i}/GPU-{i}")),
         [.. Enumerable.Range(0, 2 * passes).Select(i => new PassRow("dense", i % 2, i / 2, PassPhase.Open, 1, ""))],
-        new FacilityRatio("ipue", 1.25, null, 1.5, 3, 10, 20, 1.5, 1.2, 1, 0.99, ["lab/pdu"], [], Provenance.Measured, "2016"),
-        [new ClosureResidual("node input − gpu", 100, 99.5)], [new FacilityStretch(1_700_000_000, 1_700_000_010, 10, true, 1300, 0, 0, 7000, 7000, 1000, 0, 0, 0)]);
+        new FacilityRatio("ipue", 1.25, null, null, 3, 1_700_000_000, 1_700_000_010, 1250 / 3.6e6, 1000 / 3.6e6, 1, 1, ["lab/pdu"], [], Provenance.Measured, "ISO/IEC 30134-2:2016"),
+        [new ClosureResidual("node input − gpu", 100, 99.5)], [new FacilityStretch(1_700_000_000, 1_700_000_010, 10, true, 1250, 0, 0, 7000, 7000, 1000, 0, 0, 0)]);
 
     /// <summary>As a node writes it.</summary>
     public static byte[] Trace(int rows, int seed = 1)

@@ -145,9 +145,12 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
                 foreach (var cell in plan.Groups.FirstOrDefault(g => g.Name == pass.Group)?.Cells ?? [])
                     if (!there.Contains(new(manifest.Sweep, pass.Group, cell.Label, cell.ConfigurationSha256, pass.Block, pass.Pass)))
                         wrong.Add(new(Name, $"pass {pass.Pass} of {pass.Group} on device group {pass.Block} is done, and there is no trial of {cell.Label} in it"));
-        var named = there.Select(t => $"trial/{t}").ToHashSet(StringComparer.Ordinal);
-        foreach (var said in events.Where(e => e is { Kind: "trial", Key: { } key } && key.StartsWith("trial/", StringComparison.Ordinal) && !named.Contains(key)))
-            wrong.Add(new(Name, $"event {said.Sequence} tells of a committed trial that is not there: {said.Text}"));
+        var named = trials.DistinctBy(t => t.Trial).ToDictionary(t => $"trial/{t.Trial}", t => t.Outcome, StringComparer.Ordinal);
+        foreach (var said in events.Where(e => e is { Kind: "trial", Key: { } key } && key.StartsWith("trial/", StringComparison.Ordinal)))
+        {
+            if (!named.TryGetValue(said.Key!, out var outcome)) wrong.Add(new(Name, $"event {said.Sequence} tells of a committed trial that is not there: {said.Text}"));
+            else if (outcome == TrialOutcome.Valid) wrong.Add(new(Name, $"event {said.Sequence} tells of a trial that is not valid, and here it is: {said.Text}"));
+        }
         var known = plan.Groups.SelectMany(g => g.Cells.Select(c => (g.Name, c.Label, c.ConfigurationSha256))).ToHashSet();
         foreach (var trial in trials.Where(t => !known.Contains((t.Trial.Group, t.Trial.Label, t.Trial.Configuration)))) wrong.Add(new(Name, $"trial {trial.Trial} is of no cell of the plan"));
         var old = trials.Count(t => t.PlanSha256.Length == 0);

@@ -24,7 +24,7 @@ def _uncertainty(name: str) -> list[str]:
 # The columns that are always there, in order.
 ALWAYS = [
     "format", "sweep", "plan", "plan_sha256", "complete", "banner", "group", "hardware", "baseline", "label", "twin_of", "provenance",
-    "workload", "weights", "batch", "context", "model_width", "heads", "key_value_heads", "feed_forward_width", "model_layers", "short_layers", "long_layers", "vocabulary", "stack", "data",
+    "workload", "weights", "batch", "context", "model_width", "heads", "key_value_heads", "feed_forward_width", "model_layers", "short_layers", "middle_layers", "long_layers", "vocabulary", "stack", "data",
     "data_seed", "configuration_sha256",
     "cost_parameters", "cost_weight_bytes", "cost_state_bytes", "cost_bytes", "cost_weight_flops", "cost_attention_flops", "cost_flops", "cost_resident_bytes", "token_kind", "tokens",
     "boundary", "estimator", *_estimate("joules_per_token_layer"), *_uncertainty("uncertainty"), *_estimate("net_joules_per_token_layer"), "intercept_joules_per_step",

@@ -265,6 +265,15 @@ class Sensor:
                 worst = max(worst, abs(math.log(theirs / mine)))
         return worst
 
+    def corrections(self, sensitivities: Sequence[tuple[tuple[float, float], tuple[float, float]]]) -> Iterable[list[float]]:
+        """At each corner of offset and non-linearity, ln(truth / reading) of each pass: the cell's less the baseline's. -inf where nothing of a reading is left, NaN where of both."""
+        def log(x: float) -> float:
+            return math.log(x) if x > 0 else -math.inf
+
+        for offset in (-self.offset, self.offset):
+            for bow in (-self.non_linearity, self.non_linearity):
+                yield [log(1 - (offset * cell[0] + bow * cell[1])) - log(1 - (offset * base[0] + bow * base[1])) for cell, base in sensitivities]
+
     def terms(self, groups: Sequence[tuple[str, str, tuple[float, float], tuple[float, float]]], absolute: bool) -> dict[str, float]:
         """Type B of a mean. groups: of each device group (node, name, the cell's sensitivities, the baseline's; 0 where there is none)."""
         def mean(value: Callable[[tuple[float, float], tuple[float, float]], float]) -> float:
@@ -370,6 +379,21 @@ def _terms(cell: Sequence[Slope], baseline: Sequence[Slope], sensor: Sensor, bou
     return sensor.terms([(node, name, mean(mine), mean(theirs)) for (node, name), (mine, theirs) in by_group.items()], absolute)
 
 
+def _widest(plan: Plan, read: NestedMean | None, pairs: Sequence[tuple[Slope, float, Slope | None]], sensor: Sensor, boundary: str) -> NestedMean | None:
+    """The mean as read, with the scatter of the corner of the sensor's bounds (or of the readings) where it is largest. pairs: the cell's slope, the value as read, the baseline's slope."""
+    if read is None or read.standard_error is None or (sensor.offset == 0 and sensor.non_linearity == 0):
+        return read
+    sensitivities = [(mine.sensitivities(boundary, sensor.rated), theirs.sensitivities(boundary, sensor.rated) if theirs else (0.0, 0.0)) for mine, _, theirs in pairs]
+    widest = read
+    for corrections in sensor.corrections(sensitivities):
+        if not all(math.isfinite(c) for c in corrections):
+            return read
+        at = _mean(plan, [(mine.trial, value + correction) for (mine, value, _), correction in zip(pairs, corrections)])
+        if at.standard_error > widest.standard_error:
+            widest = at
+    return NestedMean(read.value, read.scope, read.units, widest.standard_error, widest.dof)
+
+
 def _uncertainty(mean: NestedMean | None, terms: dict[str, float] | None) -> dict[str, Any]:
     none = dict.fromkeys(("offsetTerm", "nonLinearityTerm", "aliasTerm", "counterTerm", "gainTerm", "typeB", "bound"))
     return {"standardError": mean.standard_error if mean else None, "degreesOfFreedom": mean.dof if mean else 0, **(terms or none)}
@@ -379,10 +403,14 @@ def _uncertainty(mean: NestedMean | None, terms: dict[str, float] | None) -> dic
 
 @dataclass
 class Ratio:
-    """A cell against its baseline: the log ratio's mean, its type B terms, and what is filled in when the whole family is known."""
+    """A cell against its baseline: the log ratio's mean, its type B terms, and what is filled in when the whole family is known.
+
+    read: with the scatter of the readings; mean: the same value, with the scatter at the worst corner.
+    """
 
     cell: Cell
     baseline: Cell
+    read: NestedMean | None
     mean: NestedMean | None
     terms: dict[str, float] | None
     family: bool
@@ -395,7 +423,7 @@ class Ratio:
         return p_value(self.mean.value, self.mean.standard_error, self.mean.dof, self.terms["bound"])
 
     def half_width95(self) -> float | None:
-        return None if self.mean is None else self.mean.student(ALPHA)
+        return None if self.read is None else self.read.student(ALPHA)
 
 
 def _pairs(cell: Cell, baseline: Cell) -> list[tuple[Slope, Slope]]:
@@ -405,9 +433,10 @@ def _pairs(cell: Cell, baseline: Cell) -> list[tuple[Slope, Slope]]:
 
 def _ratio(cell: Cell, baseline: Cell, sensor: Sensor, inputs: Inputs) -> Ratio:
     pairs = _pairs(cell, baseline)
-    mean = _mean(inputs.plan, [(s.trial, math.log(s.e) - math.log(o.e)) for s, o in pairs])
+    values = [(s, math.log(s.e) - math.log(o.e), o) for s, o in pairs]
+    read = _mean(inputs.plan, [(s.trial, v) for s, v, _ in values])
     terms = _terms([s for s, _ in pairs], [o for _, o in pairs], sensor, cell.boundary, absolute=False)
-    return Ratio(cell, baseline, mean, terms, family=cell.planned.twin_of is None)
+    return Ratio(cell, baseline, read, _widest(inputs.plan, read, values, sensor, cell.boundary), terms, family=cell.planned.twin_of is None)
 
 
 # The matrix
@@ -458,7 +487,7 @@ def build(inputs: Inputs) -> dict[str, Any]:
 
 
 def _ran_on(inputs: Inputs) -> dict[str, Any]:
-    trials = inputs.trials
+    trials = [t for t in inputs.trials if t.valid]
     return {
         "devices": len({(t.host, d) for t in trials for d in t.devices}),
         "nodes": len({t.host for t in trials}),
@@ -475,17 +504,17 @@ def _repeatability(group: PlannedGroup, cells: dict[str, Cell], sensor: Sensor, 
     if twin is None:
         return None
     ratio = _ratio(twin, cells[twin.planned.twin_of], sensor, inputs)
-    narrow = None if ratio.mean is None else ratio.mean.student(0.1)
+    narrow = None if ratio.read is None else ratio.read.student(0.1)
     wide = ratio.half_width95()
     delta = inputs.plan.delta
     return {
         "label": twin.planned.twin_of,
         "twin": twin.planned.label,
-        "ratio": dict(NO_ESTIMATE) if ratio.mean is None else _estimate(
-            _exp(ratio.mean.value), _exp(None if narrow is None else ratio.mean.value - narrow), _exp(None if narrow is None else ratio.mean.value + narrow),
-            ratio.mean.scope, ratio.mean.units),
+        "ratio": dict(NO_ESTIMATE) if ratio.read is None else _estimate(
+            _exp(ratio.read.value), _exp(None if narrow is None else ratio.read.value - narrow), _exp(None if narrow is None else ratio.read.value + narrow),
+            ratio.read.scope, ratio.read.units),
         "delta": delta,
-        "passed": None if narrow is None else -delta <= ratio.mean.value - narrow and ratio.mean.value + narrow <= delta,
+        "passed": None if narrow is None else -delta <= ratio.read.value - narrow and ratio.read.value + narrow <= delta,
         "halfWidth95": wide,
     }
 
@@ -537,7 +566,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
     used = cell.used
     batch, depth = planned.batch, planned.model_layers
     cost: Any = cell.cost or NO_COST
-    energy = _log_mean(plan, used, lambda s: s.e)
+    energy = _widest(plan, _log_mean(plan, used, lambda s: s.e), [(s, math.log(s.e), None) for s in used], sensor, cell.boundary)
     terms = _terms(used, [], sensor, cell.boundary, absolute=True)
     estimate = _log_estimate(energy, terms["bound"] if terms else 0.0)
     rate_mean = _log_mean(plan, used, lambda s: s.r)
@@ -569,7 +598,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
         "configuration": planned.configuration,
         "configurationSha256": cell.configuration,
         "boundary": cell.boundary,
-        "tokens": math.fsum(leg.steps * batch for s in used for leg in s.trial.legs),
+        "tokens": math.fsum(leg.steps * batch for s in used for leg in s.trial.legs if leg.layers > 0),
         "joulesPerTokenLayer": estimate,
         "uncertainty": _uncertainty(energy, terms),
         "netJoulesPerTokenLayer": None if net is None else _student_estimate(net),
@@ -630,7 +659,7 @@ def _mean_watts(trial: Trial) -> float:
 
 def _cap_share(used: Sequence[Slope]) -> float | None:
     shares = [leg.cap_fraction for s in used for leg in s.trial.legs if leg.layers > 0]
-    return None if not shares or any(f is None for f in shares) else _plain_mean(shares)
+    return None if not shares or any(f is None for f in shares) else max(shares)
 
 
 def _invalidations(cell: Cell) -> dict[str, int]:

@@ -196,45 +196,21 @@ def _passes(d: Directory) -> None:
         d.wrong("trials.ndjson", "", f"pass {key[2]} of block {key[1]} in {shown(key[0], 40)} has trials, but the manifest does not list it")
 
 
-# The end of a trial's name: group.label.bBLOCK.pPASS.HASH.
-_NAME_END = re.compile(r"\.b-?\d+\.p-?\d+\.[^\s:]{0,8}")
-
-
-def _name_end(trial: Trial) -> str:
-    found = _NAME_END.findall(trial.name)
-    return found[-1] if found else ""
-
-
 def _witnesses(d: Directory) -> None:
-    """Events of kind `trial` are a second witness of what was committed, if they name the trial."""
-    told: dict[str, int] = {}
-    for event in d.events:
-        if event["kind"] == "trial":
-            told[event["text"]] = told.get(event["text"], 0) + 1
+    """An event whose key is `trial/` and a trial's name says that it was committed and is not valid: a second witness of what is easiest left out."""
+    told = [e for e in d.events if e["kind"] == "trial" and str(e.get("key", "")).startswith("trial/")]
     if not told:
-        d.skip("events as a second witness of the trials", "there is no event of kind 'trial'")
+        d.skip("events as a second witness of the trials", "no event names a trial: those of trials that are not valid do")
         return
-    by_end: dict[str, list[str]] = {}
-    for text in told:
-        for end in _NAME_END.findall(text):
-            by_end.setdefault(end, []).append(text)
-    unnamed = [t for t in d.trials if not any(t.name in text for text in by_end.get(_name_end(t), ()))]
-    if len(unnamed) == len(d.trials):
-        d.skip("events as a second witness of the trials", "events of kind 'trial' do not name trials")
-        return
-    if d.live:
-        # The two journals were read one after the other while both grew.
-        d.skip("events as a second witness of the trials", "the sweep is live")
-        return
-    for t in unnamed:
-        d.wrong("events.ndjson", "", f"no event tells of the trial {shown(t.name)} (trials.ndjson line {t.line})")
-    names: dict[str, list[str]] = {}
-    for t in d.trials:
-        names.setdefault(_name_end(t), []).append(t.name)
-    for text in told:
-        if not any(name in text for end in _NAME_END.findall(text) for name in names.get(end, ())):
-            d.wrong("trials.ndjson", "", f"an event tells of a trial that is not there: {shown(text)}")
-    d.count("events that name a trial", len(d.trials) - len(unnamed))
+    outcomes = {t.name: t for t in d.trials}
+    for event in told:
+        trial = outcomes.get(event["key"][len("trial/"):])
+        if trial is None:
+            d.wrong("trials.ndjson", "", f"an event tells of a trial that is not there: {shown(event['key'])}")
+        elif trial.valid:
+            d.wrong("trials.ndjson", f"line {trial.line}", f"is valid, an event says that it is not: {shown(event['text'])}")
+        else:
+            d.count("events that name a trial")
 
 
 # Trials

@@ -355,9 +355,9 @@ def make(directory, shape, seed=7):
     write(directory, "plan.resolved.yaml", plan_text(shape, cells).encode())
     write(directory, "report.html", b"<!doctype html>\n")
     put_journal(directory, "trials.ndjson", documents)
-    events = [("submitted", "made")] + [("trial", f"{d['trial']['group']}.{d['trial']['label']}.b{d['trial']['block']}.p{d['trial']['pass']}.{d['trial']['configuration'][:8]}: {d['outcome']}")
-                                        for d in documents] + [("finished", "")]
-    put_journal(directory, "events.ndjson", [{"sequence": i, "atUtc": "2026-11-30T00:00:00+00:00", "kind": k, "text": t} for i, (k, t) in enumerate(events)])
+    names = {i: f"{d['trial']['group']}.{d['trial']['label']}.b{d['trial']['block']}.p{d['trial']['pass']}.{d['trial']['configuration'][:8]}" for i, d in enumerate(documents) if d["outcome"] != "valid"}
+    events = [("submitted", "made", "submitted")] + [("trial", f"{name}: {documents[i]['outcome']}", f"trial/{name}") for i, name in names.items()] + [("finished", "", "end")]
+    put_journal(directory, "events.ndjson", [{"sequence": i, "atUtc": "2026-11-30T00:00:00+00:00", "kind": k, "text": t, "key": key} for i, (k, t, key) in enumerate(events)])
     facility = None
     if shape["pue"] and shape["pue"][0] == "site":
         text = ("from_window,to_window,windows,whole,facility_joules,facility_low_joules,facility_high_joules,facility_covered_weight,facility_weight,"
@@ -534,16 +534,29 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
     def sensitivities(pairs):
         """of each device group: its mean s_o and s_n"""
         result = {}
-        for d, (_, _, _, points) in pairs:
-            def bow(j, t):
-                return 4 * (j / t / RATED) * (1 - j / t / RATED)
-            share = len(d["devices"]) if shape["boundary"] == "node" else 1
-            (_, j0, t0), (_, j1, t1) = points[0], points[-1]
-            t0, t1 = t0 / share, t1 / share
-            o = (t1 - t0) / (j1 - j0) if len(points) > 1 else t1 / j1
-            n = (bow(j1, t1) * t1 - bow(j0, t0) * t0) / (j1 - j0) if len(points) > 1 else bow(j1, t1) * t1 / j1
-            result.setdefault((d["host"], tuple(d["devices"])), []).append((o, n))
+        for d, s in pairs:
+            result.setdefault((d["host"], tuple(d["devices"])), []).append(own_sensitivity(d, s))
         return {k: (average(x[0] for x in v), average(x[1] for x in v)) for k, v in result.items()}
+
+    def own_sensitivity(d, slope):
+        points = slope[3]
+
+        def bow(j, t):
+            return 4 * (j / t / RATED) * (1 - j / t / RATED)
+        share = len(d["devices"]) if shape["boundary"] == "node" else 1
+        (_, j0, t0), (_, j1, t1) = points[0], points[-1]
+        t0, t1 = t0 / share, t1 / share
+        o = (t1 - t0) / (j1 - j0) if len(points) > 1 else t1 / j1
+        n = (bow(j1, t1) * t1 - bow(j0, t0) * t0) / (j1 - j0) if len(points) > 1 else bow(j1, t1) * t1 / j1
+        return o, n
+
+    def widest(group, items):
+        """se, nu at the corner where the scatter is largest; items: (document, value, own sensitivity, the baseline's)"""
+        b, n, _, _ = sensors[group]
+        candidates = [nest(seen((d, v) for d, v, _, _ in items), n0)[3:5]]
+        for i, k in ((1, 1), (1, -1), (-1, 1), (-1, -1)) if candidates[0][0] is not None else ():
+            candidates.append(nest(seen((d, v + math.log(1 - i * b * c[0] - k * n * c[1]) - math.log(1 - i * b * base[0] - k * n * base[1])) for d, v, c, base in items), n0)[3:5])
+        return max(candidates, key=lambda c: c[0] or 0.0)
 
     def terms(group, mine, theirs, gain):
         b, n, alias, counter = sensors[group]
@@ -570,6 +583,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         flops, bytes_ = wf + af, wb + sb
         c_tok = flops / BATCH
         value, scope, units, se, nu = nest(seen((d, math.log(s[0] / BATCH)) for d, s in pairs), n0)
+        se, nu = widest(c["group"], [(d, math.log(s[0] / BATCH), own_sensitivity(d, s), (0.0, 0.0)) for d, s in pairs])
         t = terms(c["group"], sensitivities(pairs), None, gain)
         low, high = interval(value, se, nu, 0.05, t[2])
         rate = math.exp(nest(seen((d, math.log(BATCH / s[1])) for d, s in pairs), n0)[0])
@@ -634,7 +648,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
                               "keyValueHeads": 64, "feedForwardWidth": 22016, "modelLayers": MODEL_LAYERS, "shortLayers": 2, "longLayers": 14, "vocabulary": c["vocabulary"], "stack": "cuda",
                               "dataSeed": 1, "data": "normal"}, "configurationSha256": c["sha"],
             "cost": {"parameters": parameters, "weightBytes": wb, "stateBytes": sb, "weightFlops": wf, "attentionFlops": af, "residentBytes": bytes_, "bytes": bytes_, "flops": flops},
-            "tokenKind": "token-equivalent", "tokens": sum(leg["tokens"] for d, _ in pairs for leg in d["legs"]), "boundary": shape["boundary"], "estimator": "slope over L'",
+            "tokenKind": "token-equivalent", "tokens": sum(leg["tokens"] for leg in legs), "boundary": shape["boundary"], "estimator": "slope over L'",
             "joulesPerTokenLayer": {"value": math.exp(value), "low": low, "high": high, "scope": scope, "units": units}, "uncertainty": uncertainty(se, nu, t), "netJoulesPerTokenLayer": net,
             "interceptJoulesPerStep": nest(seen((d, s[2]) for d, s in pairs), n0)[0] if pairs[0][1][2] is not None else None, "linearity": linearity,
             "headJoulesPerToken": {"value": head("gpu"), "estimator": "the head's leg", "reason": None if c["vocabulary"] else "it was not run"},
@@ -651,7 +665,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
             "costPerMillionTokens": 1e6 * (price[0] * projected["facility"] / 3.6e6 + price[1]) if price and "facility" in projected else None, "currency": price[2] if price else None,
             "coverage": min((leg["node"] if shape["boundary"] == "node" else leg["gpu"])["coveredSeconds"] / leg["windowSeconds"] for leg in legs),
             "meanWatts": average(sum(x["gpu"]["joules"] for x in d["legs"] if x["layers"]) / sum(x["gpu"]["coveredSeconds"] for x in d["legs"] if x["layers"]) / len(d["devices"]) for d, _ in pairs),
-            "powerCapFraction": average(leg["powerCapFraction"] for leg in legs), "flags": [], "provenance": provenance, "absent": {},
+            "powerCapFraction": max(leg["powerCapFraction"] for leg in legs), "flags": [], "provenance": provenance, "absent": {},
         }
     for key, row in rows.items():
         reference = rows.get((key[0], "A"))
@@ -659,16 +673,18 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
             row["phi"]["phi_system"]["value"] = reference["joulesPerTokenLayer"]["value"] / row["joulesPerTokenLayer"]["value"]
 
     # Ratios
-    found = {}
+    found, readings = {}, {}
     for group, baseline, _ in shape["groups"]:
         for c in cells:
             if c["group"] == group and baseline and c["label"] != baseline:
                 mine, theirs = used[group, c["label"]], used[group, baseline]
                 both = [(x, y) for x in mine for y in theirs if (x[0]["host"], x[0]["devices"], x[0]["trial"]["pass"]) == (y[0]["host"], y[0]["devices"], y[0]["trial"]["pass"])]
-                m = nest(seen((x[0], math.log(x[1][0]) - math.log(y[1][0])) for x, y in both), n0)
+                read = nest(seen((x[0], math.log(x[1][0]) - math.log(y[1][0])) for x, y in both), n0)
+                m = (*read[:3], *widest(group, [(x[0], math.log(x[1][0]) - math.log(y[1][0]), own_sensitivity(*x), own_sensitivity(*y)) for x, y in both]))
                 t = terms(group, sensitivities([x for x, _ in both]), sensitivities([y for _, y in both]), 0.0)
                 p = None if m[3] is None else tail(abs(m[0]) / m[3] - t[2] / m[3], m[4]) + tail(abs(m[0]) / m[3] + t[2] / m[3], m[4])
                 found[group, c["label"]] = (baseline, m, t, p, c["twin"])
+                readings[group, c["label"]] = read
     family = sorted((f[3], key) for key, f in found.items() if f[4] is None and f[3] is not None)
     adjusted, top = {}, 0.0
     for i, (p, key) in enumerate(family):
@@ -677,7 +693,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
     half, test = None, None
     if shape["aa"]:
         of, twin = shape["aa"][1], f"{shape['aa'][1]} (twin)"
-        _, m, t, _, _ = found[shape["aa"][0], twin]
+        m = readings[shape["aa"][0], twin]
         narrow, half = m[3] * cv(0.1, m[4], 0.0), m[3] * cv(0.05, m[4], 0.0)
         test = {"label": of, "twin": twin, "ratio": {"value": math.exp(m[0]), "low": math.exp(m[0] - narrow), "high": math.exp(m[0] + narrow), "scope": m[1], "units": m[2]},
                 "delta": shape["aa"][2], "passed": m[0] - narrow >= -shape["aa"][2] and m[0] + narrow <= shape["aa"][2], "halfWidth95": half}
@@ -707,7 +723,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
     return {
         "format": 3, "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "generatedUtc": "2026-11-30T01:00:00+00:00", "complete": True,
         "provenance": max((r["provenance"] for r in rows.values()), key=rank.index), "disclosure": manifest["disclosure"],
-        "ranOn": {"devices": len({(d["host"], u) for d in documents for u in d["devices"]}), "nodes": len({d["host"] for d in documents}), "racks": 1, "models": ["H100-SXM-80GB"], "drivers": ["575.1"],
+        "ranOn": {"devices": len({(d["host"], u) for d in documents if d["outcome"] == "valid" for u in d["devices"]}), "nodes": len({d["host"] for d in documents if d["outcome"] == "valid"}), "racks": 1, "models": ["H100-SXM-80GB"], "drivers": ["575.1"],
                   "powerLimitsWatts": [700], "devicesDisclosed": sum(len(b[1]) for b in shape["blocks"]), "difference": ""},
         "family": len(family),
         "groups": [{"name": g, "baseline": baseline, "hardware": "H100-SXM-80GB",

@@ -84,15 +84,21 @@ class TrialForgeryTests(DirectoryTest):
         removed = documents.pop(12)["trial"]
         self.put_trials(documents)
         self.assert_named(f"pass {removed['pass']} of block {removed['block']}", "is done, but it has no trial of")
-        self.assert_named("an event tells of a trial that is not there")
 
-    def test_a_removed_pass(self):
-        documents = [d for d in self.trials() if (d["trial"]["block"], d["trial"]["pass"]) != (1, 0)]
+    def test_a_removed_pass_with_a_trial_that_is_not_valid(self):
+        documents = [d for d in self.trials() if (d["trial"]["block"], d["trial"]["pass"]) != (1, 1)]
         self.put_trials(documents)
         manifest = json.loads(made.read(self.copy, "manifest.json"))
-        manifest["passes"] = [p for p in manifest["passes"] if (p["block"], p["pass"]) != (1, 0)]
+        manifest["passes"] = [p for p in manifest["passes"] if (p["block"], p["pass"]) != (1, 1)]
         made.write_manifest(self.copy, manifest)
         self.assert_named("an event tells of a trial that is not there")
+
+    def test_an_invalid_trial_that_is_called_valid(self):
+        documents = self.trials()
+        spoiled = next(d for d in documents if d["outcome"] == "invalid")
+        spoiled["outcome"], spoiled["reasons"] = "valid", []
+        self.put_trials(documents)
+        self.assert_named("is valid, an event says that it is not")
 
     def test_a_doubled_line(self):
         documents = self.trials()
@@ -106,7 +112,6 @@ class TrialForgeryTests(DirectoryTest):
         self.put_trials(documents + [more])
         self.assert_named("line 58", "its readings are those of line 8.legs[0]")
         self.assert_named("has trials, but the manifest does not list it")
-        self.assert_named("no event tells of the trial")
 
     def test_a_trial_of_a_foreign_plan(self):
         documents = self.trials()
@@ -226,13 +231,6 @@ class MatrixForgeryTests(DirectoryTest):
     def test_facility_readings(self):
         self.edit("facility.csv", b"500000.5", b"500001.5")
         self.assert_named("matrix.json: facility.value")
-
-    def test_an_event_that_is_gone(self):
-        events = made.get_journal(self.copy, "events.ndjson")
-        del events[5]
-        made.put_journal(self.copy, "events.ndjson", [{**e, "sequence": i} for i, e in enumerate(events)])
-        made.reseal(self.copy)
-        self.assert_named("no event tells of the trial")
 
 
 class PowerForgeryTests(DirectoryTest):

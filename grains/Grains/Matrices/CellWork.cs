@@ -60,7 +60,7 @@ internal sealed class CellWork
     /// <summary>The worst of any part of the energy; null without a valid trial.</summary>
     public Provenance? ProvenanceAt(Boundary boundary) => Valid.IsEmpty
         ? null
-        : Valid.SelectMany(t => t.Result.Legs).Aggregate(Provenance.Measured, (worst, leg) => Provenances.Worst(worst, TrialFigures.ProvenanceAt(leg, boundary)));
+        : Valid.SelectMany(t => t.Layers).Aggregate(Provenance.Measured, (worst, leg) => Provenances.Worst(worst, TrialFigures.ProvenanceAt(leg, boundary)));
 
     /// <summary>A trial that is left out for what it showed, and not for how it ran, cuts off one side of the scatter.</summary>
     public bool IsTruncated => Trials.Any(t => t.Reason == TrialFigures.NoSlope);

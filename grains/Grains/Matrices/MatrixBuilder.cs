@@ -104,7 +104,7 @@ public static class MatrixBuilder
         if (decisive is null) return new ReplicationOutcome("none", 0, 0, 0, "no interval");
         var units = decisive.Scope switch { IntervalScope.Nodes => "nodes", IntervalScope.ThisNode => "devices", _ => "passes" };
         var verdicts = (work.Group.Baseline is null
-            ? work.Analysis.Absolutes.Select(a => SteinReplication.Verdict(a.Log, plan.Replication.HalfWidth))
+            ? work.Analysis.Absolutes.Select(a => a.Verdict)
             : work.Analysis.Ratios.Select(r => r.Verdict)).Where(v => v.Length > 0).Distinct().ToArray();
         var reached = work.Analysis.Absolutes.Select(a => a.Log?.Units ?? 0).DefaultIfEmpty(0).Min();
         return new ReplicationOutcome(units, decisive.FirstStageUnits, decisive.RequiredUnits ?? 0, reached, verdicts.Length == 0 ? "reached" : string.Join("; ", verdicts));
@@ -205,7 +205,7 @@ internal static class SensorInUse
     private static double Residual(CellWork[] cells)
     {
         var squares = cells.OrderBy(c => c.Cell.Label, StringComparer.Ordinal)
-            .Select(c => c.Valid.SelectMany(t => t.Result.Legs).Select(l => l.CounterResidual).Where(double.IsFinite).Order().ToArray())
+            .Select(c => c.Valid.SelectMany(t => t.Layers).Select(l => l.CounterResidual).Where(double.IsFinite).Order().ToArray())
             .Where(r => r.Length > 0).Select(r => r.Average()).Select(r => r * r).ToArray();
         return squares.Length > 0 ? Math.Sqrt(squares.Average()) : 0;
     }

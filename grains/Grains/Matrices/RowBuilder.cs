@@ -46,7 +46,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         else notes = notes.SetItem("facility", facility.Reason ?? "");
         double? money = plan.Cost is { } terms ? TokenCost.PerToken(terms, facility).Value * 1e6 : null;
         var linearity = Linearity(valid);
-        var coverage = valid.IsEmpty ? double.NaN : valid.Min(t => t.Result.Legs.Min(l => boundary == Boundary.Node ? l.Node!.Coverage : l.Gpu.Coverage));
+        var coverage = valid.IsEmpty ? double.NaN : valid.Min(t => t.Layers.Min(l => boundary == Boundary.Node ? l.Node!.Coverage : l.Gpu.Coverage));
         var intercept = Mean(valid.Select(t => t.Gross!.InterceptJoules));
         var watts = gross.Value * rate;
         var noTrial = "no valid trial";
@@ -140,10 +140,11 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
     {
         const string Name = "energy of the LM head's step ÷ batch, run by itself";
         if (cell.Cell.Configuration.Vocabulary == 0) return Figures.NotApplicable(Name, "the cell has no head");
-        if (cell.Boundary != Boundary.Gpu) return Figures.NotEstimated(Name, "known at the gpu boundary only");
-        var with = cell.Valid.Where(t => t.HeadJoulesPerToken > 0);
-        return CellWork.Nested(with, t => Math.Log(t.HeadJoulesPerToken!.Value)) is { } head ? Figures.Of(Math.Exp(head.Mean), Name) : Figures.NotEstimated(Name, "the head was not run");
+        return HeadAt(cell, Boundary.Gpu) is { } head ? Figures.Of(head, Name) : Figures.NotEstimated(Name, "the head was not run");
     }
+
+    private static double? HeadAt(CellWork cell, Boundary boundary) =>
+        CellWork.Nested(cell.At(boundary, cell.Trials).Where(t => t.HeadJoulesPerToken > 0), t => Math.Log(t.HeadJoulesPerToken!.Value)) is { } head ? Math.Exp(head.Mean) : null;
 
     private ImmutableSortedDictionary<string, Figure> Phis(GroupWork work, CellWork cell, double longStepSeconds, int longLayers, double tokensPerSecond, double joulesPerTokenLayer)
     {
@@ -173,38 +174,39 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
 
     private (ImmutableSortedDictionary<string, Figure> PerToken, ImmutableSortedDictionary<string, string> Notes, Figure Node, Provenance NodeProvenance) Boundaries(CellWork cell, double ownPerLayer, Figure head)
     {
-        const string NodeEstimator = "L · slope over L' of node input";
+        var headAtNode = HeadAt(cell, Boundary.Node);
+        var nodeEstimator = headAtNode is null ? "L · slope over L' of node input" : "L · slope over L' of node input + LM head";
         var gpuEstimator = head.Value is null ? "L · slope over L'" : "L · slope over L' + LM head";
         var configuration = cell.Cell.Configuration;
         var figures = ImmutableSortedDictionary.CreateBuilder<string, Figure>(StringComparer.Ordinal);
         var notes = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
-        var legs = cell.Valid.SelectMany(t => t.Result.Legs).ToArray();
+        var legs = cell.Valid.SelectMany(t => t.Layers).ToArray();
         var nodeProvenance = cell.ProvenanceAt(Boundary.Node) ?? Provenance.Measured;
 
         var memory = input.Devices.Where(d => cell.Trials.Any(t => t.Result.Host == d.Host && t.Result.Devices.Contains(d.Uuid))).Select(d => d.MemoryBytes).DefaultIfEmpty(double.NaN).Min();
         var bytes = Catalogue.ResidentBytes(configuration, configuration.ModelLayers) + LmHead.Cost(configuration).ResidentBytes;
         var needs = bytes > DeviceProfile.UsableShare * memory ? string.Create(CultureInfo.InvariantCulture, $", needs {Math.Ceiling(bytes / (DeviceProfile.UsableShare * memory)):F0} devices") : "";
-        var what = head.Value is null ? "projected: layers only, interconnect excluded" : "projected: layers and head, interconnect excluded";
+        static string What(double? head) => head is null ? "projected: layers only, interconnect excluded" : "projected: layers and head, interconnect excluded";
 
         var own = cell.Boundary == Boundary.Gpu ? ownPerLayer : Geometric(cell.At(Boundary.Gpu, cell.Trials));
-        if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers + (head.Value ?? 0), gpuEstimator, $"{what}{needs}{Edges(legs.Select(l => l.Gpu))}");
+        if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers + (head.Value ?? 0), gpuEstimator, $"{What(head.Value)}{needs}{Edges(legs.Select(l => l.Gpu))}");
         else notes["gpu"] = "no valid trial";
 
-        var node = Geometric(cell.At(Boundary.Node, cell.Valid));
+        var node = Geometric(cell.At(Boundary.Node, cell.Trials));
         var whole = legs.Length > 0 && legs.All(TrialFigures.WholeNode);
         Figure nodeFigure;
         if (double.IsFinite(node))
         {
             var edges = Edges(legs.Select(l => l.Node!));
-            nodeFigure = Figures.Of(node * configuration.ModelLayers, NodeEstimator, whole
-                ? $"projected: layers only, interconnect excluded{needs}{edges}"
-                : $"modelled: attributed by share of the node's GPUs, excluded from claims; projected{needs}{edges}");
+            nodeFigure = Figures.Of(node * configuration.ModelLayers + (headAtNode ?? 0), nodeEstimator, whole
+                ? $"{What(headAtNode)}{needs}{edges}"
+                : $"modelled: attributed by share of the node's GPUs, excluded from claims; {What(headAtNode)}{needs}{edges}");
             figures["node"] = nodeFigure;
             if (!whole) notes["node"] = "attributed: not all GPUs of the node ran this cell (fill: node measures it)";
         }
         else
         {
-            nodeFigure = Figures.NotEstimated(NodeEstimator, legs.Length == 0 ? "no valid trial" : "the node has no input meter");
+            nodeFigure = Figures.NotEstimated(nodeEstimator, legs.Length == 0 ? "no valid trial" : "the node has no input meter");
             notes["node"] = nodeFigure.Reason!;
         }
         return (figures.ToImmutable(), notes.ToImmutable(), nodeFigure, nodeProvenance);
@@ -245,7 +247,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         if (ratio is { Verdict.Length: > 0 }) flags.Add(ratio.Verdict);
         if (cell.MeetsService == false) flags.Add(string.Create(CultureInfo.InvariantCulture, $"s* is missed: {cell.ProjectedStepMilliseconds:G3} ms a token, not {cell.Cell.Disclosure.ServiceMilliseconds:G3}"));
         if (cell.Cell.Disclosure.ServiceStatistic != "mean") flags.Add($"s* is a {cell.Cell.Disclosure.ServiceStatistic}: only a mean latency is projected, s* is not judged");
-        if (cell.Boundary != Boundary.Gpu && valid.Any(t => t.Result.Legs.Any(l => !TrialFigures.WholeNode(l)))) flags.Add("node energy attributed: excluded from claims");
+        if (cell.Boundary != Boundary.Gpu && valid.Any(t => t.Layers.Any(l => !TrialFigures.WholeNode(l)))) flags.Add("node energy attributed: excluded from claims");
         if (cell.IsTruncated) flags.Add("trials were left out because their slope was not positive: what is left is biased upwards, no claim rests on it");
         if (valid.Length == 0) flags.Add("no valid trial");
         return [.. flags.Concat(work.Group.Notes).Distinct()];

@@ -30,8 +30,8 @@ internal sealed record TrialFigures(
     /// <summary>Mean power of one device over all windows of layers, W.</summary>
     public double MeanWatts => Layers.Sum(l => l.Gpu.Joules) / Layers.Sum(l => l.Gpu.CoveredSeconds) / Result.Devices.Length;
 
-    /// <summary>The largest share of a window under the power cap; NaN where the device cannot tell.</summary>
-    public double PowerCapFraction => Result.Legs.Max(l => l.PowerCapFraction);
+    /// <summary>The largest share of a window of layers under the power cap; NaN where the device cannot tell.</summary>
+    public double PowerCapFraction => Layers.Max(l => l.PowerCapFraction);
 
     /// <summary>The name of its device group, unique over all nodes.</summary>
     public string Device => $"{Result.Host}/{string.Join('+', Result.Devices)}";
@@ -51,7 +51,7 @@ internal sealed record TrialFigures(
         if (result.Outcome != TrialOutcome.Valid) return Not(result.Reasons.IsDefaultOrEmpty ? result.Outcome.ToString().ToLowerInvariant() : result.Reasons[0]);
         if (result.Legs.IsDefaultOrEmpty || !result.Legs.Any(l => l.Layers > 0)) return Not("no window was measured");
         if (Energies(result, boundary) is not { } energies) return Not($"energy at the {boundary.ToString().ToLowerInvariant()} boundary was not measured");
-        if (boundary == Boundary.Node && result.Legs.Min(l => l.Node!.Coverage) < minNodeCoverage) return Not("coverage of the node's meter is below the guard");
+        if (boundary == Boundary.Node && result.Legs.Where(l => l.Layers > 0).Min(l => l.Node!.Coverage) < minNodeCoverage) return Not("coverage of the node's meter is below the guard");
 
         var head = energies.FirstOrDefault(e => e.Leg.Layers == 0) is { Leg: not null } alone ? alone.Joules / alone.Steps / batch : (double?)null;
         var layers = energies.Where(e => e.Leg.Layers > 0).OrderBy(e => e.Leg.Layers).ToArray();
@@ -84,22 +84,21 @@ internal sealed record TrialFigures(
         var parts = ImmutableArray.CreateBuilder<WindowEnergy>();
         foreach (var leg in result.Legs)
         {
-            if (!(leg.Steps > 0)) return null;
-            if (boundary == Boundary.Gpu)
-            {
-                if (!(leg.Gpu.CoveredSeconds > 0)) return null;
-                parts.Add(new(leg, leg.Gpu.Joules, leg.Gpu.CoveredSeconds, leg.Steps * leg.Gpu.Coverage));
-            }
-            else
-            {
-                // A rack's or a facility's energy is nobody's in particular: there is no such thing as a cell's share of it.
-                if (boundary != Boundary.Node || leg.Node is not { CoveredSeconds: > 0 } node) return null;
-                var joules = NodeShare(leg, node, result.Devices.Length);
-                if (!double.IsFinite(joules)) return null;
-                parts.Add(new(leg, joules, node.CoveredSeconds, leg.Steps * node.Coverage));
-            }
+            if (EnergyOf(leg, result.Devices.Length, boundary) is { } energy) parts.Add(energy);
+            // The head is a figure of its own: without it the layers still stand.
+            else if (leg.Layers > 0) return null;
         }
         return parts.ToImmutable();
+    }
+
+    private static WindowEnergy? EnergyOf(Leg leg, int devices, Boundary boundary)
+    {
+        if (!(leg.Steps > 0)) return null;
+        if (boundary == Boundary.Gpu) return leg.Gpu.CoveredSeconds > 0 ? new(leg, leg.Gpu.Joules, leg.Gpu.CoveredSeconds, leg.Steps * leg.Gpu.Coverage) : null;
+        // A rack's or a facility's energy is nobody's in particular: there is no such thing as a cell's share of it.
+        if (boundary != Boundary.Node || leg.Node is not { CoveredSeconds: > 0 } node) return null;
+        var joules = NodeShare(leg, node, devices);
+        return double.IsFinite(joules) ? new(leg, joules, node.CoveredSeconds, leg.Steps * node.Coverage) : null;
     }
 
     /// <summary>

@@ -28,12 +28,15 @@ internal sealed class MeterSampler
         {
             Meter.Drain(_readings);
             _integrator.ClockErrorSeconds = clockErrorSeconds;
-            foreach (var reading in _readings)
+            var readings = CollectionsMarshal.AsSpan(_readings);
+            foreach (ref var reading in readings)
             {
+                // As with devices: windows, trials and traces see the same numbers.
+                reading = reading.Quantised();
                 _integrator.Push(reading.TimeNanoseconds, reading.Value);
                 if (_integrator.Ready >= 4) TakeReady();
             }
-            foreach (var recording in _recordings) recording.Add(CollectionsMarshal.AsSpan(_readings));
+            foreach (var recording in _recordings) recording.Add(readings);
             _readings.Clear();
         }
     }

@@ -123,7 +123,7 @@ internal static class LegEvaluation
     private static double Residual(IDevice device, DeviceRecording recording, Energy counter, long from, long to)
     {
         if (!device.Sensor.HasCounter || !device.Sensor.PowerIsIndependent) return double.NaN;
-        return CounterResidual.Of(counter, PowerOf(device, recording, from, to)!);
+        return CounterAgreement.Of(counter, PowerOf(device, recording, from, to)!);
     }
 
     /// <summary>A device's power integrated over the window beside its counter; null where it does not tell both independently.</summary>

@@ -35,7 +35,7 @@ internal static class WindowEvidence
         var span = within.Length > 1 ? (within[^1].TimeNanoseconds - within[0].TimeNanoseconds) / 1e9 : 0;
         return source with
         {
-            PowerJoules = LegEvaluation.PowerOf(device, recording, from, to) is { Coverage: >= CounterResidual.MinCoverage } power ? power.Joules : null,
+            PowerJoules = LegEvaluation.PowerOf(device, recording, from, to) is { Coverage: >= CounterAgreement.MinCoverage } power ? power.Joules : null,
             FirstSteps = role == "device" ? Steps(trial, recording, from) : null,
             LastSteps = role == "device" ? Steps(trial, recording, to) : null,
             PowerCapSeconds = span > 0 ? Known(within[^1].PowerCapSeconds - within[0].PowerCapSeconds) : null,

@@ -76,15 +76,36 @@ public sealed record DeviceRecord(
     [property: Key(12)] double PowerLimitWatts,
     [property: Key(13)] string Driver,
     [property: Key(14)] string EnergySource,
-    [property: Key(15)] int EnergyProvenance)
+    [property: Key(15)] int EnergyProvenance,
+    [property: Key(16)] QualificationRecord? Qualification)
 {
     public static DeviceRecord Of(DeviceInfo d) => new(
         d.Host, d.Uuid, d.Model, (int)d.Kind, d.Site, d.Rack, d.Index, d.MemoryBytes, d.BandwidthBytesPerSecond, (int)d.BandwidthProvenance, d.PeakFlopsPerSecond, d.RatedWatts, d.PowerLimitWatts,
-        d.Driver, d.EnergySource, (int)d.EnergyProvenance);
+        d.Driver, d.EnergySource, (int)d.EnergyProvenance, d.Qualification is { } q ? QualificationRecord.Of(q) : null);
 
     public DeviceInfo ToDevice() => new(
         Host, Uuid, Model, (DeviceKind)Kind, Site, Rack, Index, MemoryBytes, BandwidthBytesPerSecond, (Provenance)BandwidthProvenance, PeakFlopsPerSecond, RatedWatts, PowerLimitWatts,
-        Driver, EnergySource, (Provenance)EnergyProvenance);
+        Driver, EnergySource, (Provenance)EnergyProvenance, Qualification?.ToQualification());
+}
+
+/// <summary>A <see cref="SensorQualification"/>.</summary>
+[MessagePackObject]
+public sealed record QualificationRecord(
+    [property: Key(0)] double UpdatePeriodSeconds,
+    [property: Key(1)] double Alias,
+    [property: Key(2)] double CounterResidual,
+    [property: Key(3)] double OffsetWatts,
+    [property: Key(4)] string OffsetSource,
+    [property: Key(5)] double RatedWatts,
+    [property: Key(6)] Instant At,
+    [property: Key(7)] string Method,
+    [property: Key(8)] double NonLinearityWatts)
+{
+    public static QualificationRecord Of(SensorQualification q) => new(
+        q.UpdatePeriodSeconds, q.Alias, q.CounterResidual, q.OffsetWatts, q.OffsetSource, q.RatedWatts, Instant.Of(q.AtUtc), q.Method, q.NonLinearityWatts);
+
+    public SensorQualification ToQualification() => new(
+        UpdatePeriodSeconds, Alias, CounterResidual, OffsetWatts, OffsetSource, RatedWatts, At.ToOffset(), Method, NonLinearityWatts);
 }
 
 /// <summary>A <see cref="FacilityRatio"/>.</summary>

@@ -187,11 +187,11 @@ public sealed class EnergyTests
     {
         var counter = CounterEnergy.Between(SteadyCounter(101, 500), T0, T0 + 10 * S, Counter());
         var integrated = PowerEnergy.Between(SteadyPower(101, 480), T0, T0 + 10 * S, Power());
-        Near(0.04, CounterResidual.Of(counter, integrated));
-        Assert.True(CounterResidual.IsFlagged(0.04));
-        Assert.False(CounterResidual.IsFlagged(-0.02));
-        Assert.True(double.IsNaN(CounterResidual.Of(counter, integrated with { CoveredSeconds = 9 })));
-        Assert.Throws<ArgumentException>(() => CounterResidual.Of(counter, integrated with { ExpectedSeconds = 9 }));
+        Near(0.04, CounterAgreement.Of(counter, integrated));
+        Assert.True(CounterAgreement.IsFlagged(0.04));
+        Assert.False(CounterAgreement.IsFlagged(-0.02));
+        Assert.True(double.IsNaN(CounterAgreement.Of(counter, integrated with { CoveredSeconds = 9 })));
+        Assert.Throws<ArgumentException>(() => CounterAgreement.Of(counter, integrated with { ExpectedSeconds = 9 }));
     }
 
     [Fact]

@@ -241,7 +241,7 @@ public abstract class StoreContract(IStoreBed bed)
         await bed.Reopen();
         using var ended = await Export.Of(bed.Files, _sweep);
         Assert.Equal((0, ""), await ended.Verify());
-        Assert.Equal(["cells.csv", "events.ndjson", "manifest.json", "matrix.json", "plan.resolved.yaml", "plan.yaml", "report.html", "trials.ndjson"],
+        Assert.Equal(["cells.csv", "events.ndjson", "facility.csv", "manifest.json", "matrix.json", "plan.resolved.yaml", "plan.yaml", "report.html", "trials.ndjson"],
             (await bed.Files.Files(_sweep)).Select(f => f.Name).Where(n => !n.StartsWith("traces/", StringComparison.Ordinal)));
         var (matrix, manifest) = (await bed.Files.Matrix(_sweep), await bed.Files.Manifest(_sweep));
         Assert.Equal((Samples.Record().AtUtc, true), (matrix!.GeneratedUtc, matrix.Complete));

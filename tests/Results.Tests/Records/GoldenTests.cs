@@ -40,7 +40,11 @@ public sealed class GoldenTests
         new("ipue", 13.5, 14.5, null, 2, 15, 16, 17.5, 18.5, 19.5, 20.5, ["meter"], ["flag"], Provenance.Projected, "edition"),
         [new("level", 21.5, 22.5)], []);
 
-    private static readonly SweepRecord Record = RecordBefore with { Stretches = [new(23, 24, 25, true, 26.5, 27.5, 28.5, 29.5, 30.5, 31.5, 32.5, 33.5, 34.5)] };
+    private static readonly SweepRecord Record = RecordBefore with
+    {
+        Devices = [RecordBefore.Devices[0] with { Qualification = new(35.5, 36.5, 37.5, 38.5, "offset source", 39.5, Samples.Start.AddTicks(40), "method", 41.5) }],
+        Stretches = [new(23, 24, 25, true, 26.5, 27.5, 28.5, 29.5, 30.5, 31.5, 32.5, 33.5, 34.5)],
+    };
 
     private static readonly EventLine Event = new(0, Samples.Start, "kind", "text", "key");
 
@@ -85,8 +89,6 @@ public sealed class GoldenTests
         Assert.Equal(Journals.Document(Before), Journals.Document(Sealed.Open<TrialRecord>(RecordKind.Trial, golden["trial-before"], "").ToResult()));
         Assert.Equal(Json(RecordBefore), Json(Sealed.Open<StandingRecord>(RecordKind.Standing, golden["standing-before"], "").ToRecord()));
     }
-
-    [Fact] public void Zz_print() => System.IO.File.WriteAllLines("/tmp/golden.out", Written.Select(w => $"{w.Key} {Convert.ToHexStringLower(w.Value)}"));
 
     private static string Text(TraceRecord trace) => System.Text.Encoding.UTF8.GetString(trace.ToCsv());
 

@@ -40,7 +40,7 @@ public sealed record AliasPhase(double Phase, double CounterWatts, double PowerW
 public sealed record BoardQualification
 {
     /// <summary>The counter is not trusted beyond this disagreement with the integrated power.</summary>
-    public const double MostResidual = CounterResidual.FlagFraction;
+    public const double MostResidual = CounterAgreement.FlagFraction;
 
     /// <summary>Of the device.</summary>
     public required string Uuid { get; init; }

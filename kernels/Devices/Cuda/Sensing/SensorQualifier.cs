@@ -267,7 +267,7 @@ public static class SensorQualifier
             var profile = new SensorProfile(SensorQuantity.Counter, 0.1, 0, double.MaxValue);
             var counter = at.Count >= 2 ? CounterEnergy.Between([.. counters], from, to, profile) : null;
             var integrated = HasPower ? PowerEnergy.Between([.. powers], from, to, profile with { Quantity = SensorQuantity.Power }) : null;
-            var residual = counter is not null && integrated is not null ? CounterResidual.Of(counter, integrated) : double.NaN;
+            var residual = counter is not null && integrated is not null ? CounterAgreement.Of(counter, integrated) : double.NaN;
             return new(load, seconds, counter?.Joules ?? double.NaN, integrated?.Joules ?? double.NaN, double.NaN, residual);
         }
 

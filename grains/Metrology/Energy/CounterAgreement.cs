@@ -6,7 +6,7 @@ namespace EnergyGrid.Metrology;
 /// A device's energy counter against its own integrated power over one interval. It checks the integration, not the accuracy: both
 /// probably come from one sensor.
 /// </summary>
-public static class CounterResidual
+public static class CounterAgreement
 {
     /// <summary>A residual beyond this share is flagged.</summary>
     public const double FlagFraction = 0.03;
