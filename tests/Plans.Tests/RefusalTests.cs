@@ -194,7 +194,7 @@ public class RefusalTests
     public void A_wrong_value_that_several_groups_share_is_refused_once(string layers)
     {
         var two = BasePlan.With("layers: [2, 4]", $"layers: {layers}").Replace("groups:\n", "groups:\n  - {name: h, baseline: A, sweep: [{workload: [A, C], batch: 16}]}\n", StringComparison.Ordinal);
-        Assert.Equal("layers", Assert.Single(BasePlan.Problems(two)).Key);
+        Assert.Equal("layers[1]", Assert.Single(BasePlan.Problems(two)).Key);
     }
 
     [Fact]

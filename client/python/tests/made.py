@@ -740,7 +740,7 @@ ESTIMATE = ("value", "low", "high", "scope", "units")
 UNCERTAINTY = ("standardError", "degreesOfFreedom", "offsetTerm", "nonLinearityTerm", "aliasTerm", "counterTerm", "gainTerm", "typeB", "bound")
 # column prefix, members of the row that stand there in turn
 COLUMNS = [
-    ("", "label twinOf provenance"), ("configuration", "workload weights batch context modelWidth heads keyValueHeads feedForwardWidth modelLayers shortLayers longLayers vocabulary stack data dataSeed"),
+    ("", "label twinOf provenance"), ("configuration", "workload weights batch context modelWidth heads keyValueHeads feedForwardWidth modelLayers shortLayers middleLayers longLayers vocabulary stack data dataSeed"),
     ("", "configurationSha256"), ("cost", "parameters weightBytes stateBytes bytes weightFlops attentionFlops flops residentBytes"), ("", "tokenKind tokens boundary estimator"),
     ("joulesPerTokenLayer", ESTIMATE), ("uncertainty", UNCERTAINTY), ("netJoulesPerTokenLayer", ESTIMATE), ("", "interceptJoulesPerStep"), ("linearity.departure", ESTIMATE),
     ("linearity", "layers straight"), ("", "coverage meanWatts powerCapFraction"), ("ratio.ratio", ESTIMATE), ("ratio", "simultaneousLow simultaneousHigh"), ("ratio.uncertainty", UNCERTAINTY),

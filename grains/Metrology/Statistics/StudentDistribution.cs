@@ -45,7 +45,10 @@ public static class StudentDistribution
     }
 
     /// <summary>P(T &gt; t), with relative accuracy however far out.</summary>
-    public static double UpperTail(double t, int degreesOfFreedom) => double.IsPositiveInfinity(t) ? 0 : StudentT.CDF(0, 1, degreesOfFreedom, -t);
+    public static double UpperTail(double t, int degreesOfFreedom) => double.IsPositiveInfinity(t) ? 0
+        // The library works with ν/(ν + t²), in which a small t is lost; the density's series has an error of t⁵ here.
+        : Math.Abs(t) < 1e-3 ? 0.5 - Density(0, degreesOfFreedom) * t * (1 - (degreesOfFreedom + 1.0) / degreesOfFreedom * t * t / 6)
+        : StudentT.CDF(0, 1, degreesOfFreedom, -t);
 
     /// <summary>The density at t.</summary>
     public static double Density(double t, int degreesOfFreedom) => double.IsInfinity(t) ? 0 : StudentT.PDF(0, 1, degreesOfFreedom, t);

@@ -23,6 +23,17 @@ public class BoundedBiasTests(Xunit.Abstractions.ITestOutputHelper output)
         Assert.Equal(expected, BoundedBias.CriticalValue(0.95, 100_000_000, ratio), 6e-4);
 
     [Fact]
+    public void A_tail_near_the_middle_keeps_what_a_small_t_takes_from_it()
+    {
+        foreach (var t in new[] { 0, 1e-12, 3e-9, 1e-6, 9.99e-4, 1.001e-3, 0.02, -1e-9, -9.99e-4 })
+        {
+            Assert.Equal(0.5 - Math.Atan(t) / Math.PI, StudentDistribution.UpperTail(t, 1), 1e-13);
+            // With two degrees of freedom: t / (2·√(2 + t²)).
+            Assert.Equal(0.5 - t / (2 * Math.Sqrt(2 + t * t)), StudentDistribution.UpperTail(t, 2), 1e-13);
+        }
+    }
+
+    [Fact]
     public void With_one_degree_of_freedom_critical_values_solve_the_folded_Cauchy()
     {
         foreach (var ratio in new[] { 0, 0.1, 1, 3, 40, 1e6 })
