@@ -209,7 +209,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             var evaluated = LegEvaluation.Of(this, leg, node);
             Evaluated.Add(evaluated);
         }
-        if (Order.LayerLegs.Where(l => l != LayerLegs.Head).Distinct().Count() < 2) Flags.Add("linearity unchecked: one L' only");
+        if (Order.LayerLegs.Where(l => l != LayerLegs.Head).Distinct().Count() == 1) Flags.Add("linearity unchecked: one L' only");
         EvaluateIdle();
     }
 
