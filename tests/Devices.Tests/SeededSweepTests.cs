@@ -52,7 +52,8 @@ public sealed class SeededSweepTests(ITestOutputHelper output)
             var ours = sweeps.Select(s => s.Ratios[cell]).ToArray();
             var scatter = ours.Count(r => r.TypeA.Contains(r.True));
             var allowed = ours.Count(r => r.Allowing.Contains(r.True));
-            output.WriteLine($"{cell}/A, {(worst ? "worst" : "drawn")}: the scatter between passes covers {scatter} of {Seeds}, with the sensor's bounds {allowed}; B / se {ours.Average(r => r.Bias / r.StandardError):F1}, median error {ours.Select(r => Math.Abs(r.Value / r.True - 1)).Order().ElementAt(Seeds / 2):P3}");
+            double HalfWidth(Func<Ratio, ConfidenceInterval> of) => ours.Select(r => Math.Log(of(r).High / of(r).Low) / 2).Order().ElementAt(Seeds / 2);
+            output.WriteLine($"{cell}/A, {(worst ? "worst" : "drawn")}: the scatter between passes covers {scatter} of {Seeds}, with the sensor's bounds {allowed}; B / se {ours.Average(r => r.Bias / r.StandardError):F1}, median half-width {HalfWidth(r => r.Allowing):P3} against {HalfWidth(r => r.TypeA):P3}, median error {ours.Select(r => Math.Abs(r.Value / r.True - 1)).Order().ElementAt(Seeds / 2):P3}");
             // At the bound itself the level is exact (475 and 3.3 standard deviations of the binomial above); within it, it is at least that.
             Assert.InRange(allowed, 0.94 * Seeds, worst ? 491 : Seeds);
             if (cell == "F") Assert.True(scatter < (worst ? 0.1 : 0.7) * Seeds, $"{cell}/A: the scatter alone covers {scatter} of {Seeds}: there was nothing to allow for");

@@ -174,7 +174,7 @@ internal static class PlanCommand
                 string[] cells =
                 [
                     cell.Label, c.Workload, c.Weights, Text(c.Batch), Text(c.Context), Text(c.ModelWidth),
-                    c.ShortLayers == c.LongLayers ? Text(c.LongLayers) : $"{c.ShortLayers}, {c.LongLayers}", Say.Number(cell.Cost.Flops / 1e9), Say.Number(cell.Cost.Bytes / 1e6), cell.ConfigurationSha256[..12],
+                    string.Join(", ", new[] { c.ShortLayers, c.MiddleLayers, c.LongLayers }.Where(l => l > 0).Distinct().Select(Text)), Say.Number(cell.Cost.Flops / 1e9), Say.Number(cell.Cost.Bytes / 1e6), cell.ConfigurationSha256[..12],
                 ];
                 table.AddRow(cells.Select(Spectre.Console.Markup.Escape).ToArray());
             }

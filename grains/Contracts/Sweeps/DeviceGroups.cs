@@ -45,7 +45,7 @@ public enum GroupPhase
 /// <summary>What a sweep wants of a device group.</summary>
 /// <param name="SweepFence">The number of the sweep's activation.</param>
 /// <param name="Version">Grows whenever the sweep wants something else.</param>
-/// <param name="PlanText">As submitted.</param>
+/// <param name="PlanText">Resolved; as submitted for a sweep from before resolved plans were kept.</param>
 /// <param name="Devices">The group's devices, the leading one first, as they described themselves when the sweep took them.</param>
 /// <param name="Targets">Passes wanted on this group, by match group.</param>
 /// <param name="Going">Whether trials may be started.</param>

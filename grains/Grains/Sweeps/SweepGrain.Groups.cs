@@ -102,7 +102,7 @@ public sealed partial class SweepGrain
     }
 
     private GroupOrders Orders(GroupRow group) =>
-        new(_kept.Now.Fence, _version, _kept.Now.PlanText, group.Devices, _kept.Now.Targets, Going, _kept.Now.Priority, _kept.Now.SubmittedUtc, _kept.Now.Tries);
+        new(_kept.Now.Fence, _version, PlanInForce, group.Devices, _kept.Now.Targets, Going, _kept.Now.Priority, _kept.Now.SubmittedUtc, _kept.Now.Tries);
 
     // Of every group that still counts, what it says of these very orders; null while one has not spoken.
     private GroupReport[]? Answers()

@@ -57,7 +57,7 @@ public sealed partial class SweepGrain(
         await store.Create(Id, planText, plan);
         await _kept.Change(s =>
         {
-            (s.Fence, s.PlanText, s.Name, s.SubmittedBy, s.Priority, s.Phase) = (1, planText, plan.Name, submittedBy, priority, SweepPhase.Running);
+            (s.Fence, s.PlanText, s.ResolvedText, s.Name, s.SubmittedBy, s.Priority, s.Phase) = (1, planText, PlanWriter.ToYaml(plan), plan.Name, submittedBy, priority, SweepPhase.Running);
             s.SubmittedUtc = time.GetUtcNow();
             s.Groups = [.. groups.Select((devices, i) => new GroupRow(i, devices, false))];
             s.Targets = plan.Groups.ToImmutableDictionary(g => g.Name, _ => SteinReplication.FirstStagePasses(plan.Replication, groups.Length));
@@ -152,6 +152,8 @@ public sealed partial class SweepGrain(
     // Whether something may be started. A state that could not be written may still say running.
     private bool Going => _kept.Now.Phase == SweepPhase.Running;
 
+    private string PlanInForce => _kept.Now.ResolvedText.Length > 0 ? _kept.Now.ResolvedText : _kept.Now.PlanText;
+
     private Fence Fence => new("sweep", _kept.Now.Fence);
 
     private void MustBeAlive()
@@ -180,7 +182,7 @@ public sealed partial class SweepGrain(
         if (_taken) return;
         await _kept.Take();
         await store.Take(Id, Fence);
-        _plan = Resolve(_kept.Now.PlanText);
+        _plan = Resolve(PlanInForce);
         await ReadOn();
         var plan = _plan;
         await Note("submitted", "submitted", $"{plan.Name}: cells {plan.Groups.Sum(g => g.Cells.Length)}, match groups {plan.Groups.Length}, device groups {_kept.Now.Groups.Length}");

@@ -47,5 +47,8 @@ public sealed class SweepState : IKeptState<SweepState>
     /// <summary>How it is being ended, once that is decided: a crash on the way ends it likewise.</summary>
     [Id(16)] public SweepPhase? Ending { get; set; }
 
+    /// <summary>The plan with nothing left to a default: what later versions take for one does not change a sweep that is under way. Empty in states from before it was kept.</summary>
+    [Id(17)] public string ResolvedText { get; set; } = "";
+
     public SweepState Copy() => (SweepState)MemberwiseClone();
 }

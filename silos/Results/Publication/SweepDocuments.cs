@@ -45,8 +45,8 @@ public static class SweepDocuments
 
     private const string Unread = "not known: this version cannot read the plan";
 
-    /// <summary>The plan as submitted, else as it was resolved; null if this version can read neither.</summary>
-    public static ResolvedPlan? Plan(string submitted, string resolved) => PlanFile.Load(submitted, PlanName).Plan ?? PlanFile.Load(resolved, ResolvedName).Plan;
+    /// <summary>The plan as it was resolved, else as submitted (what a version before took for a default is what ran); null if this version can read neither.</summary>
+    public static ResolvedPlan? Plan(string submitted, string resolved) => PlanFile.Load(resolved, ResolvedName).Plan ?? PlanFile.Load(submitted, PlanName).Plan;
 
     /// <summary><c>matrix.json</c>, <c>cells.csv</c>, <c>report.html</c>, and last <c>manifest.json</c>, which vouches for them and for the others.</summary>
     /// <param name="from">The records.</param>

@@ -103,6 +103,8 @@ public sealed class VerifyTests
         }
         var sound = Path.Combine(scratch.Path, "results", "s");
         Assert.Empty(Verification.Of(sound, CancellationToken.None).Discrepancies);
+        var (holds, said) = await PythonReader.Verify(sound);
+        Assert.True(holds == 0 && said.TrimEnd().EndsWith("HOLDS", StringComparison.Ordinal), said);
         var forgeries = new Dictionary<string, (Action<string> Forge, string File)>
         {
             ["a joule in a trial"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n => n["legs"]![0]!["gpu"]!["joules"] = Times(n["legs"]![0]!["gpu"]!["joules"], 1.000001)))), Journals.TrialsName),
@@ -146,7 +148,125 @@ public sealed class VerifyTests
             var found = Verification.Of(forged, CancellationToken.None).Discrepancies;
             Assert.True(found.Any(d => d.File.StartsWith(file, StringComparison.Ordinal)), $"{what}: {string.Join('\n', found.Select(d => $"{d.File}: {d.What}"))}");
             Assert.DoesNotContain(found, d => d.What.Contains("SHA-256 is", StringComparison.Ordinal) && d.File != "traces/");
+            var (code, other) = await PythonReader.Verify(forged);
+            Assert.True(code == 1, $"{what}: the independent reader exits with {code}\n{other}");
             Directory.Delete(forged, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Every_damaged_copy_is_named_by_both_verifiers()
+    {
+        using var scratch = new Scratch();
+        await using (var grid = await SimulatedGrid.Start(directory: scratch.Path))
+        {
+            await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: "traces: first-pass\npue: {source: site, category: 3}"), "tests");
+            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        }
+        var sound = Path.Combine(scratch.Path, "results", "s");
+        var traces = Directory.GetFiles(Path.Combine(sound, "traces")).Select(p => $"traces/{Path.GetFileName(p)}").Order(StringComparer.Ordinal).ToArray();
+        void Flip(string directory, string file, double place)
+        {
+            var bytes = File.ReadAllBytes(Path.Combine(directory, file));
+            bytes[(int)(place * (bytes.Length - 1))] ^= 1;
+            File.WriteAllBytes(Path.Combine(directory, file), bytes);
+        }
+
+        void Cut(string directory, string file, double share)
+        {
+            var bytes = File.ReadAllBytes(Path.Combine(directory, file));
+            File.WriteAllBytes(Path.Combine(directory, file), bytes[..(int)(share * bytes.Length)]);
+        }
+
+        void RawLines(string directory, string file, Func<string[], IEnumerable<string>> change) =>
+            File.WriteAllText(Path.Combine(directory, file), string.Concat(change(File.ReadAllLines(Path.Combine(directory, file))).Select(l => l + "\n")));
+
+        string[] all = ["plan.yaml", SweepDocuments.ResolvedName, Journals.TrialsName, "events.ndjson", SweepDocuments.MatrixName, SweepDocuments.CellsName, "report.html", FacilitySeries.Name, traces[0]];
+        var damages = all.Select(f => (What: $"a bit of {f}", Do: (Action<string>)(d => Flip(d, f, 0.6)), File: f)).ToList();
+        damages.AddRange(
+        [
+            ("a bit of the manifest", d => Flip(d, "manifest.json", 0.3), "manifest.json"),
+            ("the manifest cut short", d => Cut(d, "manifest.json", 0.5), "manifest.json"),
+            ("the trials cut within a line", d => Cut(d, Journals.TrialsName, 0.7), Journals.TrialsName),
+            ("an empty matrix", d => Cut(d, SweepDocuments.MatrixName, 0), SweepDocuments.MatrixName),
+            ("a trace cut short", d => Cut(d, traces[^1], 0.9), traces[^1]),
+            ("a trace that is gone", d => File.Delete(Path.Combine(d, traces[1])), traces[1]),
+            ("cells that are gone", d => File.Delete(Path.Combine(d, SweepDocuments.CellsName)), SweepDocuments.CellsName),
+            ("a trace under another's name", d => File.Copy(Path.Combine(d, traces[0]), Path.Combine(d, traces[1]), overwrite: true), traces[1]),
+            ("a file that nobody knows", d => File.WriteAllText(Path.Combine(d, "notes.txt"), "more"), "notes.txt"),
+            ("two lines of the trials swapped", d => RawLines(d, Journals.TrialsName, l => [l[1], l[0], .. l.Skip(2)]), Journals.TrialsName),
+            ("a line of the trials doubled", d => RawLines(d, Journals.TrialsName, l => [.. l, l[^1]]), Journals.TrialsName),
+            ("a line of the trials removed", d => RawLines(d, Journals.TrialsName, l => l.Skip(1)), Journals.TrialsName),
+            ("an event removed", d => RawLines(d, "events.ndjson", l => l.SkipLast(1)), "events.ndjson"),
+            ("cells with the line ends of another system", d => File.WriteAllText(Path.Combine(d, SweepDocuments.CellsName), File.ReadAllText(Path.Combine(d, SweepDocuments.CellsName)).Replace("\n", "\r\n", StringComparison.Ordinal)), SweepDocuments.CellsName),
+        ]);
+        Assert.True(damages.Count >= 20);
+        foreach (var (what, damage, file) in damages)
+        {
+            var damaged = Path.Combine(scratch.Path, "damaged");
+            Copy(sound, damaged);
+            damage(damaged);
+            var (code, _, error) = await SiloProcess.Command("verify", damaged);
+            Assert.True(code is 1 or 2 && error.Contains(file, StringComparison.Ordinal), $"{what}: exit {code}\n{error}");
+            var (other, said) = await PythonReader.Verify(damaged);
+            Assert.True(other is 1 or 2 && said.Contains(file, StringComparison.Ordinal), $"{what}: the independent reader exits with {other}\n{said}");
+            Directory.Delete(damaged, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task The_independent_reader_passes_its_own_tests()
+    {
+        var (code, said) = await PythonReader.Run("-m", "unittest");
+        Assert.True(code == 0, said);
+        Assert.Matches(@"Ran 1[0-9][0-9] tests", said);
+    }
+
+    [Fact]
+    public async Task What_is_written_keeps_to_the_schemas_and_comes_out_as_Parquet()
+    {
+        using var scratch = new Scratch();
+        await using (var grid = await SimulatedGrid.Start(directory: scratch.Path))
+        {
+            await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: "traces: first-pass\npue: {source: site, category: 3}"), "tests");
+            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        }
+        var directory = Path.Combine(scratch.Path, "results", "s");
+        var trials = JournalLine.Documents(File.ReadAllBytes(Path.Combine(directory, Journals.TrialsName)), Journals.TrialsName).ToArray();
+        var documents = new Dictionary<string, string[]>
+        {
+            ["matrix"] = [File.ReadAllText(Path.Combine(directory, SweepDocuments.MatrixName))],
+            ["trial"] = trials,
+            ["manifest"] = [File.ReadAllText(Path.Combine(directory, "manifest.json"))],
+        };
+        foreach (var (name, texts) in documents)
+        {
+            var (code, schemaText, error) = await SiloProcess.Command("schema", name);
+            Assert.True(code == 0, error);
+            var schema = Json.Schema.JsonSchema.FromText(schemaText);
+            foreach (var text in texts)
+            {
+                var found = schema.Evaluate(JsonDocument.Parse(text).RootElement, new() { OutputFormat = Json.Schema.OutputFormat.List });
+                Assert.True(found.IsValid, string.Join('\n', (found.Details ?? []).Where(d => d.Errors is not null).SelectMany(d => d.Errors!.Select(e => $"{name} {d.InstanceLocation}: {e.Value}"))));
+                // And what is not of the form is not.
+                var broken = JsonNode.Parse(text)!.AsObject();
+                broken[name == "trial" ? "legs" : name == "matrix" ? "groups" : "files"] = "none";
+                Assert.False(schema.Evaluate(JsonSerializer.SerializeToElement(broken)).IsValid);
+            }
+        }
+
+        var parquet = Path.Combine(scratch.Path, "parquet");
+        var export = await SiloProcess.Command("export", directory, "--format", "parquet", "--out", parquet);
+        Assert.True(export.Code == 0, export.Error);
+        Assert.Equal(JsonNode.Parse(documents["matrix"][0])!["groups"]!.AsArray().Sum(g => g!["rows"]!.AsArray().Count), await Rows("cells.parquet"));
+        Assert.Equal(trials.Sum(t => JsonNode.Parse(t)!["legs"]!.AsArray().Count), await Rows("trials.parquet"));
+        // A second time into the same place: nothing is written over.
+        Assert.Equal(2, (await SiloProcess.Command("export", directory, "--format", "parquet", "--out", parquet)).Code);
+
+        async Task<long> Rows(string file)
+        {
+            await using var reader = await Parquet.ParquetReader.CreateAsync(Path.Combine(parquet, file));
+            return reader.Metadata!.RowGroups.Sum(g => g.NumRows);
         }
     }
 
@@ -167,6 +287,7 @@ public sealed class VerifyTests
         var directory = Path.Combine(AppContext.BaseDirectory, "Faults", "Format1");
         Assert.Contains("\"format\": 1,", File.ReadAllText(Path.Combine(directory, "manifest.json")));
         Assert.Equal((0, ""), await Verify(directory));
+        Assert.Equal(0, (await PythonReader.Verify(directory)).Code);
         Assert.Equal(0, (await SiloProcess.Command("report", directory, "--out", Path.Combine(scratch.Path, "report.html"))).Code);
         Assert.Contains("GPU-sim", File.ReadAllText(Path.Combine(scratch.Path, "report.html")));
         Assert.Contains("A/A A (twin) / A", (await SiloProcess.Command("matrix", directory)).Out);
