@@ -14,7 +14,8 @@ public sealed class ComparisonTests
     {
         Matrix Of(double? error, double? bound, double factor) => One(r => r with
         {
-            JoulesPerTokenLayer = r.JoulesPerTokenLayer with { Value = factor }, Uncertainty = r.Uncertainty with { StandardError = error, DegreesOfFreedom = 3, Bound = bound },
+            JoulesPerTokenLayer = r.JoulesPerTokenLayer with { Value = factor },
+            Uncertainty = r.Uncertainty with { StandardError = error, DegreesOfFreedom = 3, Bound = bound },
         });
         var cell = Assert.Single(Comparison.Of(Of(errorA, boundA, 1), Of(errorB, boundB, 1.5)).Cells);
         Assert.Equal(1.5, cell.Ratio!.Value, 12);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Evidence;
+using EnergyGrid.Report;
 using EnergyGrid.Sdk;
 using EnergyGrid.Silo;
 using Microsoft.Extensions.Logging;
@@ -19,7 +20,12 @@ namespace EnergyGrid.Console.Evidence;
 internal sealed record SweepEnding(string Plan, string PlanSha256, SweepPhase Phase, string Reason, Provenance Provenance, ImmutableArray<SweepGroup> Groups);
 
 /// <summary>One match group.</summary>
-internal sealed record SweepGroup(string Name, string? Baseline, ImmutableArray<SweepRow> Rows, RepeatabilityTest? Repeatability);
+/// <param name="Name">Its name.</param>
+/// <param name="Baseline">Its baseline's label.</param>
+/// <param name="Rows">Its cells.</param>
+/// <param name="Repeatability">Its A/A test.</param>
+/// <param name="Estimator">How its J per token and layer were made.</param>
+internal sealed record SweepGroup(string Name, string? Baseline, ImmutableArray<SweepRow> Rows, RepeatabilityTest? Repeatability, string Estimator = "");
 
 /// <summary>One cell.</summary>
 internal sealed record SweepRow(string Label, Estimate JoulesPerTokenLayer, Estimate? Ratio, double? SimultaneousLow, double? SimultaneousHigh, bool? Resolved, int Passes, int Invalid, double MeanWatts, ImmutableArray<string> Flags);
@@ -62,7 +68,7 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
         if (documents.Of<SweepEnding>(Unit) is not { } ending) return SectionReport.Plain(SectionVerdict.Wrong, "The sweep did not end.");
         var judged = SummaryPage.Banner(context.Bench.Identity.Kind) is null;
         var tables = ending.Groups.Select(g => new EvidenceTable(
-            $"{g.Name}{(g.Baseline is { } b ? $", ratio to {b}" : ", no baseline")}",
+            $"{g.Name}{(g.Baseline is { } b ? $", ratio to {b}" : ", no baseline")}{(g.Estimator.Length > 0 ? $", {g.Estimator}" : "")}",
             ["cell", "mJ/token·layer", "95 % interval", "ratio", "95 % interval", "simultaneous 95 %", "power (W)", "passes", "invalid", "flags"],
             [.. g.Rows.Select(r => ImmutableArray.Create(
                 r.Label, Number(r.JoulesPerTokenLayer.Value * 1e3), Between(r.JoulesPerTokenLayer.Low * 1e3, r.JoulesPerTokenLayer.High * 1e3),
@@ -150,7 +156,8 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
     private static SweepEnding Ending(SweepStatus status, Matrix? matrix) => new(
         matrix?.Plan ?? status.Name, matrix?.PlanSha256 ?? "", status.Phase, status.Reason, matrix?.Provenance ?? Provenance.Modelled,
         [.. (matrix?.Groups ?? []).Select(g => new SweepGroup(g.Name, g.Baseline,
-            [.. g.Rows.Select(r => new SweepRow(r.Label, r.JoulesPerTokenLayer, r.Ratio?.Ratio, r.Ratio?.SimultaneousLow, r.Ratio?.SimultaneousHigh, r.Ratio?.Resolved, r.Passes, r.Invalidations.Values.Sum(), r.MeanWatts, r.Flags))], g.Repeatability))]);
+            [.. g.Rows.Select(r => new SweepRow(r.Label, r.JoulesPerTokenLayer, r.Ratio?.Ratio, r.Ratio?.SimultaneousLow, r.Ratio?.SimultaneousHigh, r.Ratio?.Resolved, r.Passes, r.Invalidations.Values.Sum(), r.MeanWatts, r.Flags))], g.Repeatability,
+            string.Join("; ", g.Rows.Select(Verdicts.Estimator).Distinct())))]);
 
     private static async Task Copy(GridClient client, string directory, CancellationToken stop)
     {
@@ -170,7 +177,8 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
         {
             try
             {
-                if ((await client.Devices(stop)).Length > 0) return;
+                // One that is up: a call that goes on finds what the last one had announced.
+                if ((await client.Devices(stop)).Any(d => d.Up)) return;
             }
             catch (GridProblemException e) when ((int)e.Status == 503)
             {
