@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices;
 using EnergyGrid.Grains;
 using EnergyGrid.Plans;
 using EnergyGrid.Report;
@@ -60,6 +61,9 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var events = CheckEvents(directory, wrong);
         var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", wrong);
         var traces = CheckTrials(directory, manifest, plan, trials, wrong, notes, stop);
+        CheckForm(manifest, trials, events, ended, known, wrong);
+        CheckProvenance(manifest, trials, wrong);
+        CheckTimes(trials, wrong);
         if (plan is not null && Sound(Journals.TrialsName)) CheckPlaces(manifest, plan, trials, Sound(Journals.EventsName) ? events : [], ended, wrong, notes);
         if (Sound(Journals.TrialsName))
         {
@@ -98,6 +102,54 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var found = grown ? Sha256(path, file.Bytes) : Sha256(path);
         if (found == file.Sha256 && grown) notes.Add($"{file.Name} has grown by {new FileInfo(path).Length - file.Bytes} bytes since the manifest was written");
         if (found != file.Sha256) wrong.Add(new(file.Name, $"SHA-256 is {found}, the manifest says {file.Sha256} ({new FileInfo(path).Length} bytes against {file.Bytes})"));
+    }
+
+    // A directory that claims to be of an older form, or not to have ended, or that lacks a file, would be looked at less closely.
+    private static void CheckForm(Manifest manifest, List<TrialResult> trials, List<EventLine> events, bool ended, HashSet<string> known, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        const string Name = "manifest.json";
+        if (manifest.Format < MatrixBuilder.Format && trials.Any(t => t.Sequence is not null || t.OriginUtc is not null || (!t.Legs.IsDefault && t.Legs.Any(l => l.Evidence is not null))))
+            wrong.Add(new(Name, $"it says format {manifest.Format}, and its trials hold readings, as only those of format {MatrixBuilder.Format} do"));
+        if (!ended && events.FirstOrDefault(e => e.Key == "end") is { } end) wrong.Add(new(Name, $"it says that the sweep goes on ({Tables.Phase(manifest.Phase)}), event {end.Sequence} that it has ended"));
+        if (!ended) return;
+        foreach (var name in new[] { SweepDocuments.PlanName, SweepDocuments.ResolvedName, Journals.TrialsName, Journals.EventsName, SweepDocuments.MatrixName, SweepDocuments.CellsName, SweepDocuments.ReportName })
+            // A sweep whose plan this version could not read has no matrix, and its manifest says so.
+            if (!known.Contains(name) && !manifest.Disclosure.WorkloadMix.StartsWith("not known:", StringComparison.Ordinal)) wrong.Add(new(name, "the manifest of an ended sweep does not list it"));
+    }
+
+    // An energy is no better than what the device's source can give.
+    private static void CheckProvenance(Manifest manifest, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        var best = manifest.Devices.GroupBy(d => (d.Host, d.Uuid)).ToDictionary(d => d.Key, d => d.Last().EnergyProvenance);
+        foreach (var trial in trials.Where(t => !t.Legs.IsDefault))
+            foreach (var leg in trial.Legs)
+                foreach (var device in trial.Devices)
+                    if (best.TryGetValue((trial.Host, device), out var can) && leg.Gpu.Provenance < can)
+                        wrong.Add(new(Journals.TrialsName, $"{trial.Trial}, L' = {leg.Layers}: its energy is called {Word(leg.Gpu.Provenance)}, and the source of {device} gives {Word(can)} ones"));
+
+        static string Word(Provenance provenance) => provenance.ToString().ToLowerInvariant();
+    }
+
+    // A device runs one thing at a time: windows of two trials on it that overlap were copied from each other, or made up.
+    private static void CheckTimes(List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        foreach (var same in trials.Where(t => !t.Legs.IsDefault).SelectMany(t => t.Legs.Select(l => (t.Trial, l.Evidence))).Where(l => l.Evidence is { Sources.IsEmpty: false })
+            .GroupBy(l => JsonSerializer.Serialize(l.Evidence, DocumentJson.Compact), StringComparer.Ordinal).Where(g => g.Count() > 1))
+            wrong.Add(new(Journals.TrialsName, $"{same.First().Trial} and {same.Last().Trial} hold the same readings"));
+        var stretches = from trial in trials
+                        // A scaled time begins anew with its process: that of a simulation that was started again may come twice.
+                        where trial.OriginUtc is not null && trial.TimeScale == 1 && !trial.Legs.IsDefault
+                        from evidence in trial.Legs.Select(l => l.Evidence).Append(trial.Idle).OfType<Evidence>()
+                        let origin = UtcNanoseconds.Of(trial.OriginUtc!.Value)
+                        from device in trial.Devices
+                        select (Device: (trial.Host, device), From: origin + evidence.FromNanoseconds, To: origin + evidence.ToNanoseconds, trial.Trial);
+        foreach (var device in stretches.GroupBy(s => s.Device))
+        {
+            var sorted = device.OrderBy(s => s.From).ThenBy(s => s.To).ToArray();
+            for (var i = 1; i < sorted.Length; i++)
+                if (sorted[i].From < sorted[i - 1].To && sorted[i].Trial != sorted[i - 1].Trial)
+                    wrong.Add(new(Journals.TrialsName, $"{sorted[i].Trial} and {sorted[i - 1].Trial} have windows on {device.Key.device} at one and the same time"));
+        }
     }
 
     private static ResolvedPlan? CheckPlan(string directory, Manifest manifest, ImmutableArray<Discrepancy>.Builder wrong)
@@ -214,6 +266,9 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
                 wrong.Add(new(name, e.Message));
             }
         }
+        var voids = manifest.Passes.Count(p => p.State == "void");
+        if (voids > 0) notes.Add($"{voids} passes are void on the manifest's word: their trials are shown and not used");
+        if (trials.Count > blind) notes.Add("taken as stated: provenance, rated power, peaks, bandwidth and qualification of the devices; why trials are not valid; how many GPUs of a node ran the same; temperatures, clocks, step times; the closure's sums");
         if (blind > 0) notes.Add($"{blind} trials do not hold the readings that their energies come from: those energies were taken as they stand");
         if (untraced > 0) notes.Add($"{untraced} trials have no trace: what comes from integrated power was taken as it stands");
         return traces;

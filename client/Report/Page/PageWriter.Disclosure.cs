@@ -11,7 +11,7 @@ internal sealed partial class PageWriter
         "An interval holds the scatter of the units (type A) and a bound of what the sensors may hide (type B), combined so that it covers whatever the bias within its bound. The pairwise interval answers for one ratio, the simultaneous one (Bonferroni) for all ratios of the matrix together. Holm’s adjusted p-value decides whether a ratio is resolved, and makes no interval.",
         "A ratio is called resolved only if its energies are measured, both cells meet their s*, it exceeds the resolution and Holm’s adjusted p-value is at most 5 %. Whatever misses its s* is shown, marked, and counted in no headline.",
         "J per token and layer is the slope of step energy over numbers of layers L', divided by the batch; where only one L' fits, the intercept is in it, and the cell says so. Whole-model figures are projected, without embedding and interconnect.",
-        "A window’s energy is the difference of an energy counter where there is one, else the trapezoid of power. Gaps are never interpolated: coverage is carried with every energy.",
+        "A window’s energy is the difference of an energy counter where there is one, else the trapezoid of power. A gap of power is never interpolated, and coverage is carried with every energy; a counter bridges a gap, and a trial in which nothing was read for a second is not valid.",
         "Gross energy is the headline. Net energy subtracts the idle power with context resident; it never enters the production function.",
         "A kernel workload’s token is a token-equivalent: the decode arithmetic of a model of that shape with synthetic weights, not a serving stack’s token. It claims no quality.",
         "Invalidated trials are kept and counted. Power capping is an operating point and only flagged; thermal slowdown, power brake, low coverage, a foreign process or a clock error invalidate.",
@@ -43,7 +43,7 @@ internal sealed partial class PageWriter
             [new DataGroup(null, [.. rows.Select((r, j) =>
             {
                 var row = Items(matrix.Groups).Where(g => g.Name == r.Group).SelectMany(g => Items(g.Rows)).FirstOrDefault(x => x.Label == r.Label);
-                return new DataRow(Markup.Of($"<span class=\"cell\">{r.Label}</span><span class=\"detail\">{r.Group}</span>"), $"p{index}-{j}",
+                return new DataRow(Markup.Of($"<span class=\"cell\">{r.Label}</span><span class=\"detail\">{r.Group}{(r.Notes.IsDefaultOrEmpty ? "" : $" · {string.Join("; ", r.Notes)}")}</span>"), $"p{index}-{j}",
                 [
                     .. columns.Select(c => DataCell.Number(NumberText.Significant(c.Value(r)), c.Value(r))),
                     DataCell.Text(row is not null && Verdicts.HasFigure(row) ? Verdicts.Estimator(row) : NumberText.Absent),
@@ -61,7 +61,7 @@ internal sealed partial class PageWriter
         [
             ("q*: quality target", d.Quality),
             ("q*: how it was checked", d.QualityCheck),
-            ("s*: service target", double.IsFinite(d.ServiceMilliseconds) ? $"{NumberText.Significant(d.ServiceMilliseconds)} ms per token, {d.ServiceStatistic}" : ""),
+            ("s*: service target", Services()),
             ("workload mix", d.WorkloadMix),
             ("batching protocol", d.Batching),
             ("hardware setup", d.Hardware),

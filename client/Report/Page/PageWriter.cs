@@ -122,12 +122,21 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
             ("Sweep", Markup.Of($"{matrix.Sweep}")),
             ("Submitted", Markup.Of($"{NumberText.Time(manifest.SubmittedUtc)} by {manifest.SubmittedBy}")),
             ("Boundary", Markup.Of($"{d.Boundary.ToString().ToLowerInvariant()}")),
-            ("Service target s*", Markup.Of($"{NumberText.Significant(d.ServiceMilliseconds)} ms per token ({d.ServiceStatistic})")),
+            ("Service target s*", Markup.Of($"{Services()}")),
             ("Quality target q*", Markup.Of($"{d.Quality}")),
             ("Ran on", Markup.Of($"{RanOn()}")),
             ("Plan", Hash(matrix.PlanSha256)),
         ];
         return Markup.Of($"<dl class=\"facts\">{Markup.Join(facts.Select(f => Markup.Of($"<div><dt>{f.Name}</dt><dd>{f.Value}</dd></div>")))}</dl>");
+    }
+
+    // Match groups may have their own.
+    private string Services()
+    {
+        var d = matrix.Disclosure;
+        var all = Items(matrix.Groups).SelectMany(g => Items(g.Rows)).Select(r => (Milliseconds: r.ServiceMilliseconds, Statistic: r.ServiceStatistic)).ToArray();
+        return string.Join("; ", (all.Length > 0 ? all : [(d.ServiceMilliseconds, d.ServiceStatistic)]).Where(s => double.IsFinite(s.Milliseconds)).Distinct().GroupBy(s => s.Statistic, StringComparer.Ordinal)
+            .Select(s => $"{string.Join(", ", s.Select(x => NumberText.Significant(x.Milliseconds)))} ms per token ({s.Key})"));
     }
 
     private string RanOn()

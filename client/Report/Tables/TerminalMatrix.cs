@@ -77,7 +77,8 @@ public static class TerminalMatrix
                 .. has.Ratio ? [$"ratio {NumberText.Significant(row.UnmatchedRatio)}"] : Array.Empty<string>(),
                 .. has.Published ? [$"published {NumberText.Significant(row.PublishedJoulesPerToken)}"] : Array.Empty<string>(),
             ];
-            yield return $"{NumberText.Clean(row.Group)} / {NumberText.Clean(row.Label)}: {string.Join(", ", parts)}";
+            var notes = row.Notes.IsDefaultOrEmpty ? "" : $" ({NumberText.Clean(string.Join("; ", row.Notes))})";
+            yield return $"{NumberText.Clean(row.Group)} / {NumberText.Clean(row.Label)}: {string.Join(", ", parts)}{notes}";
         }
 
         yield return Verdicts.PublishedNote(matrix, panel);

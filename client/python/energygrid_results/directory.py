@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import facility, matrix, plan as plans
-from .evidence import Readings, Trial, parse_trace, parse_trial
+from .evidence import Readings, Trial, instant_ns, parse_trace, parse_trial, windows
 from .reading import (MANIFEST, Damaged, JournalLine, integer, is_safe_name, items, journal, names_in, number, number_or_none, parse_json, read_bytes, read_csv, seal_holds, sha256,
                       shown, text, text_or_none, texts)
 
@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass
 class Directory:
-    """What was read. live: the sweep has not ended. snapshot_lines: the lines of trials.ndjson that a live sweep's manifest and matrix know.
+    """What was read. live: the sweep has not ended. snapshot_lines, snapshot_events: the lines of trials.ndjson and events.ndjson that a live sweep's manifest knows; None: all.
 
     inputs: what figures follow from; None where too little could be read.
     """
@@ -49,6 +49,7 @@ class Directory:
     matrix: dict[str, Any] | None = None
     cells: list[dict[str, str]] | None = None
     snapshot_lines: int | None = None
+    snapshot_events: int | None = None
     facility: dict[str, Any] | None = None
     inputs: matrix.Inputs | None = None
     findings: list[Finding] = field(default_factory=list)
@@ -170,6 +171,8 @@ def _checksums(d: Directory, files: _Files, manifest: dict[str, Any]) -> None:
             d.skip(f"lines of {name} that the manifest does not know", "the sweep is live: they were added since", data.count(b"\n", size))
             if name == "trials.ndjson":
                 d.snapshot_lines = data.count(b"\n", 0, size)
+            else:
+                d.snapshot_events = data.count(b"\n", 0, size)
         elif d.live and name in _REPLACED and (len(data) != size or files.hashes[name] != expected):
             d.skip(name, "the sweep is live: it was written anew since the manifest")
             files.damaged.add(name)
@@ -223,6 +226,8 @@ def _events(d: Directory, files: _Files) -> None:
                 if sequence != line.number - 1:
                     d.wrong("events.ndjson", f"line {line.number}", f"its sequence is {shown(sequence, 20)}, its place {line.number - 1}: a line is missing, doubled or out of order")
                 d.events.append(line.document)
+                if line.document.get("key") == "end" and d.manifest is not None and d.manifest.get("phase") not in ENDED and (d.snapshot_events is None or line.number <= d.snapshot_events):
+                    d.wrong(MANIFEST, "phase", f"is {shown(d.manifest.get('phase'), 40)}, but line {line.number} of events.ndjson says that the sweep has ended")
                 d.count("events")
                 if kind in _END_EVENTS and d.manifest is None and d.live:
                     d.live = False
@@ -239,7 +244,7 @@ def _trials(d: Directory, files: _Files) -> None:
         return
     seen: dict[tuple, int] = {}
     readings: dict[tuple, str] = {}
-    place = 0
+    place, newer = 0, []
     for line in journal(data, "trials.ndjson"):
         if line.torn and d.live:
             d.skip("the last line of trials.ndjson", "it has no end yet: the sweep is live")
@@ -248,10 +253,55 @@ def _trials(d: Directory, files: _Files) -> None:
             d.wrong("trials.ndjson", f"line {line.number}", line.damage)
             place += 1
             continue
+        if d.format != 3 and _is_of_format_3(line.document):
+            newer.append(line.number)
         trial = _trial(d, files, line)
         if trial is not None:
             _placed(d, trial, place, seen, readings)
         place += 1
+    if newer:
+        d.wrong(MANIFEST, "format", f"says format {d.format}, but its trials hold readings as only format 3 does (line {newer[0]} of trials.ndjson"
+                                    + (f" and {len(newer) - 1} more)" if len(newer) > 1 else ")"))
+    if d.format == 3:
+        _overlaps(d)
+
+
+def _is_of_format_3(document: Any) -> bool:
+    if not isinstance(document, dict):
+        return False
+    legs = document.get("legs")
+    return "sequence" in document or "originUtc" in document or any(isinstance(leg, dict) and "evidence" in leg for leg in (legs if isinstance(legs, list) else []))
+
+
+def _overlaps(d: Directory) -> None:
+    """Two trials cannot have run on one device at the same time. A trial is told once, with the first that it meets."""
+    by_device: dict[tuple[str, str], list[tuple[int, int, int, str]]] = {}
+    for trial in d.trials:
+        # A scaled time begins anew with its process: that of a simulation that was started again may come twice.
+        if trial.origin is None or trial.stated.get("timeScale", 1) != 1:
+            continue
+        origin = instant_ns(trial.origin)
+        if origin is None:
+            d.wrong("trials.ndjson", f"line {trial.line}.originUtc", f"is no date: {shown(trial.origin, 60)}")
+            continue
+        for where, start, end in windows(trial.stated):
+            for uuid in set(trial.devices):
+                by_device.setdefault((trial.host, uuid), []).append((origin + start, origin + end, trial.line, f"line {trial.line}.{where}"))
+    told = set()
+    for (host, uuid), stretches in sorted(by_device.items()):
+        running: list[tuple[int, int, int, str]] = []
+        for stretch in sorted(stretches):
+            running = [r for r in running if r[1] > stretch[0]]
+            other = next((r for r in running if r[2] != stretch[2]), None)
+            if other is not None:
+                (_, _, _, earlier), (_, _, line, later) = sorted((other, stretch), key=lambda s: s[2])
+                if line not in told:
+                    told.add(line)
+                    d.wrong("trials.ndjson", later, f"and {earlier} overlap in time on {shown(host, 60)}/{shown(uuid, 60)}: a device runs one trial at a time")
+            # Of a trial that has been told, nothing more is looked for.
+            if stretch[2] not in told:
+                running.append(stretch)
+    d.count("trials whose time on their devices is their own", len(d.trials) - len(told))
 
 
 def _trial(d: Directory, files: _Files, line: JournalLine) -> Trial | None:

@@ -6,7 +6,9 @@ Nothing here reads a leg's own figures, except where the readings for them are n
 from __future__ import annotations
 
 import bisect
+import datetime
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +38,7 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Source:
-    """What one device or meter showed over a window; joules and covered are as stated."""
+    """What one device or meter showed over a window; joules, covered and wrapped are as stated. Brackets are raw; modulus: J at which the counter wraps, None where it does not."""
 
     name: str
     role: str
@@ -53,6 +55,7 @@ class Source:
     thermal_seconds: float | None
     span_seconds: float
     period: float | None
+    modulus: float | None
 
 
 @dataclass(frozen=True)
@@ -205,11 +208,41 @@ def _evidence(value: Any, where: str) -> Evidence:
             text(s, "source", at), role, method, _bracket(s, "first", at), _bracket(s, "last", at), number_or_none(s, "wrappedJoules", at) or 0.0,
             number(s, "joules", at), number(s, "coveredSeconds", at), number_or_none(s, "powerJoules", at), _bracket(s, "firstSteps", at), _bracket(s, "lastSteps", at),
             number_or_none(s, "powerCapSeconds", at), number_or_none(s, "thermalSeconds", at), number_or_none(s, "slowdownSpanSeconds", at) or 0.0,
-            number_or_none(s, "periodSeconds", at)))
+            number_or_none(s, "periodSeconds", at), number_or_none(s, "modulusJoules", at)))
+        if sources[-1].modulus is not None and not sources[-1].modulus > 0:
+            raise Damaged(f"{at}.modulusJoules is not above 0")
     names = [(s.name, s.role == "node") for s in sources]
     if len(set(names)) != len(names):
         raise Damaged(f"{where} names a source twice")
     return Evidence(start, end, tuple(sources))
+
+
+def instant_ns(utc: str) -> int | None:
+    """A date of RFC 3339 in ns, from any fixed zero; None where it is none."""
+    parts = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?(?:Z|([+-])(\d\d):(\d\d))", utc, re.ASCII)
+    if parts is None:
+        return None
+    date, hours, minutes, seconds, fraction_digits, sign, zone_hours, zone_minutes = parts.groups()
+    try:
+        days = datetime.date.fromisoformat(date).toordinal()
+    except ValueError:
+        return None
+    zone = 0 if sign is None else (int(zone_hours) * 60 + int(zone_minutes)) * (1 if sign == "+" else -1)
+    whole = ((days * 24 + int(hours)) * 60 + int(minutes) - zone) * 60 + int(seconds)
+    return whole * 10**9 + int((fraction_digits or "").ljust(9, "0")[:9])
+
+
+def windows(document: Any) -> list[tuple[str, int, int]]:
+    """(where, from, to) of the legs and the idle stretch of a trial of any outcome, ns since originUtc; what is no stretch is left out."""
+    legs = document.get("legs")
+    stretches = [(f"legs[{i}]", leg.get("evidence")) for i, leg in enumerate(legs if isinstance(legs, list) else []) if isinstance(leg, dict)] + [("idle", document.get("idle"))]
+    found = []
+    for where, stretch in stretches:
+        if isinstance(stretch, dict):
+            start, end = stretch.get("fromNanoseconds"), stretch.get("toNanoseconds")
+            if type(start) is int and type(end) is int and -(1 << 62) <= start < end <= 1 << 62:
+                found.append((where, start, end))
+    return found
 
 
 # Traces
@@ -267,7 +300,39 @@ def integral(readings: Readings, start: int, end: int, period: float) -> tuple[f
 
 # Energies
 
-def source_energy(source: Source, evidence: Evidence, readings: Readings | None, where: str) -> SourceEnergy:
+def _unwrapped(bracket: Bracket, source: Source, where: str, wrong: list[str]) -> Bracket:
+    """A counter's bracket as it would be if the counter had not wrapped within it."""
+    if bracket.after >= bracket.before:
+        return bracket
+    if source.modulus is None:
+        wrong.append(f"{where}: the counter falls from {bracket.before!r} to {bracket.after!r} J, and modulusJoules does not say that it wraps")
+        return bracket
+    return Bracket(bracket.before_ns, bracket.before, bracket.after_ns, bracket.after + source.modulus)
+
+
+def _wrapped(source: Source, readings: Readings | None, where: str, wrong: list[str]) -> tuple[float, bool]:
+    """(J that wraps between the readings first.before and last.before amount to, whether their number was taken as stated)."""
+    stated, modulus = source.wrapped, source.modulus
+    if readings is not None and readings.counter:
+        told = readings.counter
+        between = told[bisect.bisect_left(told, (source.first.before_ns, -math.inf)):bisect.bisect_right(told, (source.last.before_ns, math.inf))]
+        falls = sum(1 for (_, a), (_, b) in zip(between, between[1:]) if b < a)
+        if falls and modulus is None:
+            wrong.append(f"{where}: the trace's counter falls {falls} times, and modulusJoules does not say that it wraps")
+        ours = falls * (modulus or 0.0)
+        if abs(ours - stated) > 1e-9 * max(abs(ours), abs(stated)):
+            wrong.append(f"{where}.wrappedJoules: {stated!r} J, but the trace's counter falls {falls} times between the two edges' readings, which is {ours!r} J")
+        return ours, False
+    if modulus is None:
+        if stated != 0:
+            wrong.append(f"{where}.wrappedJoules: {stated!r} J, and modulusJoules does not say that the counter wraps")
+    elif stated < 0 or abs(stated - round(stated / modulus) * modulus) > 1e-9 * stated:
+        wrong.append(f"{where}.wrappedJoules: {stated!r} J is not a whole multiple of modulusJoules, {modulus!r} J")
+    return stated, modulus is not None
+
+
+def source_energy(source: Source, evidence: Evidence, readings: Readings | None, where: str, wrong: list[str]) -> SourceEnergy:
+    """wrong: receives a sentence for each wrap of the counter that cannot be."""
     taken, power = [], source.power_joules
     whole = None
     if readings is not None and (source.method == "power" or power is not None):
@@ -288,7 +353,11 @@ def source_energy(source: Source, evidence: Evidence, readings: Readings | None,
     for bracket, edge, name in ((source.first, evidence.from_ns, "first"), (source.last, evidence.to_ns, "last")):
         if not bracket.before_ns <= edge <= bracket.after_ns:
             raise Damaged(f"{where}.{name} does not lie around its edge")
-    joules = source.last.at(evidence.to_ns) - source.first.at(evidence.from_ns) + source.wrapped
+    wrapped, as_stated = _wrapped(source, readings, where, wrong)
+    if as_stated:
+        taken.append("wrappedJoules")
+    first, last = _unwrapped(source.first, source, f"{where}.first", wrong), _unwrapped(source.last, source, f"{where}.last", wrong)
+    joules = last.at(evidence.to_ns) - first.at(evidence.from_ns) + wrapped
     return SourceEnergy(source, joules, evidence.seconds, power, tuple(taken))
 
 
@@ -384,14 +453,14 @@ def _energies(evidence: Evidence, trace: dict[str, Readings] | None, where: str,
     for i, s in enumerate(evidence.sources):
         at = f"{where}.sources[{i}]"
         readings = trace.get(s.name) if trace is not None else None
-        energies.append(source_energy(s, evidence, readings, at))
+        energies.append(source_energy(s, evidence, readings, at, differences))
         if readings is not None and s.method == "counter":
             differences.extend(counter_differences(s, evidence, readings, at))
     return energies
 
 
 def parse_trial(document: Any, line: int, trace: dict[str, Readings] | None, differences: list[str], format3: bool) -> Trial:
-    """A trial with figures of our own. differences: receives a sentence for each reading that its trace contradicts.
+    """A trial with figures of our own. differences: receives a sentence for each reading that its trace contradicts, and each wrap that cannot be.
 
     Legs of trials that are not valid enter no figure and are not computed.
     """

@@ -458,7 +458,7 @@ def build(inputs: Inputs) -> dict[str, Any]:
     for ratio, adjusted in zip(family, holm([r.p for r in family])):
         ratio.holm = adjusted
     repeatability = {group.name: test for group, cells, sensor in groups if (test := _repeatability(group, cells, sensor, inputs)) is not None}
-    resolutions = {name: test["halfWidth95"] for name, test in repeatability.items() if test["halfWidth95"] is not None}
+    resolutions = {name: part for name, test in repeatability.items() if (part := _resolution_part(test)) is not None}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for group, cells, sensor in groups:
         for label, cell in cells.items():
@@ -519,10 +519,18 @@ def _repeatability(group: PlannedGroup, cells: dict[str, Cell], sensor: Sensor, 
     }
 
 
-def _ratio_row(ratio: Ratio, family: int, half_width95: float | None, source: str | None, row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
+def _resolution_part(test: dict[str, Any]) -> float | None:
+    """What an A/A test adds to a resolution: its half-width, and where it did not pass, how far the twin is off."""
+    half_width95, value = test["halfWidth95"], test["ratio"]["value"]
+    if half_width95 is None or test["passed"] is True:
+        return half_width95
+    return abs(math.log(value)) + half_width95 if value else None
+
+
+def _ratio_row(ratio: Ratio, family: int, repeatability: float | None, source: str | None, row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
     estimate = _log_estimate(ratio.mean, ratio.terms["bound"] if ratio.terms else 0.0)
     joint = _log_estimate(ratio.mean, ratio.terms["bound"], ALPHA / family) if ratio.family and ratio.p is not None else NO_ESTIMATE
-    resolution = None if half_width95 is None or ratio.terms is None else max(half_width95, 2 * ratio.terms["typeB"])
+    resolution = None if repeatability is None or ratio.terms is None else max(repeatability, 2 * ratio.terms["typeB"])
     if row["provenance"] != "measured" or baseline["provenance"] != "measured":
         standing = "notMeasured"
     elif row["meetsService"] is False or baseline["meetsService"] is False:

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import matrix
 from .directory import Directory, Finding, open_directory, passes
-from .evidence import Trial
+from .evidence import PROVENANCES, Trial
 from .flat import csv_differences
 from .matrix import Unknown
 from .reading import MANIFEST, shown
@@ -38,7 +38,7 @@ NOT_COMPUTED = {
 }
 # Of a trial.
 NOT_IN_EVIDENCE = (
-    ("legs[].gpu and node: lowGapJoules, highGapJoules, edgeUncertaintyJoules, provenance, method", "rated limits and read latencies are not in the files"),
+    ("legs[].gpu and node: lowGapJoules, highGapJoules, edgeUncertaintyJoules, method; node: provenance", "rated limits and read latencies are not in the files"),
     ("legs[].sameCellGpus", "which other trials ran at the same time on the node is not in the evidence"),
     ("legs[].warmupSeconds, meanCelsius, meanMegahertz, p50StepSeconds, p99StepSeconds, flags", "stated by the node; no figure rests on them"),
     ("trials: times, temperature, power limit, driver, model, place", "stated by the node"),
@@ -192,8 +192,16 @@ def _passes(d: Directory) -> None:
                 if cell.label not in found:
                     d.wrong("trials.ndjson", "", f"{name} is done, but it has no trial of {shown(cell.label, 40)}")
             d.count("passes")
+    _void(d, sum(1 for state in known.values() if state == "void"))
     for key in sorted(set(by_pass) - set(known)):
         d.wrong("trials.ndjson", "", f"pass {key[2]} of block {key[1]} in {shown(key[0], 40)} has trials, but the manifest does not list it")
+
+
+def _void(d: Directory, count: int) -> None:
+    """A void pass has an event of kind `void`. How such an event names its pass is not said, so that they are only counted."""
+    told = {str(e.get("key") or f"{e['sequence']}") for e in d.events if e["kind"] == "void" and (d.snapshot_events is None or e["sequence"] < d.snapshot_events)}
+    if (silent := count - len(told)) > 0:
+        d.skip("trials of void passes", f"{silent} {'pass is' if silent == 1 else 'passes are'} void and no event says why: the trials of them are left out on the manifest's word")
 
 
 def _witnesses(d: Directory) -> None:
@@ -225,9 +233,37 @@ def _trial_figures(d: Directory) -> None:
     for what, why in NOT_IN_EVIDENCE:
         d.skip(what, why)
     batches = {(c.group, c.label): c.batch for g in d.plan.groups for c in g.cells} if d.plan is not None else {}
+    provenances = _energy_provenances(d)
     for t in d.trials:
         if t.valid:
+            _provenance(d, t, provenances)
             _trial(d, t, batches.get((t.group, t.label)))
+
+
+def _energy_provenances(d: Directory) -> dict[tuple[Any, Any], Any]:
+    """What the manifest says of each device's energy, by host and UUID."""
+    entries = d.manifest.get("devices") if d.manifest is not None else None
+    told = {}
+    for i, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict) and isinstance(entry.get("host"), str) and isinstance(entry.get("uuid"), str):
+            told[entry["host"], entry["uuid"]] = word = entry.get("energyProvenance")
+            if word is not None and word not in PROVENANCES:
+                d.wrong(MANIFEST, f"devices[{i}].energyProvenance", f"is '{shown(word, 30)}'")
+    return told
+
+
+def _provenance(d: Directory, trial: Trial, of_devices: dict[tuple[Any, Any], Any]) -> None:
+    """An energy is no better than what its device tells."""
+    for uuid in trial.devices:
+        device = of_devices.get((trial.host, uuid))
+        if device not in PROVENANCES:
+            d.skip("legs[].gpu.provenance against the device's", "the manifest does not say what its devices' energies are")
+            continue
+        for i, leg in enumerate(trial.legs):
+            if PROVENANCES.index(leg.gpu_provenance) < PROVENANCES.index(device):
+                d.wrong("trials.ndjson", f"line {trial.line}.legs[{i}].gpu.provenance",
+                        f"is {leg.gpu_provenance}, better than the manifest's energyProvenance of {shown(trial.host, 60)}/{shown(uuid, 60)}: {device}")
+            d.count("words and counts")
 
 
 def _trial(d: Directory, trial: Trial, batch: int | None) -> None:
@@ -276,6 +312,8 @@ def _sources(d: Directory, walk: _Comparison, energies: Any, where: str) -> None
                 d.skip(f"trials.ndjson: {name} of integrated power", "the trial's trace was not kept, or does not hold the source; it was taken as it stands")
             else:
                 walk.compare(ours, stated, f"{where}.sources[{i}].{name}")
+        if "wrappedJoules" in energy.taken:
+            d.skip("trials.ndjson: how often counters wrapped", "the trial's trace was not kept, or does not hold the source; only that it is a whole number was seen")
 
 
 # Matrix

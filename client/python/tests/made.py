@@ -7,6 +7,7 @@ bisection, expectations of mean squares by putting indicator vectors into the su
 from __future__ import annotations
 
 import csv
+import datetime
 import hashlib
 import io
 import json
@@ -137,10 +138,10 @@ def micro(x):
 
 
 class Meter:
-    """One source's readings in a trial: (ns, W, J)."""
+    """One source's readings in a trial: (ns, W, J as the counter shows it, J that it would show if it never wrapped)."""
 
-    def __init__(self, name, role, method, period_ns, rng, start, gap=None):
-        self.name, self.role, self.method, self.period, self.rng = name, role, method, period_ns, rng
+    def __init__(self, name, role, method, period_ns, rng, start, gap=None, modulus=None):
+        self.name, self.role, self.method, self.period, self.rng, self.modulus = name, role, method, period_ns, rng, modulus
         self.rows, self.now, self.level, self.gap = [], 37_000_003, start, gap
 
     def run_until(self, ns, watts):
@@ -149,18 +150,22 @@ class Meter:
             step = self.period + self.rng.randrange(-900_000, 900_000)
             if self.gap and self.gap[0] <= self.now < self.gap[0] + self.period:
                 step = self.gap[1]
-            self.rows.append((self.now, micro(w), micro(self.level)))
+            level = micro(self.level)
+            self.rows.append((self.now, micro(w), micro(level - self.modulus * self.turns(level)) if self.modulus else level, level))
             self.level += w * step / 1e9
             self.now += step
 
-    def around(self, ns):
+    def turns(self, level):
+        return math.floor(level / self.modulus) if self.modulus else 0
+
+    def around(self, ns, column=2):
         before = [r for r in self.rows if r[0] <= ns][-1]
         after = [r for r in self.rows if r[0] >= ns][0]
-        return {"beforeNanoseconds": before[0], "before": before[2], "afterNanoseconds": after[0], "after": after[2]}
+        return {"beforeNanoseconds": before[0], "before": before[column], "afterNanoseconds": after[0], "after": after[column]}
 
     def integral(self, start, end):
         joules = covered = 0.0
-        for (t0, w0, _), (t1, w1, _) in zip(self.rows, self.rows[1:]):
+        for (t0, w0, _, _), (t1, w1, _, _) in zip(self.rows, self.rows[1:]):
             left, right = max(t0, start), min(t1, end)
             if right > left and t1 - t0 <= 3 * self.period:
                 at_left = (w0 * (t1 - left) + w1 * (left - t0)) / (t1 - t0)
@@ -180,12 +185,15 @@ def on_line(b, t):
 def _source(meter, start, end, steps=None, cap=None):
     first, last = meter.around(start), meter.around(end)
     integral, covered = meter.integral(start, end)
-    counter = on_line(last, end) - on_line(first, start)
+    true_first, true_last = meter.around(start, 3), meter.around(end, 3)
+    counter = on_line(true_last, end) - on_line(true_first, start)
+    wraps = meter.turns(true_last["before"]) - meter.turns(true_first["before"])
     by_counter = meter.method == "counter"
     return {
         "source": meter.name, "role": meter.role, "method": meter.method,
         "joules": counter if by_counter else integral, "coveredSeconds": (end - start) / 1e9 if by_counter else covered,
-        "first": first if by_counter else None, "last": last if by_counter else None, "wrappedJoules": 0,
+        "first": first if by_counter else None, "last": last if by_counter else None,
+        "wrappedJoules": wraps * meter.modulus if by_counter and meter.modulus else 0, "modulusJoules": meter.modulus if by_counter else None,
         "powerJoules": integral if by_counter and meter.role == "device" else None,
         "firstSteps": steps[0] if steps else None, "lastSteps": steps[1] if steps else None,
         "powerCapSeconds": None if meter.role != "device" else cap * (end - start - 90_000_000) / 1e9 if cap else 0.0, "thermalSeconds": 0.0 if meter.role == "device" else None,
@@ -201,9 +209,10 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
     here = [u for u in shape["nodes"][host] if u not in uuids]
     luck = 1 + rng.gauss(0, 0.004) + shape["level"][host] + 0.002 * block
     gap = shape.get("gap")
-    meters = [Meter(u, "device", shape["method"], 100_000_000, rng, 5000.0 + 77 * i, gap) for i, u in enumerate(uuids)]
+    modulus = shape.get("modulus", {})
+    meters = [Meter(u, "device", shape["method"], 100_000_000, rng, 5000.0 + 77 * i, gap, modulus.get("device")) for i, u in enumerate(uuids)]
     others = [Meter(u, "neighbour", "counter", 100_000_000, rng, 900.0) for u in here] if shape["meter"] else []
-    node = [Meter("input", "node", "counter", 500_000_000, rng, 123456.0)] if shape["meter"] else []
+    node = [Meter("input", "node", "counter", 500_000_000, rng, 123456.0, modulus=modulus.get("node"))] if shape["meter"] else []
     clock, legs, capped = 1_200_000_000, [], (cell["label"], block, number) in shape["capped"]
     bad = (cell["label"], block, number) in shape["spoiled_slope"]
     for layers in ([0] if cell["vocabulary"] else []) + list(LAYERS.get(workload, (2, 14))):
@@ -238,7 +247,7 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
     name = f"{cell['group']}.{cell['label']}.b{block}.p{number}.{cell['sha'][:8]}"
     trace = None
     if keep_trace:
-        rows = sorted((t, m.name, w, j) for m in meters + node for t, w, j in m.rows)
+        rows = sorted((t, m.name, w, j) for m in meters + node for t, w, j, _ in m.rows)
         shows_counter = shape["method"] == "counter"
         trace = ("nanoseconds,source,watts,joules,phase\n" + "".join(
             f"{t},{s},{w:.6f},{f'{j:.6f}' if shows_counter or s == 'input' else 'NaN'},window\n" for t, s, w, j in rows)).encode()
@@ -246,7 +255,7 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
         "trial": {"sweep": SWEEP, "group": cell["group"], "label": cell["label"], "configuration": cell["sha"], "block": block, "pass": number},
         "planSha256": PLAN_SHA, "outcome": outcome[0] if outcome else "valid", "reasons": [outcome[1]] if outcome else [],
         "host": host, "site": "lab", "rack": "r1", "devices": list(uuids), "model": "H100-SXM-80GB", "driver": "575.1", "powerLimitWatts": 700, "epoch": 1, "attempt": 0,
-        "startedUtc": "2026-11-30T00:00:00+00:00", "endedUtc": "2026-11-30T00:01:00+00:00", "originUtc": f"2026-11-30T{block:02}:{number:02}:00.{abs(hash_of(name)) % 10**6:06}+00:00",
+        "startedUtc": "2026-11-30T00:00:00+00:00", "endedUtc": "2026-11-30T00:01:00+00:00", "originUtc": f"{(datetime.datetime(2026, 11, 30) + datetime.timedelta(minutes=10 * number + cell['place'])).isoformat()}.{abs(hash_of(name)) % 10**6:06}+00:00",
         "timeScale": 1, "startedWallUtc": "2026-11-30T00:00:00+00:00", "endedWallUtc": "2026-11-30T00:01:00+00:00",
         "startCelsius": 35.5, "legs": legs, "idleContextWatts": sum(s["joules"] / s["coveredSeconds"] for s in idle_sources),
         "idle": {"fromNanoseconds": idle_from, "toNanoseconds": idle_to, "sources": idle_sources}, "flags": [], "absent": {},
@@ -309,6 +318,16 @@ def declared_shape(passes=3):
     return {**device_shape(passes), "method": "counter", "gap": None, "declared": True}
 
 
+def apart_shape(passes=3):
+    """The declared one with a twin that does not pass: how far it is off is a part of every resolution."""
+    return {**declared_shape(passes), "aa": ("dense", "A", 1e-6)}
+
+
+def wraps_shape(passes=3):
+    """The node with counters that wrap at little, so that they wrap in and between the readings around edges."""
+    return {**node_shape(passes), "modulus": {"device": 400.0, "node": 1000.0}}
+
+
 def node_shape(passes=3):
     """One node whose only device group is all of it, metered at its input, which is the boundary; a facility envelope under a declared PUE."""
     return {
@@ -330,7 +349,7 @@ def cells_of(shape):
         for label, workload, twin in labels:
             sha = hashlib.sha256(f"{group} {workload}".encode()).hexdigest()
             cells.append({"group": group, "label": label, "workload": workload, "twin": twin, "weights": "INT4" if workload in "CK" else "FP16", "batch": BATCH, "sha": sha,
-                          "vocabulary": shape["vocabulary"]})
+                          "vocabulary": shape["vocabulary"], "place": len(cells)})
     return cells
 
 
@@ -356,7 +375,8 @@ def make(directory, shape, seed=7):
     write(directory, "report.html", b"<!doctype html>\n")
     put_journal(directory, "trials.ndjson", documents)
     names = {i: f"{d['trial']['group']}.{d['trial']['label']}.b{d['trial']['block']}.p{d['trial']['pass']}.{d['trial']['configuration'][:8]}" for i, d in enumerate(documents) if d["outcome"] != "valid"}
-    events = [("submitted", "made", "submitted")] + [("trial", f"{name}: {documents[i]['outcome']}", f"trial/{name}") for i, name in names.items()] + [("finished", "", "end")]
+    voided = [("void", f"pass {p['pass']} of block {p['block']} in {p['group']}: {p['reason']}", f"void/{p['group']}.b{p['block']}.p{p['pass']}") for p in passes if p["state"] == "void"]
+    events = [("submitted", "made", "submitted")] + voided + [("trial", f"{name}: {documents[i]['outcome']}", f"trial/{name}") for i, name in names.items()] + [("finished", "", "end")]
     put_journal(directory, "events.ndjson", [{"sequence": i, "atUtc": "2026-11-30T00:00:00+00:00", "kind": k, "text": t, "key": key} for i, (k, t, key) in enumerate(events)])
     facility = None
     if shape["pue"] and shape["pue"][0] == "site":
@@ -453,7 +473,7 @@ def manifest_of(shape, passes):
             q = shape["qualified"].get(uuid)
             devices.append({"host": host, "uuid": uuid, "model": "H100-SXM-80GB", "kind": "cuda", "site": "lab", "rack": "r1", "index": i, "memoryBytes": 80e9,
                             "bandwidthBytesPerSecond": BANDWIDTH, "bandwidthProvenance": "measured", "peakFlopsPerSecond": PEAK, "ratedWatts": RATED, "powerLimitWatts": 700, "driver": "575.1",
-                            "energySource": "declared 20 W idle" if shape.get("declared") else "counter", "energyProvenance": "measured", "key": f"{host}/{uuid}",
+                            "energySource": "declared 20 W idle" if shape.get("declared") else "counter", "energyProvenance": shape["provenance"], "key": f"{host}/{uuid}",
                             "qualification": {"offsetWatts": q[0], "nonLinearityWatts": q[1], "alias": q[2], "counterResidual": q[3], "ratedWatts": q[4], "method": "steps"} if q else None})
     return {"format": 3, "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "version": "1.0.0", "runtime": "none", "phase": "finished", "submittedBy": "local",
             "submittedUtc": "2026-11-30T00:00:00+00:00", "endedUtc": "2026-11-30T01:00:00+00:00", "devices": devices, "disclosure": {"boundary": shape["boundary"]}, "passes": passes}
@@ -701,7 +721,8 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         row, base = rows[key], rows[key[0], baseline]
         low, high = interval(m[0], m[3], m[4], 0.05, t[2])
         joint = interval(m[0], m[3], m[4], 0.05 / len(family), t[2]) if twin is None else (None, None)
-        resolution = None if half is None else max(half, 2 * t[1])
+        apart = 0.0 if half is None or test["passed"] else abs(math.log(test["ratio"]["value"]))
+        resolution = None if half is None else max(apart + half, 2 * t[1])
         if row["provenance"] != "measured" or base["provenance"] != "measured":
             standing = "notMeasured"
         elif not row["meetsService"] or not base["meetsService"]:
@@ -719,7 +740,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         def whole(g, label):
             return rows[g, label]["projectedJoulesPerToken"]["gpu"]["value"]
         panels = [{"title": "as printed", "rows": [{"group": g, "label": x, "projectedJoulesPerToken": whole(g, x), "unmatchedRatio": whole(g, x) / whole("dense", "A"),
-                                                    "publishedJoulesPerToken": printed} for g, x, printed in (("dense", "C", 1.2), ("alone", "K", None))]}]
+                                                    "publishedJoulesPerToken": printed, "notes": ["layers and head"]} for g, x, printed in (("dense", "C", 1.2), ("alone", "K", None))]}]
     return {
         "format": 3, "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "generatedUtc": "2026-11-30T01:00:00+00:00", "complete": True,
         "provenance": max((r["provenance"] for r in rows.values()), key=rank.index), "disclosure": manifest["disclosure"],

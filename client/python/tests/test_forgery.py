@@ -1,9 +1,14 @@
 """Forgeries with right hashes everywhere: recomputation names them."""
 
+import contextlib
 import copy
+import datetime
+import io
 import json
+import math
 import unittest
 
+from energygrid_results.command import main
 from energygrid_results.verification import SCALE_ONE, verify
 
 from . import made
@@ -112,6 +117,76 @@ class TrialForgeryTests(DirectoryTest):
         self.put_trials(documents + [more])
         self.assert_named("line 58", "its readings are those of line 8.legs[0]")
         self.assert_named("has trials, but the manifest does not list it")
+
+    def test_two_trials_at_once_on_one_device(self):
+        """The second ran while the first did, on one of its devices; the idle stretch counts too, and a trial of any outcome."""
+        documents = self.trials()
+        first = next(i for i, d in enumerate(documents) if d["outcome"] == "valid" and d["trial"]["label"] == "A")
+        second = next(i for i, d in enumerate(documents) if i > first and set(d["devices"]) & set(documents[first]["devices"]))
+        origin = datetime.datetime.fromisoformat(documents[first]["originUtc"])
+        idle, leg = documents[first]["idle"], documents[second]["legs"][0]["evidence"]
+        for outcome in ("valid", "failed"):
+            apart = idle["toNanoseconds"] - leg["fromNanoseconds"]
+            documents[second].update(originUtc=(origin + datetime.timedelta(microseconds=apart // 1000 + 1)).isoformat(), outcome=outcome)
+            self.put_trials(documents)
+            self.assertFalse(any("overlap in time" in s for s in self.sentences()))
+            documents[second]["originUtc"] = (origin + datetime.timedelta(microseconds=apart // 1000 - 1)).isoformat().replace("+00:00", "Z")
+            self.put_trials(documents)
+            self.assert_named(f"line {second + 1}.legs[0]", f"line {first + 1}.idle overlap in time on h1/GPU-10")
+
+    def test_an_origin_that_is_no_date(self):
+        documents = self.trials()
+        documents[7]["originUtc"] = "2026-02-30T00:00:00Z"
+        self.put_trials(documents)
+        self.assert_named("line 8.originUtc", "is no date")
+
+    def test_an_energy_that_is_better_than_its_device(self):
+        for word, wrong in (("declared", True), ("projected", True), ("measured", False)):
+            manifest = json.loads(made.read(self.copy, "manifest.json"))
+            device = next(x for x in manifest["devices"] if x["uuid"] == "GPU-11")
+            device["energyProvenance"] = word
+            made.write_manifest(self.copy, manifest)
+            if wrong:
+                self.assert_named("line 1.legs[0].gpu.provenance", "is measured", f"h1/GPU-11: {word}")
+            else:
+                self.assertEqual([], self.sentences())
+
+    def test_an_end_that_the_manifest_does_not_know(self):
+        manifest = json.loads(made.read(self.copy, "manifest.json"))
+        manifest.update(phase="running", endedUtc=None)
+        made.write_manifest(self.copy, manifest)
+        self.assert_named("manifest.json: phase", "is running, but line", "says that the sweep has ended")
+
+    def test_a_void_pass_without_an_event_is_told(self):
+        why = "2 passes are void and no event says why: the trials of them are left out on the manifest's word"
+        self.assertFalse(any("no event says why" in reason for _, reason in verify(self.copy).unchecked))
+        events = [e for e in made.get_journal(self.copy, "events.ndjson") if e["kind"] != "void"]
+        made.put_journal(self.copy, "events.ndjson", [{**e, "sequence": i} for i, e in enumerate(events)])
+        made.reseal(self.copy)
+        d = verify(self.copy)
+        self.assertEqual([], d.findings)
+        self.assertIn(("trials of void passes", why), d.unchecked)
+
+    def test_readings_under_an_older_format(self):
+        for number in (1, 2):
+            manifest = json.loads(made.read(self.copy, "manifest.json"))
+            made.write_manifest(self.copy, {**manifest, "format": number})
+            self.assert_named("manifest.json: format", f"says format {number}, but its trials hold readings as only format 3 does")
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(1, main(["verify", self.copy]))
+        for leave in ("sequence", "originUtc", "evidence"):
+            documents = made.get_journal(self.copy, "trials.ndjson")
+            for d in documents:
+                for name in ("sequence", "originUtc"):
+                    if name != leave:
+                        del d[name]
+                for leg in d["legs"] if leave != "evidence" else ():
+                    del leg["evidence"]
+            made.put_journal(self.copy, "trials.ndjson", documents)
+            made.reseal(self.copy)
+            self.assert_named("says format 2, but its trials hold readings")
+            self.setUp()
+            made.write_manifest(self.copy, {**json.loads(made.read(self.copy, "manifest.json")), "format": 2})
 
     def test_a_trial_of_a_foreign_plan(self):
         documents = self.trials()
@@ -231,6 +306,24 @@ class MatrixForgeryTests(DirectoryTest):
     def test_facility_readings(self):
         self.edit("facility.csv", b"500000.5", b"500001.5")
         self.assert_named("matrix.json: facility.value")
+
+
+class ApartTests(DirectoryTest):
+    """The twin does not pass its test: how far it is off is a part of the resolution."""
+
+    shape = "apart"
+
+    def test_a_resolution_without_how_far_the_twin_is_off(self):
+        matrix = json.loads(made.read(self.copy, "matrix.json"))
+        test, ratio = matrix["groups"][0]["repeatability"], matrix["groups"][0]["rows"][1]["ratio"]
+        self.assertFalse(test["passed"])
+        self.assertAlmostEqual(ratio["resolution"], test["halfWidth95"] + abs(math.log(test["ratio"]["value"])), delta=1e-12)
+        self.assertGreater(ratio["resolution"], test["halfWidth95"] * (1 + 1e-6))
+        ratio["resolution"] = test["halfWidth95"]
+        made.write(self.copy, "matrix.json", json.dumps(matrix).encode())
+        made.write(self.copy, "cells.csv", made.cells_csv(matrix))
+        made.reseal(self.copy)
+        self.assert_named("groups[0].rows[1].ratio.resolution", "ours")
 
 
 class PowerForgeryTests(DirectoryTest):

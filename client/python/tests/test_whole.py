@@ -15,7 +15,7 @@ from .directories import DirectoryTest, whole
 
 class WholeTests(unittest.TestCase):
     def test_all_numbers_of_a_whole_directory_are_found_again(self):
-        for shape, least in (("site", 6000), ("device", 1100), ("node", 500), ("declared", 400)):
+        for shape, least in (("site", 6000), ("device", 1100), ("node", 500), ("declared", 400), ("apart", 400), ("wraps", 500)):
             d = verify(whole(shape))
             self.assertEqual([], d.findings, shape)
             self.assertFalse(d.live)
@@ -110,6 +110,12 @@ class LiveTests(DirectoryTest):
         self.assertTrue(d.live)
         self.assertEqual(d.checked["trials"], 57)
         self.assertIn(("matrix.json and cells.csv", "the sweep is live: they are written when it ends"), d.unchecked)
+
+    def test_an_end_that_was_told_after_the_manifest_is_none_that_it_hides(self):
+        ended = made.get_journal(self.copy, "events.ndjson")
+        self.go_on(6)
+        made.put_journal(self.copy, "events.ndjson", ended)
+        self.assertEqual([], self.sentences())
 
     def test_a_torn_last_line_belongs_to_a_sweep_that_goes_on(self):
         self.go_on(6)

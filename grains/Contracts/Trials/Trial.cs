@@ -133,7 +133,7 @@ public sealed record Bracket(
 /// <param name="CoveredSeconds">s.</param>
 /// <param name="First">The counter around the first edge; null where it has none or did not span it.</param>
 /// <param name="Last">The counter around the second edge.</param>
-/// <param name="WrappedJoules">The counter's modulus, J, times how often it wrapped in between.</param>
+/// <param name="WrappedJoules">The counter's modulus, J, times how often it wrapped from the reading before the first edge to the reading before the second.</param>
 /// <param name="PowerJoules">Its power integrated over the same window, J, where it tells both; null otherwise.</param>
 /// <param name="FirstSteps">Steps ended, around the first edge; null for what takes no steps.</param>
 /// <param name="LastSteps">Around the second edge.</param>
@@ -141,6 +141,7 @@ public sealed record Bracket(
 /// <param name="ThermalSeconds">Likewise slowdowns by temperature, power brake or hardware.</param>
 /// <param name="SlowdownSpanSeconds">Between those two readings, s.</param>
 /// <param name="PeriodSeconds">How often it is read, nominally, s: power is not interpolated over more than three of them.</param>
+/// <param name="ModulusJoules">Where its counter wraps, J; null where it does not. A bracket whose second reading is less than its first has a wrap between the two.</param>
 [GenerateSerializer, Immutable, Alias("SourceEvidence")]
 public sealed record SourceEvidence(
     [property: Id(0)] string Source,
@@ -157,7 +158,8 @@ public sealed record SourceEvidence(
     [property: Id(11)] double? PowerCapSeconds,
     [property: Id(12)] double? ThermalSeconds,
     [property: Id(13)] double SlowdownSpanSeconds,
-    [property: Id(14)] double PeriodSeconds);
+    [property: Id(14)] double PeriodSeconds,
+    [property: Id(15)] double? ModulusJoules = null);
 
 /// <summary>The readings that the figures of a window follow from. All times are the device's, in ns since the trial's origin.</summary>
 /// <param name="FromNanoseconds">First edge.</param>

@@ -18,8 +18,9 @@ internal static class Checklist
                 ? new("q*: quality target and how it was checked", $"{d.Quality}; {d.QualityCheck}", DisclosureState.NotApplicable)
                 : Item("q*: quality target and how it was checked", $"{d.Quality}; {d.QualityCheck}"),
             Item("s*: service target", string.Join("; ", services)),
-            Item("workload mix", d.WorkloadMix),
-            Item("batching protocol", d.Batching),
+            // Match groups may have their own.
+            Item("workload mix", Said(c => c.WorkloadMix)),
+            Item("batching protocol", Said(c => c.Batching)),
             Item("hardware setup", ran.Difference.Length > 0 ? $"{d.Hardware}; {ran.Difference}" : d.Hardware),
             Item("energy-accounting boundary", d.Boundary.ToString().ToLowerInvariant()),
             Item("J/token with interval", Rows(r => r.JoulesPerTokenLayer.Low is not null)),
@@ -30,6 +31,8 @@ internal static class Checklist
                 : Item("utilization-adjusted output", Rows(r => r.Utilization.Value is not null)),
             Item("Phi_mem", Rows(r => r.Phi["phi_mem"].Value is not null)),
         ];
+
+        string Said(Func<Disclosure, string> of) => string.Join("; ", plan.Groups.SelectMany(g => g.Cells).Select(c => of(c.Disclosure)).Where(t => t.Length > 0).Distinct());
 
         // Says of how many rows it is true, unless it is of all that have anything to say.
         string Rows(Func<MatrixRow, bool> has)

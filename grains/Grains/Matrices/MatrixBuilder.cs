@@ -54,7 +54,7 @@ public static class MatrixBuilder
         var provenance = all.Aggregate((Provenance?)null, (worst, row) => row.Provenance is not { } own ? worst : worst is { } before ? Provenances.Worst(before, own) : own);
         var ran = Ran(plan, input);
         return new Matrix(Format, input.Sweep, plan.Name, plan.Sha256, input.GeneratedUtc, input.Complete, provenance, plan.Disclosure, ran, adjusted.Count(a => a.Simultaneous is not null),
-            matrixGroups, [.. plan.Panels.Select(p => Panel(p, matrixGroups))], input.Facility, input.Closure, Checklist.Of(plan, input.Facility, ran, all), Notes(plan, provenance, matrixGroups));
+            matrixGroups, [.. plan.Panels.Select(p => Panel(plan, p, matrixGroups))], input.Facility, input.Closure, Checklist.Of(plan, input.Facility, ran, all), Notes(plan, provenance, matrixGroups));
     }
 
     private sealed record SortedTrials(MatchGroup Group, ImmutableDictionary<string, ImmutableArray<TrialFigures>> Trials, ImmutableDictionary<string, int> Voided);
@@ -111,12 +111,19 @@ public static class MatrixBuilder
     }
 
     // A published figure beside one that was not measured would look like its confirmation.
-    private static MatrixPanel Panel(UnmatchedPanel panel, ImmutableArray<MatrixGroup> groups)
+    private static MatrixPanel Panel(ResolvedPlan plan, UnmatchedPanel panel, ImmutableArray<MatrixGroup> groups)
     {
         MatrixRow RowOf(CellReference cell) => groups.First(g => g.Name == cell.Group).Rows.First(r => r.Label == cell.Label);
+        PlannedCell CellOf(CellReference cell) => plan.Groups.First(g => g.Name == cell.Group).Cells.First(c => c.Label == cell.Label);
+        ImmutableArray<string> Notes(CellReference cell)
+        {
+            var needs = RowOf(cell).ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Reason?.Split(", ").FirstOrDefault(r => r.StartsWith("needs ", StringComparison.Ordinal));
+            return [.. needs is null ? [] : new[] { needs }, .. Plans.Comparability.Confounds(CellOf(cell), CellOf(panel.Baseline))];
+        }
+
         double Joules(CellReference cell) => RowOf(cell).ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Value ?? double.NaN;
         var reference = Joules(panel.Baseline);
-        return new MatrixPanel(panel.Title, [.. panel.Cells.Select(c => new PanelRow(c.Group, c.Label, Joules(c), Joules(c) / reference, RowOf(c).Provenance == Provenance.Measured ? c.PublishedJoulesPerToken : null))]);
+        return new MatrixPanel(panel.Title, [.. panel.Cells.Select(c => new PanelRow(c.Group, c.Label, Joules(c), Joules(c) / reference, RowOf(c).Provenance == Provenance.Measured ? c.PublishedJoulesPerToken : null, Notes(c)))]);
     }
 
     private static RanOn Ran(ResolvedPlan plan, MatrixInput input)
@@ -136,7 +143,7 @@ public static class MatrixBuilder
         var notes = ImmutableArray.CreateBuilder<string>();
         if (provenance is null) notes.Add("No trial is valid: there is nothing here that was measured or modelled.");
         else if (provenance >= Provenance.Modelled) notes.Add("Energy in this matrix is modelled, not measured: no row of it is evidence about hardware, and no ratio of it is a claim.");
-        notes.Add("J/token per layer is the slope of step energy over two values of L', divided by the batch. Whole-model figures are projected; interconnect is not in them.");
+        notes.Add("J/token per layer is the slope of step energy over L', divided by the batch; where only one L' fits, the intercept is in it and the row's estimator says so. Whole-model figures are projected; interconnect is not in them.");
         notes.Add("A kernel workload's token is a token-equivalent: the decode arithmetic of a model of that shape with synthetic weights. No equal quality is claimed.");
         notes.Add("Ratios are exponentials of the mean log ratio over passes in which cell and baseline are both valid. Their intervals hold the scatter between the units named by their scope and what the sensors' bounds allow; pairwise ones each by itself, simultaneous ones all together.");
         foreach (var group in groups.Where(g => g.Repeatability is { Passed: false }))
@@ -151,6 +158,9 @@ internal sealed record GroupWork(MatchGroup Group, ImmutableDictionary<string, C
 {
     /// <summary>Its A/A test, where it has an interval.</summary>
     public EquivalenceResult? Repeatability => Analysis.Twins.Select(t => t.Test).FirstOrDefault(t => t is { Interval90: not null });
+
+    /// <summary>By how much the pair differs, log, where it was not shown to be repeatable: so much the chain may shift. 0 where it was.</summary>
+    public double Shift => Analysis.Twins.FirstOrDefault(t => t.Test is { Interval90: not null }) is { Log: { } log, Test.Passed: not true } ? Math.Abs(log.Mean) : 0;
 }
 
 /// <summary>The ratio that multiplies node-input energy.</summary>
@@ -174,28 +184,35 @@ internal sealed record PueInUse(double? Value, int Category, Provenance Provenan
 internal static class SensorInUse
 {
     /// <summary>
-    /// The devices' qualification where there is one, what is assumed of a sensor where there is none. Devices of one group are of one class: the worst of them counts.
+    /// Of each device its qualification, what is assumed of a sensor where it has none or does not tell; of the group the worst of them. Devices whose energy no sensor meters bound nothing.
     /// The counter's residual is that of qualification or of the trials, whichever is larger.
     /// </summary>
     public static SensorBounds Of(IEnumerable<CellWork> cells)
     {
         var work = cells.ToArray();
-        if (work.Select(c => c.Device).FirstOrDefault(d => d is not null) is { Kind: DeviceKind.Cpu, EnergyProvenance: not Provenance.Measured } declared)
-            return SensorBounds.None with { Source = $"no sensor: {declared.EnergySource}; nobody bounds what is declared" };
-        var rated = work.Select(c => c.Device?.RatedWatts ?? double.NaN).Where(w => w > 0).DefaultIfEmpty(double.NaN).Max();
-        var known = work.SelectMany(c => c.Devices).Select(d => d.Qualification).OfType<SensorQualification>().ToArray();
-        double Worst(Func<SensorQualification, double> of) => known.Select(of).Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(double.NaN).Max();
+        var devices = work.SelectMany(c => c.Devices).DistinctBy(d => d.Key).OrderBy(d => d.Key, StringComparer.Ordinal).ToArray();
+        if (devices.Length > 0 && devices.All(d => d.EnergySource.StartsWith("declared", StringComparison.Ordinal)))
+            return SensorBounds.None with { Source = $"no sensor: {devices[0].EnergySource}; nobody bounds what is declared" };
+        var rated = devices.Select(d => d.RatedWatts).Where(w => w > 0).DefaultIfEmpty(double.NaN).Max();
+        var known = devices.Select(d => d.Qualification).OfType<SensorQualification>().ToArray();
+        double? Told(DeviceInfo d, Func<SensorQualification, double> of) => d.Qualification is { } q && double.IsFinite(of(q)) ? Math.Abs(of(q)) : null;
+        double Worst(Func<SensorQualification, double> of, Func<DeviceInfo, double> otherwise) => devices.Select(d => Told(d, of) ?? otherwise(d)).DefaultIfEmpty(double.NaN).Max();
+        string From(Func<SensorQualification, double> of, string name, string told) => devices.Count(d => Told(d, of) is null) switch
+        {
+            var none when none == devices.Length => $"{name} assumed",
+            0 => told,
+            var some => $"{told}; {name} assumed of {some} of {devices.Length} devices",
+        };
         var assumed = SensorBounds.Assumed(rated);
-        var (offset, bend) = (Worst(q => q.OffsetWatts), Worst(q => q.NonLinearityWatts));
-        var residual = Math.Max(Residual(work), Worst(q => q.CounterResidual) is var found && double.IsFinite(found) ? found : 0);
+        if (devices.Length == 0) return assumed with { CounterResidual = Residual(work) };
+        var offsetSource = known.FirstOrDefault(q => double.IsFinite(q.OffsetWatts))?.OffsetSource ?? "";
         return assumed with
         {
-            OffsetWatts = double.IsFinite(offset) ? offset : assumed.OffsetWatts,
-            NonLinearityWatts = double.IsFinite(bend) ? bend : assumed.NonLinearityWatts,
-            Alias = Worst(q => q.Alias) is var alias && double.IsFinite(alias) ? alias : 0,
-            CounterResidual = residual,
-            Source = string.Join("; ",
-                double.IsFinite(offset) ? $"offset: {known.First(q => double.IsFinite(q.OffsetWatts)).OffsetSource}" : "offset assumed", double.IsFinite(bend) ? "non-linearity declared with the sensor" : "non-linearity assumed", "gain assumed",
+            OffsetWatts = Worst(q => q.OffsetWatts, _ => SensorBounds.AssumedOffsetWatts),
+            NonLinearityWatts = Worst(q => q.NonLinearityWatts, d => SensorBounds.AssumedNonLinearity * (d.RatedWatts > 0 ? d.RatedWatts : rated)),
+            Alias = Worst(q => q.Alias, _ => 0),
+            CounterResidual = Math.Max(Residual(work), Worst(q => q.CounterResidual, _ => 0)),
+            Source = string.Join("; ", From(q => q.OffsetWatts, "offset", $"offset: {offsetSource}"), From(q => q.NonLinearityWatts, "non-linearity", "non-linearity declared with the sensor"), "gain assumed",
                 known.Length > 0 ? $"alias and counter residual: {known[0].Method}" : "alias not known"),
         };
     }

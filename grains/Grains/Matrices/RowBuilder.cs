@@ -47,7 +47,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         double? money = plan.Cost is { } terms ? TokenCost.PerToken(terms, facility).Value * 1e6 : null;
         var linearity = Linearity(valid);
         var coverage = valid.IsEmpty ? double.NaN : valid.Min(t => t.Layers.Min(l => boundary == Boundary.Node ? l.Node!.Coverage : l.Gpu.Coverage));
-        var intercept = Mean(valid.Select(t => t.Gross!.InterceptJoules));
+        var intercept = CellWork.Nested(valid.Where(t => double.IsFinite(t.Gross!.InterceptJoules)), t => t.Gross!.InterceptJoules)?.Mean ?? double.NaN;
         var watts = gross.Value * rate;
         var noTrial = "no valid trial";
         return new MatrixRow(
@@ -105,7 +105,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         var adjusted = family.GetValueOrDefault((work.Group.Name, ratio.Cell));
         var simultaneous = adjusted?.Simultaneous?.Exponential();
         var test = work.Repeatability is not null ? work : lender;
-        double? resolution = test is null ? null : Known(Equivalence.Resolution(test.Repeatability!.HalfWidth95, ratio.TypeB.Combined));
+        double? resolution = test is null ? null : Known(Equivalence.Resolution(test.Repeatability!.HalfWidth95 + test.Shift, ratio.TypeB.Combined));
         var (standing, reason) = Standing(cell, baseline, log, resolution, adjusted);
         return new RatioToBaseline(ratio.Baseline, log.ToEstimate(AnalysisSettings.Level, ratio.TypeB.Bound), simultaneous?.Low, simultaneous?.High, Parts(ratio.TypeA, ratio.TypeB),
             Known(ratio.PValue), Known(adjusted?.HolmPValue), resolution, test?.Group.Name, standing, reason,

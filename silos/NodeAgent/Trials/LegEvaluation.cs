@@ -76,6 +76,12 @@ internal static class LegEvaluation
         var gpu = EnergySums.Over(energies);
         if (gpu.Coverage < 1 - 1e-9) flags.Add($"coverage {gpu.Coverage:P2}");
         var (nodeEnergy, nodeGpuJoules) = NodeEnergy(trial, node, from, to);
+        // What rests on a source that was silent is not known; the devices' own energy does not rest on these.
+        if (nodeEnergy is not null && NodeSilence(trial, node, from, to) is { } silent)
+        {
+            flags.Add(silent);
+            (nodeEnergy, nodeGpuJoules) = (null, double.NaN);
+        }
         if (nodeEnergy is { Coverage: < 0.95 }) flags.Add($"node meter covers {nodeEnergy.Coverage:P0} of the window");
         stepSeconds.Sort();
         return new Leg(
@@ -88,9 +94,28 @@ internal static class LegEvaluation
     // The longest stretch of the window without a reading, its ends included, s.
     private static double Silence(DeviceRecording recording, long from, long to)
     {
+        var times = new List<long>();
+        foreach (ref readonly var reading in recording.Within(from, to)) times.Add(reading.TimeNanoseconds);
+        return Silence(times, from, to);
+    }
+
+    private static double Silence(IEnumerable<long> times, long from, long to)
+    {
         var (longest, last) = (0L, from);
-        foreach (ref readonly var reading in recording.Within(from, to)) (longest, last) = (Math.Max(longest, reading.TimeNanoseconds - last), reading.TimeNanoseconds);
+        foreach (var time in times) (longest, last) = (Math.Max(longest, time - last), time);
         return Math.Max(longest, to - last) / 1e9;
+    }
+
+    // The node's meter or another GPU of the node, silent within the window for longer than its own pace explains; null if none was.
+    private static string? NodeSilence(Trial trial, NodeSampler node, long from, long to)
+    {
+        var meter = node.Input!.Meter;
+        var silence = Silence(trial.InputReadings()!.Select(r => r.TimeNanoseconds).Where(t => from <= t && t <= to), from, to);
+        // A gap of power is not covered, and shows as that; a counter bridges it.
+        if (meter.Profile.Quantity == SensorQuantity.Counter && silence > Math.Max(LongestSilenceSeconds, meter.Profile.GapNanoseconds / 1e9)) return $"the node's meter was silent for {silence:G3} s: its energy is not used";
+        foreach (var (sampler, recording) in trial.Neighbours)
+            if (Silence(recording, from, to) is var quiet && quiet > Math.Max(LongestSilenceSeconds, sampler.Device.Sensor.Profile.GapNanoseconds / 1e9)) return $"no reading of {sampler.Device.Info.Uuid} for {quiet:G3} s: the node's energy cannot be attributed";
+        return null;
     }
 
     // The longest time between two marks that reaches into the window, and the usual time between two marks there, s.

@@ -47,7 +47,8 @@ internal static class WindowEvidence
     private static SourceEvidence Source(Trial trial, string name, string role, bool isCounter, Energy energy, CounterReading[] readings, SensorProfile profile, long from, long to)
     {
         var (first, last, wrapped) = isCounter ? Edges(trial, readings, profile, from, to) : (null, null, 0);
-        return new(name, role, isCounter ? "counter" : "power", energy.Joules, energy.CoveredSeconds, first, last, wrapped, null, null, null, null, null, 0, profile.NominalPeriodSeconds);
+        return new(name, role, isCounter ? "counter" : "power", energy.Joules, energy.CoveredSeconds, first, last, wrapped, null, null, null, null, null, 0, profile.NominalPeriodSeconds,
+            isCounter ? Known(profile.CounterModulusJoules) : null);
     }
 
     // The counter around both edges. Between them it may have wrapped; where it began anew there is no difference to take, and nothing is told.
@@ -63,11 +64,12 @@ internal static class WindowEvidence
             if (double.IsNaN(step)) return (null, null, 0);
             wrapped[i] = wrapped[i - 1] + (readings[i].Joules < readings[i - 1].Joules ? profile.CounterModulusJoules : 0);
         }
-        return (Bracketed(trial, readings[a], readings[b], wrapped[b]), Bracketed(trial, readings[c], readings[d], wrapped[d] - wrapped[c]), wrapped[c]);
+        return (Bracketed(trial, readings[a], readings[b]), Bracketed(trial, readings[c], readings[d]), wrapped[c]);
     }
 
-    private static Bracket Bracketed(Trial trial, CounterReading before, CounterReading after, double wrapped) =>
-        new(before.TimeNanoseconds - trial.Origin, before.Joules, after.TimeNanoseconds - trial.Origin, after.Joules + wrapped);
+    // As they were read: whoever computes with them sees a wrap by the modulus.
+    private static Bracket Bracketed(Trial trial, CounterReading before, CounterReading after) =>
+        new(before.TimeNanoseconds - trial.Origin, before.Joules, after.TimeNanoseconds - trial.Origin, after.Joules);
 
     // Indices of the last reading at or before an instant and the first at or after it; -1 where there is none.
     private static (int Before, int After) Around(CounterReading[] readings, long instant)

@@ -40,6 +40,11 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
             else if (await File.ReadAllTextAsync(text, stop) != planText) throw new RefusedException($"Sweep '{sweep}' exists with another plan: submit under another id.");
             var resolved = Path.Combine(directory, SweepDocuments.ResolvedName);
             if (!File.Exists(resolved)) await Replace(resolved, Encoding.UTF8.GetBytes(PlanWriter.ToYaml(plan)), stop);
+            // The same text may have been resolved otherwise by an older release, and a directory may have been put together by hand.
+            else if (PlanFile.Load(await File.ReadAllTextAsync(resolved, stop), SweepDocuments.ResolvedName).Plan is { } there && there.Sha256 != plan.Sha256)
+                throw new RefusedException($"Sweep '{sweep}' exists with another plan: its text was resolved to {there.Sha256}, here it is {plan.Sha256}; submit under another id.");
+            if (Open(sweep).Results(0).FirstOrDefault(r => r.PlanSha256.Length > 0 && r.PlanSha256 != plan.Sha256) is { } foreign)
+                throw new RefusedException($"Sweep '{sweep}' exists with trials of another plan ({foreign.Trial} was run for {foreign.PlanSha256}): submit under another id.");
         });
     }
 

@@ -63,24 +63,36 @@ public static class Recomputation
         if (!Same(residual, leg.CounterResidual, 1e-12)) yield return $"the counter's residual is {R(leg.CounterResidual)}, its readings give {R(residual)}";
         var cap = Slowdown(devices, d => d.PowerCapSeconds);
         if (!Same(cap, leg.PowerCapFraction, 1e-12)) yield return $"the share under the power cap is {R(leg.PowerCapFraction)}, its readings give {R(cap)}";
+        var thermal = Slowdown(devices, d => d.ThermalSeconds);
+        if (!Same(thermal, leg.ThermalFraction, 1e-12)) yield return $"the share of thermal slowdown is {R(leg.ThermalFraction)}, its readings give {R(thermal)}";
         if (leg.Node is { } node)
         {
             if (evidence.Sources.FirstOrDefault(s => s.Role == "node") is not { } meter) yield return "node energy without readings of a node meter";
             else if (!Same(meter.Joules, node.Joules) || !Same(meter.CoveredSeconds, node.CoveredSeconds)) yield return $"node energy is {R(node.Joules)} J over {R(node.CoveredSeconds)} s, its meter's readings give {R(meter.Joules)} J over {R(meter.CoveredSeconds)} s";
             var gpus = evidence.Sources.Where(s => s.Role is "device" or "neighbour").Sum(s => s.Joules);
+            var count = evidence.Sources.Count(s => s.Role is "device" or "neighbour");
+            if (leg.NodeGpus > 0 && leg.NodeGpus != count) yield return $"the node is said to have {leg.NodeGpus} GPUs, there are readings of {count}";
             if (!Same(gpus, leg.NodeGpuJoules)) yield return $"all GPUs of the node have {R(leg.NodeGpuJoules)} J, their readings give {R(gpus)} J";
         }
     }
 
     private static IEnumerable<string> Counters(Evidence evidence)
     {
+        var window = (evidence.ToNanoseconds - evidence.FromNanoseconds) / 1e9;
         foreach (var source in evidence.Sources)
         {
+            foreach (var (bracket, edge, name) in new[] { (source.First, evidence.FromNanoseconds, "first"), (source.Last, evidence.ToNanoseconds, "second"), (source.FirstSteps, evidence.FromNanoseconds, "first"), (source.LastSteps, evidence.ToNanoseconds, "second") })
+                if (bracket is { } b && !(b.BeforeNanoseconds <= edge && edge <= b.AfterNanoseconds)) yield return $"{source.Source}: what stands around the {name} edge, {edge} ns, is of {b.BeforeNanoseconds} to {b.AfterNanoseconds} ns";
             if (source is not { Method: "counter", First: { } first, Last: { } last }) continue;
-            var joules = Value(last, evidence.ToNanoseconds) + source.WrappedJoules - Value(first, evidence.FromNanoseconds);
+            var wraps = source.WrappedJoules / source.ModulusJoules ?? 0;
+            if (source.WrappedJoules != 0 && !(wraps > 0 && Same(wraps, Math.Round(wraps)))) yield return $"{source.Source} is said to have wrapped by {R(source.WrappedJoules)} J, no multiple of what it wraps at";
+            var joules = Value(Unwrapped(last, source), evidence.ToNanoseconds) + source.WrappedJoules - Value(Unwrapped(first, source), evidence.FromNanoseconds);
             if (!Same(joules, source.Joules)) yield return $"{source.Source} has {R(source.Joules)} J, its counter's edges give {R(joules)} J";
+            if (!Same(window, source.CoveredSeconds)) yield return $"{source.Source} covers {R(source.CoveredSeconds)} s, its counter spans the window of {R(window)} s";
         }
     }
+
+    private static Bracket Unwrapped(Bracket b, SourceEvidence source) => b.After < b.Before ? b with { After = b.After + (source.ModulusJoules ?? double.NaN) } : b;
 
     private static IEnumerable<string> Sources(Evidence evidence, ILookup<string, TraceRow> trace)
     {
@@ -90,10 +102,15 @@ public static class Recomputation
             if (rows.Length == 0) continue;
             foreach (var (nanoseconds, joules) in new[] { source.First, source.Last }.OfType<Bracket>().SelectMany(b => new[] { (b.BeforeNanoseconds, b.Before), (b.AfterNanoseconds, b.After) }))
             {
-                // A wrap between the two shows the second one unwrapped.
                 var row = rows.FirstOrDefault(r => r.Nanoseconds == nanoseconds, new(-1, 0, double.NaN));
-                if (row.Nanoseconds >= 0 && source.WrappedJoules == 0 && !Same(row.Joules, joules)) yield return $"{source.Source} showed {R(joules)} J at {nanoseconds} ns, its trace says {R(row.Joules)} J";
+                if (row.Nanoseconds >= 0 && !Same(row.Joules, joules)) yield return $"{source.Source} showed {R(joules)} J at {nanoseconds} ns, its trace says {R(row.Joules)} J";
                 if (row.Nanoseconds < 0) yield return $"{source.Source} was read at {nanoseconds} ns, its trace has no such row";
+            }
+            if (source is { Method: "counter", First: { } first, Last: { } last })
+            {
+                var between = rows.Where(r => double.IsFinite(r.Joules) && first.BeforeNanoseconds <= r.Nanoseconds && r.Nanoseconds <= last.BeforeNanoseconds).OrderBy(r => r.Nanoseconds).ToArray();
+                var falls = between.Zip(between.Skip(1)).Count(p => p.Second.Joules < p.First.Joules);
+                if (!Same(falls * (source.ModulusJoules ?? 0), source.WrappedJoules)) yield return $"{source.Source} is said to have wrapped by {R(source.WrappedJoules)} J, its trace falls {falls} times";
             }
             var integrated = Integrated(source, rows, evidence);
             if (source.Method == "power" && !(Same(integrated.Joules, source.Joules) && Same(integrated.CoveredSeconds, source.CoveredSeconds)))

@@ -31,14 +31,15 @@ public sealed record SourceRecord(
     [property: Key(11)] double? PowerCapSeconds,
     [property: Key(12)] double? ThermalSeconds,
     [property: Key(13)] double SlowdownSpanSeconds,
-    [property: Key(14)] double PeriodSeconds)
+    [property: Key(14)] double PeriodSeconds,
+    [property: Key(15)] double? ModulusJoules)
 {
     public static SourceRecord Of(SourceEvidence s) => new(
         s.Source, s.Role, s.Method, s.Joules, s.CoveredSeconds, BracketRecord.Of(s.First), BracketRecord.Of(s.Last), s.WrappedJoules, s.PowerJoules, BracketRecord.Of(s.FirstSteps), BracketRecord.Of(s.LastSteps),
-        s.PowerCapSeconds, s.ThermalSeconds, s.SlowdownSpanSeconds, s.PeriodSeconds);
+        s.PowerCapSeconds, s.ThermalSeconds, s.SlowdownSpanSeconds, s.PeriodSeconds, s.ModulusJoules);
 
     public SourceEvidence ToSource() => new(
-        Source, Role, Method, Joules, CoveredSeconds, First?.ToBracket(), Last?.ToBracket(), WrappedJoules, PowerJoules, FirstSteps?.ToBracket(), LastSteps?.ToBracket(), PowerCapSeconds, ThermalSeconds, SlowdownSpanSeconds, PeriodSeconds);
+        Source, Role, Method, Joules, CoveredSeconds, First?.ToBracket(), Last?.ToBracket(), WrappedJoules, PowerJoules, FirstSteps?.ToBracket(), LastSteps?.ToBracket(), PowerCapSeconds, ThermalSeconds, SlowdownSpanSeconds, PeriodSeconds, ModulusJoules);
 }
 
 /// <summary>A <see cref="Bracket"/>.</summary>

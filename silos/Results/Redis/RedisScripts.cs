@@ -31,7 +31,7 @@ internal static class RedisScripts
         if redis.call('EXISTS', sweep) == 1 then
           local ended = redis.call('HGET', sweep, 'ended')
           if ended then return {'ended', ended} end
-          if redis.call('HGET', sweep, 'plan') ~= ARGV[1] then return {'other'} end
+          if redis.call('HGET', sweep, 'plan') ~= ARGV[1] or redis.call('HGET', sweep, 'plan_sha256') ~= ARGV[3] then return {'other'} end
           return {'ok'}
         end
         redis.call('HSET', sweep, 'form', '1', 'plan', ARGV[1], 'resolved', ARGV[2], 'plan_sha256', ARGV[3])

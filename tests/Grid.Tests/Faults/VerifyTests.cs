@@ -90,6 +90,8 @@ public sealed class VerifyTests
 
     private static void Document(string directory, string name, Func<string, string> change) => File.WriteAllText(Path.Combine(directory, name), change(File.ReadAllText(Path.Combine(directory, name))));
 
+    private static void Unlist(string directory, string file) => Document(directory, "manifest.json", t => Changed(t, n => n["files"] = new JsonArray([.. n["files"]!.AsArray().Where(f => f!["name"]!.GetValue<string>() != file).Select(f => f!.DeepClone())])));
+
     private static double Times(JsonNode? number, double by) => number!.GetValue<double>() * by;
 
     [Fact]
@@ -126,7 +128,33 @@ public sealed class VerifyTests
                 leg["gpu"]!["joules"] = leg["gpu"]!["joules"]!.GetValue<double>() + 100;
                 leg["nodeGpuJoules"] = leg["nodeGpuJoules"]!.GetValue<double>() + 100;
             }))), "traces/"),
-            ["an invalid trial called valid"] = (d => Lines(d, l => l.Select((t, i) => i != 2 ? t : Changed(t, n => n["outcome"] = "failed"))), SweepDocuments.MatrixName),
+            ["a valid trial called failed"] = (d => Lines(d, l => l.Select((t, i) => i != 2 ? t : Changed(t, n => n["outcome"] = "failed"))), SweepDocuments.MatrixName),
+            ["modelled called measured in the trials"] = (d => Lines(d, l => l.Select(t => t.Replace("\"provenance\":\"modelled\"", "\"provenance\":\"measured\"", StringComparison.Ordinal))), Journals.TrialsName),
+            ["readings under an older format"] = (d => Document(d, "manifest.json", t => t.Replace("\"format\": 3", "\"format\": 2", StringComparison.Ordinal)), "manifest.json"),
+            ["an ended sweep said to go on"] = (d => Document(d, "manifest.json", t => t.Replace("\"phase\": \"finished\"", "\"phase\": \"running\"", StringComparison.Ordinal)), "manifest.json"),
+            ["a matrix taken out of the manifest too"] = (d => { File.Delete(Path.Combine(d, SweepDocuments.MatrixName)); Unlist(d, SweepDocuments.MatrixName); }, SweepDocuments.MatrixName),
+            ["a plan taken out of the manifest too"] = (d => { File.Delete(Path.Combine(d, SweepDocuments.ResolvedName)); Unlist(d, SweepDocuments.ResolvedName); }, SweepDocuments.ResolvedName),
+            ["half of the window called covered"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n =>
+            {
+                var leg = n["legs"]![0]!;
+                leg["gpu"]!["coveredSeconds"] = Times(leg["gpu"]!["coveredSeconds"], 0.5);
+                leg["evidence"]!["sources"]![0]!["coveredSeconds"] = Times(leg["evidence"]!["sources"]![0]!["coveredSeconds"], 0.5);
+            }))), Journals.TrialsName),
+            ["a counter said to have wrapped"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n =>
+            {
+                var leg = n["legs"]![0]!;
+                var source = leg["evidence"]!["sources"]![0]!;
+                source["wrappedJoules"] = 5;
+                foreach (var (at, name) in new[] { (source, "joules"), (leg["gpu"]!, "joules"), (leg, "nodeGpuJoules") }) at[name] = at[name]!.GetValue<double>() + 5;
+            }))), Journals.TrialsName),
+            ["the readings of another trial"] = (d => Lines(d, l =>
+            {
+                // Of another pass of the same cell on the same devices: all figures follow.
+                var first = JsonNode.Parse(l[0])!;
+                string Cell(JsonNode n) => $"{n["trial"]!["label"]} {n["devices"]!.ToJsonString()}";
+                var same = l.FindIndex(1, t => Cell(JsonNode.Parse(t)!) == Cell(first));
+                return l.Select((t, i) => i != same ? t : Changed(t, n => (n["legs"], n["idle"], n["idleContextWatts"], n["originUtc"]) = (first["legs"]!.DeepClone(), first["idle"]?.DeepClone(), first["idleContextWatts"]?.DeepClone(), first["originUtc"]!.DeepClone())));
+            }), Journals.TrialsName),
             ["two lines swapped"] = (d => Lines(d, l => [l[1], l[0], .. l.Skip(2)]), Journals.TrialsName),
             ["a line removed"] = (d => Lines(d, l => l.Skip(1)), Journals.TrialsName),
             ["the last line removed"] = (d => Lines(d, l => l.SkipLast(1)), Journals.TrialsName),
@@ -239,10 +267,12 @@ public sealed class VerifyTests
             ["trial"] = trials,
             ["manifest"] = [File.ReadAllText(Path.Combine(directory, "manifest.json"))],
         };
+        var members = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (name, texts) in documents)
         {
             var (code, schemaText, error) = await SiloProcess.Command("schema", name);
             Assert.True(code == 0, error);
+            members.UnionWith(Members(JsonNode.Parse(schemaText)));
             var schema = Json.Schema.JsonSchema.FromText(schemaText);
             foreach (var text in texts)
             {
@@ -255,6 +285,10 @@ public sealed class VerifyTests
             }
         }
 
+        // The page names every member.
+        var page = System.Text.RegularExpressions.Regex.Matches(File.ReadAllText(Path.Combine(PythonReader.Root, "docs", "results.md")), "[A-Za-z_][A-Za-z0-9_]*").Select(m => m.Value).ToHashSet(StringComparer.Ordinal);
+        Assert.Empty(members.Except(page).Order(StringComparer.Ordinal));
+
         var parquet = Path.Combine(scratch.Path, "parquet");
         var export = await SiloProcess.Command("export", directory, "--format", "parquet", "--out", parquet);
         Assert.True(export.Code == 0, export.Error);
@@ -262,6 +296,13 @@ public sealed class VerifyTests
         Assert.Equal(trials.Sum(t => JsonNode.Parse(t)!["legs"]!.AsArray().Count), await Rows("trials.parquet"));
         // A second time into the same place: nothing is written over.
         Assert.Equal(2, (await SiloProcess.Command("export", directory, "--format", "parquet", "--out", parquet)).Code);
+
+        static IEnumerable<string> Members(JsonNode? node) => node switch
+        {
+            JsonObject o => (o["properties"] is JsonObject named ? named.Select(p => p.Key) : []).Concat(o.SelectMany(p => Members(p.Value))),
+            JsonArray a => a.SelectMany(Members),
+            _ => [],
+        };
 
         async Task<long> Rows(string file)
         {
