@@ -139,7 +139,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var stretches = from trial in trials
                         // A scaled time begins anew with its process: that of a simulation that was started again may come twice.
                         where trial.OriginUtc is not null && trial.TimeScale == 1 && !trial.Legs.IsDefault
-                        from evidence in trial.Legs.Select(l => l.Evidence).Append(trial.Idle).OfType<Evidence>()
+                        from evidence in trial.Legs.Select(l => l.Evidence).Append(trial.Idle).OfType<Contracts.Evidence>()
                         let origin = UtcNanoseconds.Of(trial.OriginUtc!.Value)
                         from device in trial.Devices
                         select (Device: (trial.Host, device), From: origin + evidence.FromNanoseconds, To: origin + evidence.ToNanoseconds, trial.Trial);

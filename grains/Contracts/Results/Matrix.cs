@@ -274,7 +274,7 @@ public sealed record MatrixGroup(
 /// <param name="UnmatchedRatio">To the panel's first cell; NaN if there is none.</param>
 /// <param name="PublishedJoulesPerToken">What others printed for it; null beside a figure that is not measured, which it must not seem to confirm.</param>
 /// <param name="Notes">How many devices the model needs, and by what it differs from the panel's baseline.</param>
-public sealed record PanelRow(string Group, string Label, double ProjectedJoulesPerToken, double UnmatchedRatio, double? PublishedJoulesPerToken, ImmutableArray<string> Notes = default);
+public sealed record PanelRow(string Group, string Label, double ProjectedJoulesPerToken, double UnmatchedRatio, double? PublishedJoulesPerToken, ImmutableArray<string> Notes);
 
 /// <summary>The paper's layout or another that is not matched: no intervals, and it says so.</summary>
 public sealed record MatrixPanel(string Title, ImmutableArray<PanelRow> Rows);

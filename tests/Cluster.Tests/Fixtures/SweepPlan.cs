@@ -25,6 +25,9 @@ internal static class SweepPlan
             baseline: A
             sweep:
               - {workload: [A, C, F], batch: 8, context: 4096}
+        # Two windows a trial: what a fault does to a sweep does not depend on more of them.
+        head: false
+        layers: [2, 28]
         passes: {min: {{passes}}, max: {{passes}}, half_width: 0.05}
         trial: {warmup_s: {min: 20, max: 60}, window_s: 12, cooldown_s: 11}
         traces: first-pass

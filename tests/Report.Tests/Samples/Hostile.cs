@@ -33,7 +33,7 @@ internal static class Hostile
             Disclosure = matrix.Disclosure with { Quality = Script, WorkloadMix = Escape + Long, Hardware = "javascript:window.owned=1" },
             Groups = matrix.Groups.SetItem(0, group with { Name = Script + Long, Hardware = Escape, Baseline = Script, Rows = [.. rows], Sensor = group.Sensor with { Source = Script } }),
             RanOn = new RanOn(3, 2, 1, [Script], [Escape], [700], 16, Script + Escape),
-            Panels = [new MatrixPanel(Script, [new PanelRow(Script, Escape + Long, double.NaN, double.PositiveInfinity, null)])],
+            Panels = [new MatrixPanel(Script, [new PanelRow(Script, Escape + Long, double.NaN, double.PositiveInfinity, null, [Script, Escape])])],
             Notes = [Script, Escape, Long],
             Checklist = [new ChecklistItem(Script, Long, DisclosureState.Disclosed), new ChecklistItem(Escape, Script, DisclosureState.NotApplicable)],
             Closure = [new ClosureResidual(Script, 0, 0)],

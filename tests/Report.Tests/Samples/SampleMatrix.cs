@@ -151,7 +151,7 @@ internal static class SampleMatrix
     private static PanelRow Panel(MatrixGroup group, string label, double baseline, double? published)
     {
         var joules = group.Rows.First(r => r.Label == label).ProjectedJoulesPerToken["gpu"].Value!.Value;
-        return new PanelRow(group.Name, label, joules, joules / baseline, published);
+        return new PanelRow(group.Name, label, joules, joules / baseline, published, ["needs 3 devices"]);
     }
 
     private static SensorLine Sensor { get; } = new(10, 7, 700, 0.0006, 0.0011, 0.05, "offset assumed; alias and counter qualified 2026-11-21");
