@@ -133,8 +133,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     // A device runs one thing at a time: windows of two trials on it that overlap were copied from each other, or made up.
     private static void CheckTimes(List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong)
     {
-        foreach (var same in trials.Where(t => !t.Legs.IsDefault).SelectMany(t => t.Legs.Select(l => (t.Trial, l.Evidence))).Where(l => l.Evidence is { Sources.IsEmpty: false })
-            .GroupBy(l => JsonSerializer.Serialize(l.Evidence, DocumentJson.Compact), StringComparer.Ordinal).Where(g => g.Count() > 1))
+        var readings = trials.Where(t => !t.Legs.IsDefault).SelectMany(t => t.Legs.Select(l => (t.Trial, l.Evidence))).Where(l => l.Evidence is { Sources.IsEmpty: false });
+        foreach (var same in readings.GroupBy(l => JsonSerializer.Serialize(l.Evidence, DocumentJson.Compact), StringComparer.Ordinal).Where(g => g.Count() > 1))
             wrong.Add(new(Journals.TrialsName, $"{same.First().Trial} and {same.Last().Trial} hold the same readings"));
         var stretches = from trial in trials
                         // A scaled time begins anew with its process: that of a simulation that was started again may come twice.
