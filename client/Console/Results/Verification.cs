@@ -137,7 +137,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         foreach (var same in readings.GroupBy(l => JsonSerializer.Serialize(l.Evidence, DocumentJson.Compact), StringComparer.Ordinal).Where(g => g.Count() > 1))
             wrong.Add(new(Journals.TrialsName, $"{same.First().Trial} and {same.Last().Trial} hold the same readings"));
         var stretches = from trial in trials
-                        // A scaled time begins anew with its process: that of a simulation that was started again may come twice.
+                            // A scaled time begins anew with its process: that of a simulation that was started again may come twice.
                         where trial.OriginUtc is not null && trial.TimeScale == 1 && !trial.Legs.IsDefault
                         from evidence in trial.Legs.Select(l => l.Evidence).Append(trial.Idle).OfType<Contracts.Evidence>()
                         let origin = UtcNanoseconds.Of(trial.OriginUtc!.Value)
