@@ -68,11 +68,17 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (Sound(Journals.TrialsName))
         {
             if (manifest.Format < MatrixBuilder.Format) CheckOldMatrix(directory, manifest, trials, wrong);
-            else if (!ended) notes.Add("the sweep goes on: its matrix was made from fewer trials than there are by now, and is not made again here");
-            else if (plan is not null) CheckMatrix(directory, manifest, plan, trials, wrong, notes);
+            // That of a sweep that goes on is of the trials that the manifest knows.
+            else if (plan is not null) CheckMatrix(directory, manifest, plan, [.. trials.Take(ended ? trials.Count : Known(directory, manifest))], ended, wrong, notes);
             else notes.Add("the matrix was not made again: the plan cannot be read");
         }
         return new(directory, manifest.Sweep, manifest.Files.Length, trials.Count, traces, notes.ToImmutable(), wrong.ToImmutable());
+    }
+
+    private static int Known(string directory, Manifest manifest)
+    {
+        var listed = manifest.Files.FirstOrDefault(f => f.Name == Journals.TrialsName)?.Bytes ?? 0;
+        return File.ReadAllBytes(Path.Combine(directory, Journals.TrialsName)).AsSpan(0, (int)listed).Count((byte)'\n');
     }
 
     // The manifest vouches for all other files, and by its seal for itself: with a broken one, nothing that it says counts.
@@ -136,8 +142,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var readings = trials.Where(t => !t.Legs.IsDefault).SelectMany(t => t.Legs.Select(l => (t.Trial, l.Evidence))).Where(l => l.Evidence is { Sources.IsEmpty: false });
         foreach (var same in readings.GroupBy(l => JsonSerializer.Serialize(l.Evidence, DocumentJson.Compact), StringComparer.Ordinal).Where(g => g.Count() > 1))
             wrong.Add(new(Journals.TrialsName, $"{same.First().Trial} and {same.Last().Trial} hold the same readings"));
+        // A scaled time begins anew with its process: that of a simulation that was started again may come twice.
         var stretches = from trial in trials
-                            // A scaled time begins anew with its process: that of a simulation that was started again may come twice.
                         where trial.OriginUtc is not null && trial.TimeScale == 1 && !trial.Legs.IsDefault
                         from evidence in trial.Legs.Select(l => l.Evidence).Append(trial.Idle).OfType<Contracts.Evidence>()
                         let origin = UtcNanoseconds.Of(trial.OriginUtc!.Value)
@@ -275,14 +281,14 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     }
 
     // The whole of it again: what the files say must follow from the trials.
-    private static void CheckMatrix(string directory, Manifest manifest, ResolvedPlan plan, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
+    private static void CheckMatrix(string directory, Manifest manifest, ResolvedPlan plan, List<TrialResult> trials, bool ended, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
     {
         var path = Path.Combine(directory, SweepDocuments.MatrixName);
         if (!File.Exists(path)) return;
         try
         {
             var matrix = ResultSource.Read<Matrix>(path);
-            var again = SweepDocuments.Again(manifest, plan, [.. trials], new(matrix.Format, matrix.GeneratedUtc, manifest.Phase != SweepPhase.Cancelled, matrix.Facility, matrix.Closure));
+            var again = SweepDocuments.Again(manifest, plan, [.. trials], new(matrix.Format, matrix.GeneratedUtc, ended && manifest.Phase != SweepPhase.Cancelled, matrix.Facility, matrix.Closure));
             var differences = Recomputation.Differences(Recomputation.Node(again), JsonNode.Parse(File.ReadAllBytes(path)), "matrix").ToArray();
             foreach (var difference in differences) wrong.Add(new(SweepDocuments.MatrixName, difference));
             var sums = Path.Combine(directory, FacilitySeries.Name);

@@ -16,12 +16,7 @@ public sealed class VerifyTests
     public async Task One_changed_byte_in_any_file_is_found_and_named_with_both_checksums_and_nothing_else_is()
     {
         using var scratch = new Scratch();
-        await using (var grid = await SimulatedGrid.Start(directory: scratch.Path))
-        {
-            await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: "traces: first-pass"), "tests");
-            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
-        }
-        var directory = Path.Combine(scratch.Path, "results", "s");
+        var directory = await Finished(scratch, "");
         Assert.Equal((0, ""), await Verify(directory));
 
         var names = Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories).Select(p => Path.GetRelativePath(directory, p)).Order(StringComparer.Ordinal).ToArray();
@@ -58,6 +53,15 @@ public sealed class VerifyTests
         // A finished sweep's journals do not grow any more, not even by something sound.
         File.AppendAllText(Path.Combine(directory, "events.ndjson"), File.ReadLines(Path.Combine(directory, "events.ndjson")).Last() + "\n");
         Assert.Equal(1, (await Verify(directory)).Code);
+    }
+
+    // The directory of a finished sweep.
+    private static async Task<string> Finished(Scratch scratch, string pue = "\npue: {source: site, category: 3}")
+    {
+        await using var grid = await SimulatedGrid.Start(directory: scratch.Path);
+        await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: $"traces: first-pass{pue}"), "tests");
+        Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
+        return Path.Combine(scratch.Path, "results", "s");
     }
 
     // Somebody who can compute a SHA-256 makes every checksum right again.
@@ -98,12 +102,7 @@ public sealed class VerifyTests
     public async Task A_forgery_with_every_checksum_right_is_named_unless_the_readings_themselves_are_rewritten()
     {
         using var scratch = new Scratch();
-        await using (var grid = await SimulatedGrid.Start(directory: scratch.Path))
-        {
-            await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: "traces: first-pass\npue: {source: site, category: 3}"), "tests");
-            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
-        }
-        var sound = Path.Combine(scratch.Path, "results", "s");
+        var sound = await Finished(scratch);
         Assert.Empty(Verification.Of(sound, CancellationToken.None).Discrepancies);
         var (holds, said) = await PythonReader.Verify(sound);
         Assert.True(holds == 0 && said.TrimEnd().EndsWith("HOLDS", StringComparison.Ordinal), said);
@@ -186,12 +185,7 @@ public sealed class VerifyTests
     public async Task Every_damaged_copy_is_named_by_both_verifiers()
     {
         using var scratch = new Scratch();
-        await using (var grid = await SimulatedGrid.Start(directory: scratch.Path))
-        {
-            await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: "traces: first-pass\npue: {source: site, category: 3}"), "tests");
-            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
-        }
-        var sound = Path.Combine(scratch.Path, "results", "s");
+        var sound = await Finished(scratch);
         var traces = Directory.GetFiles(Path.Combine(sound, "traces")).Select(p => $"traces/{Path.GetFileName(p)}").Order(StringComparer.Ordinal).ToArray();
         void Flip(string directory, string file, double place)
         {
@@ -254,12 +248,7 @@ public sealed class VerifyTests
     public async Task What_is_written_keeps_to_the_schemas_and_comes_out_as_Parquet()
     {
         using var scratch = new Scratch();
-        await using (var grid = await SimulatedGrid.Start(directory: scratch.Path))
-        {
-            await grid.Sweep("s").Submit(SmallPlan.Of(workloads: "A, F", min: 2, max: 2, more: "traces: first-pass\npue: {source: site, category: 3}"), "tests");
-            Assert.Equal(SweepPhase.Finished, (await grid.Ended("s")).Phase);
-        }
-        var directory = Path.Combine(scratch.Path, "results", "s");
+        var directory = await Finished(scratch);
         var trials = JournalLine.Documents(File.ReadAllBytes(Path.Combine(directory, Journals.TrialsName)), Journals.TrialsName).ToArray();
         var documents = new Dictionary<string, string[]>
         {

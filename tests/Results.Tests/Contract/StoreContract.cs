@@ -191,6 +191,21 @@ public abstract class StoreContract(IStoreBed bed)
         Assert.Equal(committed, JournalLine.Documents(await File.ReadAllBytesAsync(Path.Combine(export.Path, "trials.ndjson")), "").Count());
     }
 
+    [Fact]
+    public async Task What_is_published_while_trials_are_committed_is_of_the_trials_that_its_manifest_knows()
+    {
+        await Fill(2);
+        for (var round = 0; round < 6; round++)
+        {
+            var first = 2 + 20 * round;
+            var racing = Enumerable.Range(first, 20).Select(n => Task.Run(() => Store.Commit(_sweep, $"o{Samples.Trial(_sweep, n).Trial.Block}", Samples.Trial(_sweep, n)))).ToArray();
+            await Store.Publish(_sweep, Sweep(), Samples.Record(passes: 40));
+            await Task.WhenAll(racing);
+            using var export = await Export.Of(bed.Files, _sweep);
+            Assert.Equal((0, ""), await export.Verify());
+        }
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -278,6 +293,9 @@ public abstract class StoreContract(IStoreBed bed)
         await Fill(1);
         await Create();
         await Assert.ThrowsAsync<RefusedException>(() => Store.Create(_sweep, Samples.PlanText + "\n# more\n", Samples.Plan));
+        // As a release that takes another default would resolve it.
+        var other = EnergyGrid.Plans.PlanFile.Load(Samples.PlanText.Replace("window_s: 12", "window_s: 30", StringComparison.Ordinal), "plan.yaml").Plan!;
+        await Assert.ThrowsAsync<RefusedException>(() => Store.Create(_sweep, Samples.PlanText, other));
         Assert.Single(await Store.Results(_sweep));
         Assert.Equal(Samples.PlanText, Encoding.UTF8.GetString(await Export.Read(bed.Files, _sweep, "plan.yaml")));
     }
