@@ -21,6 +21,10 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
     private const string Coming = ".coming-";
     private const string Going = ".going-";
     private readonly ConcurrentDictionary<string, Lazy<SweepPlace>> _sweeps = [];
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _quiet = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _working;
+    private bool _gone;
 
     /// <summary>Where the sweeps' directories are.</summary>
     public string Root { get; } = root;
@@ -158,8 +162,16 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         return found.Manifest;
     }, stop));
 
+    /// <summary>Ends what has begun and takes nothing more: from then on the root may be another's.</summary>
     public async ValueTask DisposeAsync()
     {
+        lock (_gate)
+        {
+            if (_gone) return;
+            _gone = true;
+            if (_working == 0) _quiet.SetResult();
+        }
+        await _quiet.Task.ConfigureAwait(false);
         foreach (var (_, place) in _sweeps)
             if (place.IsValueCreated) await place.Value.DisposeAsync();
     }
@@ -242,15 +254,20 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
 
     private Task<T> Kept<T>(string sweep, Func<SweepPlace, T> work) => Kept(DirectoryOf(sweep), () => Task.FromResult(work(Open(sweep))));
 
-    private static Task Kept(string path, Func<Task> work) => Kept(path, async () =>
+    private Task Kept(string path, Func<Task> work) => Kept(path, async () =>
     {
         await work();
         return true;
     });
 
     // Whatever the disk says is one declared kind, with the place and what the kernel said.
-    private static async Task<T> Kept<T>(string path, Func<Task<T>> work)
+    private async Task<T> Kept<T>(string path, Func<Task<T>> work)
     {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_gone, this);
+            _working++;
+        }
         try
         {
             return await work();
@@ -258,6 +275,11 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new StorageTroubleException(e.Message.Contains(path, StringComparison.Ordinal) ? e.Message : $"'{path}': {e.Message}");
+        }
+        finally
+        {
+            lock (_gate)
+                if (--_working == 0 && _gone) _quiet.SetResult();
         }
     }
 

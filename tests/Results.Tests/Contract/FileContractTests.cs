@@ -17,4 +17,29 @@ public sealed class FileContractTests(FileBed bed) : StoreContract(bed), IClassF
         Assert.Contains("trials of another plan", (await Assert.ThrowsAsync<RefusedException>(() => bed.Store.Create(Sweep, Samples.PlanText, Samples.Plan))).Message);
         Assert.Single(await bed.Store.Results(Sweep));
     }
+
+    [Fact]
+    public async Task Once_disposed_a_store_writes_nothing_more_and_the_next_process_has_the_root_for_itself()
+    {
+        const string Sweep = "handed-over";
+        for (var round = 0; round < 20; round++)
+        {
+            await bed.Store.Create(Sweep, Samples.PlanText, Samples.Plan);
+            // Whether it came to an answer or not: both stores never write at once.
+            var before = bed.Store.Publish(Sweep, new Fence("sweep", 2 * round), Samples.Record(passes: 40));
+            await bed.Reopen();
+            Assert.True(before.IsCompleted);
+            await bed.Store.Publish(Sweep, new Fence("sweep", 2 * round + 1), Samples.Record(passes: 40));
+            await before;
+        }
+    }
+
+    [Fact]
+    public async Task A_disposed_store_says_so()
+    {
+        await using var store = new FileResultStore(Path.Combine(bed.Root, "disposed"), TimeProvider.System);
+        await store.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => store.Create("s", Samples.PlanText, Samples.Plan));
+        Assert.False(Directory.Exists(store.Root));
+    }
 }
