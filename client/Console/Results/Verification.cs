@@ -28,6 +28,9 @@ internal sealed record Discrepancy(string File, string What)
 /// </summary>
 internal sealed record Verification(string Directory, string Sweep, int Files, int Trials, int Traces, ImmutableArray<string> Notes, ImmutableArray<Discrepancy> Discrepancies)
 {
+    // What is made from the trials.
+    private static readonly string[] Rendered = [SweepDocuments.MatrixName, SweepDocuments.CellsName, SweepDocuments.ReportName, FacilitySeries.Name];
+
     public bool Holds => Discrepancies.IsEmpty;
 
     public static Verification Of(string directory, CancellationToken stop)
@@ -37,18 +40,22 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (BrokenSeal(directory) is { } broken) return new(directory, Path.GetFileName(Path.GetFullPath(directory)), 1, 0, 0, [], [broken]);
         var manifest = ResultSource.Read<Manifest>(Path.Combine(directory, "manifest.json"));
         var ended = manifest.Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;
+        var renewed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var file in manifest.Files)
         {
             stop.ThrowIfCancellationRequested();
-            CheckFile(directory, file, ended, wrong, notes);
+            CheckFile(directory, file, ended, renewed, wrong, notes);
         }
         var known = manifest.Files.Select(f => f.Name).Append("manifest.json").ToHashSet(StringComparer.Ordinal);
         foreach (var path in System.IO.Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories))
         {
             var name = Path.GetRelativePath(directory, path).Replace('\\', '/');
             if (known.Contains(name)) continue;
-            // While a sweep runs its traces come between two manifests; the trial that has one vouches for it.
-            if (!ended && name.StartsWith("traces/", StringComparison.Ordinal)) notes.Add($"{name} is newer than the manifest");
+            // While a sweep runs its traces come between two manifests; the trial that has one vouches for it. Documents come right before one.
+            if (!ended && Rendered.Contains(name)) renewed.Add(name);
+            var half = name.EndsWith(".next", StringComparison.Ordinal) && known.Concat(Rendered).Contains(name[..^".next".Length]);
+            if (!ended && half) notes.Add($"{name} was being written when its process ended");
+            else if (!ended && (name.StartsWith("traces/", StringComparison.Ordinal) || renewed.Contains(name))) notes.Add($"{name} is newer than the manifest");
             else wrong.Add(new(name, "the manifest does not know this file"));
         }
         if (!ended)
@@ -68,6 +75,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (Sound(Journals.TrialsName))
         {
             if (manifest.Format < MatrixBuilder.Format) CheckOldMatrix(directory, manifest, trials, wrong);
+            else if (renewed.Count > 0) notes.Add("the matrix was not made again: documents are newer than the manifest, which says what they are of");
             // That of a sweep that goes on is of the trials that the manifest knows.
             else if (plan is not null) CheckMatrix(directory, manifest, plan, [.. trials.Take(ended ? trials.Count : Known(directory, manifest))], ended, wrong, notes);
             else notes.Add("the matrix was not made again: the plan cannot be read");
@@ -91,7 +99,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         return whole && found == said ? null : new(Name, $"SHA-256 of what it says is {found}, its seal says {said}{(whole ? "" : " and is itself damaged or missing")}");
     }
 
-    private static void CheckFile(string directory, ManifestFile file, bool ended, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
+    private static void CheckFile(string directory, ManifestFile file, bool ended, HashSet<string> renewed, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
     {
         if (Full(directory, file.Name) is not { } path)
         {
@@ -107,7 +115,13 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var grown = !ended && file.Name.EndsWith(".ndjson", StringComparison.Ordinal) && new FileInfo(path).Length > file.Bytes;
         var found = grown ? Sha256(path, file.Bytes) : Sha256(path);
         if (found == file.Sha256 && grown) notes.Add($"{file.Name} has grown by {new FileInfo(path).Length - file.Bytes} bytes since the manifest was written");
-        if (found != file.Sha256) wrong.Add(new(file.Name, $"SHA-256 is {found}, the manifest says {file.Sha256} ({new FileInfo(path).Length} bytes against {file.Bytes})"));
+        if (found != file.Sha256 && !ended && Rendered.Contains(file.Name))
+        {
+            // The process was ended between them and the manifest: whoever goes on writes both anew.
+            renewed.Add(file.Name);
+            notes.Add($"{file.Name} is newer than the manifest");
+        }
+        else if (found != file.Sha256) wrong.Add(new(file.Name, $"SHA-256 is {found}, the manifest says {file.Sha256} ({new FileInfo(path).Length} bytes against {file.Bytes})"));
     }
 
     // A directory that claims to be of an older form, or not to have ended, or that lacks a file, would be looked at less closely.

@@ -465,6 +465,9 @@ def build(inputs: Inputs) -> dict[str, Any]:
             rows[(group.name, label)] = _row(cell, sensor, cells, group)
     for (name, label), ratio in ratios.items():
         source = name if name in resolutions else next(iter(resolutions), None)
+        if ratio.mean is None:
+            # No pass in which both are valid.
+            continue
         baseline = rows[(name, ratio.baseline.planned.label)]
         rows[(name, label)]["ratio"] = _ratio_row(ratio, len(family), resolutions.get(source), source, rows[(name, label)], baseline)
     provenances = [r["provenance"] for r in rows.values() if r["provenance"] is not None]
