@@ -164,7 +164,7 @@ public static class CellsTable
 
         Figure("pue_adjusted_joules_per_token", r => r.PueAdjustedJoulesPerToken);
         table.Number("cost_per_million_tokens", c => c.Row.CostPerMillionTokens);
-        table.Text("currency", c => c.Row.CostPerMillionTokens is null ? null : c.Row.Currency);
+        table.Text("currency", c => c.Row.Currency);
         Figure("utilization", r => r.Utilization);
         foreach (var phi in Keys(r => r.Phi.Keys))
         {

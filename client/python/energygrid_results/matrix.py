@@ -77,6 +77,12 @@ class Inputs:
     costs: dict[tuple[str, str], Cost]
     pue: float | None | Unknown
 
+    def first_stage(self, group: str) -> int:
+        """n0 of a match group: how many passes tell the scatter where passes are the units."""
+        ran = {(t.host, t.device_group) for t in self.trials if t.group == group and (t.group, t.block, t.pass_number) not in self.void}
+        least, most = self.plan.passes
+        return min(max(5, least), most) if len(ran) <= 1 else least
+
 
 # One trial
 
@@ -208,13 +214,13 @@ def _observation(trial: Trial, value: float) -> Observation:
     return Observation(trial.host, trial.device_group, trial.pass_number, value)
 
 
-def _mean(plan: Plan, pairs: Iterable[tuple[Trial, float]]) -> NestedMean | None:
+def _mean(first_stage: int, pairs: Iterable[tuple[Trial, float]]) -> NestedMean | None:
     observations = [_observation(t, v) for t, v in pairs]
-    return nested_mean(observations, plan.first_stage) if observations else None
+    return nested_mean(observations, first_stage) if observations else None
 
 
-def _log_mean(plan: Plan, slopes: Iterable[Slope], value: Callable[[Slope], float]) -> NestedMean | None:
-    return _mean(plan, [(s.trial, math.log(value(s))) for s in slopes])
+def _log_mean(first_stage: int, slopes: Iterable[Slope], value: Callable[[Slope], float]) -> NestedMean | None:
+    return _mean(first_stage, [(s.trial, math.log(value(s))) for s in slopes])
 
 
 def _exp(x: float | None) -> float | None:
@@ -295,25 +301,41 @@ def _plain_mean(values: Sequence[float]) -> float:
 # One cell
 
 class Cell:
-    """A cell's trials and the slopes over them, at each boundary. used: valid, not of a void pass, with a positive slope at the cell's boundary."""
+    """A cell's trials and the slopes over them. used: at the cell's boundary, of the trials that figures rest on; unused: how many others there are, by what left each out."""
 
     def __init__(self, planned: PlannedCell, inputs: Inputs):
-        self.planned, self.inputs = planned, inputs
+        self.planned, self.inputs, self.boundary = planned, inputs, planned.boundary
         mine = [t for t in inputs.trials if t.group == planned.group and t.label == planned.label]
-        self.valid = [t for t in mine if t.valid and (t.group, t.block, t.pass_number) not in inputs.void]
-        self.valid.sort(key=lambda t: (t.host, t.device_group, t.pass_number))
-        self.spoiled = [t for t in mine if not t.valid]
-        self.boundary = planned.boundary
-        self.at = {b: [s for s in (slope(t, planned.batch, b) for t in self.valid) if s is not None] for b in ("gpu", "node")}
-        own = self.at.get(self.boundary, [])
-        self.used = [s for s in own if s.positive]
-        self.left_out = len(own) - len(self.used)
+        self.used: list[Slope] = []
+        self.unused: dict[str, int] = {}
+        mine.sort(key=lambda t: (t.host, t.device_group, t.pass_number))
+        for trial in mine:
+            found = self._slope(trial, self.boundary)
+            if isinstance(found, Slope):
+                self.used.append(found)
+            else:
+                self.unused[found] = self.unused.get(found, 0) + 1
+        self.at = {b: [s for t in mine if isinstance(s := self._slope(t, b), Slope)] for b in ("gpu", "node")}
+        self.first_stage = inputs.first_stage(planned.group)
         # One for all of the cell's trials; where they differ, that is told elsewhere.
         self.configuration = mine[0].configuration if mine else Unknown("no trial of the cell names it")
         self.cost = inputs.costs.get((planned.group, planned.label))
 
-    def positive(self, boundary: str) -> list[Slope]:
-        return [s for s in self.at.get(boundary, []) if s.positive]
+    def _slope(self, trial: Trial, boundary: str) -> Slope | str:
+        """What figures rest on, or what leaves the trial out at the boundary."""
+        if (trial.group, trial.block, trial.pass_number) in self.inputs.void:
+            return "its pass was voided"
+        if not trial.valid:
+            return trial.reasons[0] if trial.reasons else trial.outcome
+        layers = [leg for leg in trial.legs if leg.layers > 0]
+        if not layers:
+            return "no window was measured"
+        found = slope(trial, self.planned.batch, boundary)
+        if found is None:
+            return f"energy at the {boundary} boundary was not measured"
+        if boundary == "node" and min(leg.node_coverage for leg in layers) < self.inputs.plan.min_coverage:
+            return "coverage of the node's meter is below the guard"
+        return found if found.positive else LEFT_OUT
 
     def mean_residual(self) -> float | None:
         told = [leg.residual for s in self.used for leg in s.trial.legs if leg.layers > 0 and leg.residual is not None]
@@ -379,7 +401,7 @@ def _terms(cell: Sequence[Slope], baseline: Sequence[Slope], sensor: Sensor, bou
     return sensor.terms([(node, name, mean(mine), mean(theirs)) for (node, name), (mine, theirs) in by_group.items()], absolute)
 
 
-def _widest(plan: Plan, read: NestedMean | None, pairs: Sequence[tuple[Slope, float, Slope | None]], sensor: Sensor, boundary: str) -> NestedMean | None:
+def _widest(first_stage: int, read: NestedMean | None, pairs: Sequence[tuple[Slope, float, Slope | None]], sensor: Sensor, boundary: str) -> NestedMean | None:
     """The mean as read, with the scatter of the corner of the sensor's bounds (or of the readings) where it is largest. pairs: the cell's slope, the value as read, the baseline's slope."""
     if read is None or read.standard_error is None or (sensor.offset == 0 and sensor.non_linearity == 0):
         return read
@@ -388,7 +410,7 @@ def _widest(plan: Plan, read: NestedMean | None, pairs: Sequence[tuple[Slope, fl
     for corrections in sensor.corrections(sensitivities):
         if not all(math.isfinite(c) for c in corrections):
             return read
-        at = _mean(plan, [(mine.trial, value + correction) for (mine, value, _), correction in zip(pairs, corrections)])
+        at = _mean(first_stage, [(mine.trial, value + correction) for (mine, value, _), correction in zip(pairs, corrections)])
         if at.standard_error > widest.standard_error:
             widest = at
     return NestedMean(read.value, read.scope, read.units, widest.standard_error, widest.dof)
@@ -434,9 +456,9 @@ def _pairs(cell: Cell, baseline: Cell) -> list[tuple[Slope, Slope]]:
 def _ratio(cell: Cell, baseline: Cell, sensor: Sensor, inputs: Inputs) -> Ratio:
     pairs = _pairs(cell, baseline)
     values = [(s, math.log(s.e) - math.log(o.e), o) for s, o in pairs]
-    read = _mean(inputs.plan, [(s.trial, v) for s, v, _ in values])
+    read = _mean(cell.first_stage, [(s.trial, v) for s, v, _ in values])
     terms = _terms([s for s, _ in pairs], [o for _, o in pairs], sensor, cell.boundary, absolute=False)
-    return Ratio(cell, baseline, read, _widest(inputs.plan, read, values, sensor, cell.boundary), terms, family=cell.planned.twin_of is None)
+    return Ratio(cell, baseline, read, _widest(cell.first_stage, read, values, sensor, cell.boundary), terms, family=cell.planned.twin_of is None)
 
 
 # The matrix
@@ -539,7 +561,7 @@ def _ratio_row(ratio: Ratio, family: int, repeatability: float | None, source: s
     elif row["meetsService"] is False or baseline["meetsService"] is False:
         standing = "outsideOperatingPoint"
     elif (resolution is not None and ratio.holm is not None and abs(ratio.mean.value) > resolution and ratio.holm <= ALPHA
-          and ratio.cell.left_out == 0 and ratio.baseline.left_out == 0):
+          and LEFT_OUT not in ratio.cell.unused and LEFT_OUT not in ratio.baseline.unused):
         standing = "resolved"
     else:
         standing = "notResolved"
@@ -574,26 +596,26 @@ def _with(values: Sequence[Any], formula: Callable[..., float]) -> Any:
 
 def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup) -> dict[str, Any]:
     planned, plan, inputs = cell.planned, cell.inputs.plan, cell.inputs
-    used = cell.used
+    used, first = cell.used, cell.first_stage
     batch, depth = planned.batch, planned.model_layers
     cost: Any = cell.cost or NO_COST
-    energy = _widest(plan, _log_mean(plan, used, lambda s: s.e), [(s, math.log(s.e), None) for s in used], sensor, cell.boundary)
+    energy = _widest(first, _log_mean(first, used, lambda s: s.e), [(s, math.log(s.e), None) for s in used], sensor, cell.boundary)
     terms = _terms(used, [], sensor, cell.boundary, absolute=True)
     estimate = _log_estimate(energy, terms["bound"] if terms else 0.0)
-    rate_mean = _log_mean(plan, used, lambda s: s.r)
+    rate_mean = _log_mean(first, used, lambda s: s.r)
     rate = _exp(rate_mean.value) if rate_mean else None
     flops_per_token = _tokens_cost(cell)
     bandwidth, peak = cell.device_fact("bandwidth"), cell.device_fact("peak")
     free = [s for s in used if is_capped(s.trial) is False]
-    free_rate = _log_mean(plan, free, lambda s: s.r)
+    free_rate = _log_mean(first, free, lambda s: s.r)
     k_eff = _with([flops_per_token, _exp(free_rate.value) if free_rate else None], lambda c, r: c * r)
-    net = _mean(plan, [(s.trial, v) for s in used if (v := net_value(s.trial, batch)) is not None]) if cell.boundary == "gpu" else None
-    intercepts = _mean(plan, [(s.trial, s.intercept) for s in used if s.intercept is not None])
-    heads = {b: _mean(plan, [(s.trial, math.log(v)) for s in cell.positive(b) if (v := head_value(s.trial, batch, b)) is not None and v > 0]) for b in ("gpu", "node")}
+    net = _mean(first, [(s.trial, v) for s in used if (v := net_value(s.trial, batch)) is not None]) if cell.boundary == "gpu" else None
+    intercepts = _mean(first, [(s.trial, s.intercept) for s in used if s.intercept is not None])
+    heads = {b: _mean(first, [(s.trial, math.log(v)) for s in cell.at[b] if (v := head_value(s.trial, batch, b)) is not None and v > 0]) for b in ("gpu", "node")}
     head = {b: _exp(m.value) if m else None for b, m in heads.items()}
     projected = {}
     for boundary in ("gpu", "node"):
-        mean = _log_mean(plan, cell.positive(boundary), lambda s: s.e)
+        mean = _log_mean(first, cell.at.get(boundary, []), lambda s: s.e)
         projected[boundary] = None if mean is None else _exp(mean.value) * depth + (head[boundary] or 0.0)
     projected["facility"] = _with([projected["node"], inputs.pue], lambda n, p: n * p)
     price = plan.price_per_kwh
@@ -614,7 +636,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
         "uncertainty": _uncertainty(energy, terms),
         "netJoulesPerTokenLayer": None if net is None else _student_estimate(net),
         "interceptJoulesPerStep": intercepts.value if intercepts else None,
-        "linearity": _linearity(used, plan),
+        "linearity": _linearity(used, first),
         "headJoulesPerToken": {"value": head["gpu"]},
         "projectedJoulesPerToken": {b: {"value": v} for b, v in projected.items()},
         "ratio": None,
@@ -623,7 +645,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
         "nodes": len({s.trial.host for s in used}),
         "spread": {"pass": spread.passes if spread else None, "device": spread.device if spread else None, "node": spread.node if spread else None,
                    "deviceAndNode": spread.device_and_node if spread else None},
-        "invalidations": _invalidations(cell),
+        "invalidations": dict(cell.unused),
         "kEffRealized": k_eff,
         "kEffPeak": peak,
         "flopsPerTokenLayer": flops_per_token,
@@ -637,7 +659,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
             "phi_mem_paper": {"value": decode},
             "phi_decode": {"value": decode},
             "phi_comp": {"value": _with([flops_per_token, base and _tokens_cost(base)], lambda c, b: b / c)},
-            "phi_system": {"value": _phi_system(cell, cells, plan)},
+            "phi_system": {"value": _phi_system(cell, cells)},
         },
         "projectedTokensPerSecond": tokens_per_second,
         "projectedStepMilliseconds": service_step,
@@ -673,26 +695,16 @@ def _cap_share(used: Sequence[Slope]) -> float | None:
     return None if not shares or any(f is None for f in shares) else max(shares)
 
 
-def _invalidations(cell: Cell) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for trial in cell.spoiled:
-        for reason in trial.reasons:
-            counts[reason] = counts.get(reason, 0) + 1
-    if cell.left_out:
-        counts[LEFT_OUT] = cell.left_out
-    return counts
-
-
-def _linearity(used: Sequence[Slope], plan: Plan) -> dict[str, Any] | None:
+def _linearity(used: Sequence[Slope], first: int) -> dict[str, Any] | None:
     seen = [(s.trial, d) for s in used if (d := s.departure()) is not None]
-    mean = _mean(plan, [(t, d[1]) for t, d in seen])
+    mean = _mean(first, [(t, d[1]) for t, d in seen])
     if mean is None:
         return None
     estimate = _student_estimate(mean)
     return {"departure": estimate, "layers": seen[0][1][0], "straight": None if estimate["low"] is None else estimate["low"] <= 0 <= estimate["high"]}
 
 
-def _phi_system(cell: Cell, cells: dict[str, Cell], plan: Plan) -> Any:
+def _phi_system(cell: Cell, cells: dict[str, Cell]) -> Any:
     reference = next((c for c in cells.values() if c.planned.workload == "A" and c.planned.weights == "FP16" and c.planned.twin_of is None), None)
     if reference is None:
         return None
@@ -700,7 +712,7 @@ def _phi_system(cell: Cell, cells: dict[str, Cell], plan: Plan) -> Any:
         return NO_COST
     if abs(cell.cost.parameters * cell.planned.model_layers / (reference.cost.parameters * reference.planned.model_layers) - 1) > 1e-3:
         return None
-    mine, other = (_log_mean(plan, c.used, lambda s: s.e) for c in (cell, reference))
+    mine, other = (_log_mean(c.first_stage, c.used, lambda s: s.e) for c in (cell, reference))
     return None if mine is None or other is None else _exp(other.value) * reference.planned.model_layers / (_exp(mine.value) * cell.planned.model_layers)
 
 
@@ -715,10 +727,10 @@ def _constraint(cell: Cell, bound: float, k_eff: Any, peak: Any, flops_per_token
     if boundary == "facility":
         boundary = "node"
         budget = _with([budget, cell.inputs.pue], lambda b, p: b / p)
-    slopes = cell.positive(boundary)
+    slopes = cell.at.get(boundary, [])
     chosen = [s for s in slopes if is_capped(s.trial) is False] or slopes
-    drawn_mean = _log_mean(plan, chosen, lambda s: s.a / s.b)
-    energy = _log_mean(plan, chosen, lambda s: s.e)
+    drawn_mean = _log_mean(cell.first_stage, chosen, lambda s: s.a / s.b)
+    energy = _log_mean(cell.first_stage, chosen, lambda s: s.e)
     drawn = _exp(drawn_mean.value) if drawn_mean else None
     headroom: Any = None
     if drawn_mean is not None and budget is not None:

@@ -190,14 +190,15 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the results need of a plan. delta: limit of the A/A test, in log. first_stage: n0."""
+    """What the results need of a plan. delta: limit of the A/A test, in log. passes: min, max."""
 
     name: str
     groups: tuple[PlannedGroup, ...]
     panels: tuple[Panel, ...]
     aa: tuple[tuple[str, str], ...]
     delta: float
-    first_stage: int
+    passes: tuple[int, int]
+    min_coverage: float
     devices: int | None
     envelope: Envelope | None
     pue_source: str | None
@@ -223,7 +224,8 @@ def read(data: bytes, what: str = "plan.resolved.yaml") -> Plan:
         panels=tuple(_panel(p, f"{what}: panels[{i}]") for i, p in enumerate(items(root, "panels", what) if root.get("panels") is not None else [])),
         aa=tuple(aa.items()),
         delta=number(pairs[0], "delta", f"{what}: aa") if pairs else 0.01,
-        first_stage=min(max(5, integer(passes, "min", f"{what}: passes")), integer(passes, "max", f"{what}: passes")),
+        passes=(integer(passes, "min", f"{what}: passes"), integer(passes, "max", f"{what}: passes")),
+        min_coverage=number(member(root, "guards", what), "min_coverage", f"{what}: guards"),
         devices=root["hardware"].get("devices") if isinstance(root.get("hardware"), dict) else None,
         envelope=None if envelope is None else Envelope(
             number(envelope, "watts", f"{what}: envelope"), _boundary(envelope, f"{what}: envelope"), _positive(envelope, "devices", f"{what}: envelope")),

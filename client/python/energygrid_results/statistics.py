@@ -198,7 +198,7 @@ def _tree(observations: Iterable[Observation]) -> dict[str, dict[str, list[float
 def nested_mean(observations: Iterable[Observation], first_stage: int) -> NestedMean:
     """Over the passes of a device group, then its node's device groups unweighted, then the nodes. At least one observation.
 
-    first_stage: n0 of the plan. Where passes are the units, their scatter is taken from the first max(2, n0) of them (Stein).
+    first_stage: n0. Where passes are the units, their scatter is taken from the first max(2, n0) of them (Stein).
     """
     tree = _tree(observations)
     groups = {node: [_mean(passes) for passes in below.values()] for node, below in tree.items()}

@@ -456,7 +456,7 @@ def plan_text(shape, cells):
         lines += ["panels: []"]
     if shape["aa"]:
         lines += ["aa:", f'  group: "{shape["aa"][0]}"', f'  of: "{shape["aa"][1]}"', f"  delta: {shape['aa'][2]}"]
-    lines += ["passes:", f"  min: {shape['min']}", f"  max: {shape['max']}", "  half_width: 0.01", 'fill: "device"']
+    lines += ["passes:", f"  min: {shape['min']}", f"  max: {shape['max']}", "  half_width: 0.01", 'fill: "device"', "guards:", "  min_coverage: 0.95"]
     if shape["envelope"]:
         lines += ["envelope:", f"  watts: {shape['envelope'][0]}", f'  boundary: "{shape["envelope"][1]}"', f"  devices: {shape['envelope'][2]}"]
     if shape["pue"]:
@@ -653,7 +653,8 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         invalidations = {}
         for d in documents:
             if (d["trial"]["group"], d["trial"]["label"]) == key:
-                for reason in d["reasons"]:
+                told = ["its pass was voided"] if (c["group"], d["trial"]["block"], d["trial"]["pass"]) in void else [] if d["outcome"] == "valid" else d["reasons"]
+                for reason in told[:1]:
                     invalidations[reason] = invalidations.get(reason, 0) + 1
         dropped = len(usable(c)) - len(pairs)
         if dropped:

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from energygrid_results import Damaged, load
+from energygrid_results.matrix import build
 from energygrid_results.verification import verify
 
 from . import made
@@ -49,11 +50,21 @@ class WholeTests(unittest.TestCase):
         self.assertEqual({"the slope over L' is not positive": 1}, rows["E"]["invalidations"])
         self.assertEqual("notResolved", rows["E"]["ratio"]["standing"])
         self.assertEqual("resolved", rows["C"]["ratio"]["standing"])
-        self.assertEqual(1, sum(rows["C"]["invalidations"].values()))
+        self.assertEqual((2, 1), (sum(rows["C"]["invalidations"].values()), rows["C"]["invalidations"]["its pass was voided"]))
         self.assertIsNotNone(rows["A"]["linearity"])
         self.assertIsNone(rows["K"]["ratio"])
         self.assertEqual("nodes", rows["A"]["joulesPerTokenLayer"]["scope"])
         self.assertIsNotNone(matrix["facility"]["value"])
+
+    def test_the_guard_on_coverage_holds_for_the_nodes_meter_too(self):
+        copy = whole("node") + "-guarded"
+        shutil.copytree(whole("node"), copy)
+        text = made.read(copy, "plan.resolved.yaml")
+        made.write(copy, "plan.resolved.yaml", text.replace(b"min_coverage: 0.95", b"min_coverage: 1.01"))
+        made.reseal(copy)
+        rows = build(verify(copy).inputs)["groups"][0]["rows"]
+        self.assertEqual({"coverage of the node's meter is below the guard"}, {reason for r in rows for reason in r["invalidations"]})
+        self.assertEqual({0}, {r["passes"] for r in rows})
 
     def test_fifteen_hundred_trials_take_a_few_seconds(self):
         copy = whole("site") + "-large"

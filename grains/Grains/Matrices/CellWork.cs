@@ -8,14 +8,16 @@ namespace EnergyGrid.Grains;
 internal sealed class CellWork
 {
     private readonly MatrixInput _input;
+    private readonly int _firstStage;
 
     /// <param name="input">What the matrix is made from.</param>
     /// <param name="cell">The cell.</param>
     /// <param name="trials">Its trials in passes that count.</param>
     /// <param name="voided">How many of its trials belong to voided passes.</param>
-    public CellWork(MatrixInput input, PlannedCell cell, ImmutableArray<TrialFigures> trials, int voided)
+    /// <param name="firstStage">Passes that tell the scatter, where passes are the units.</param>
+    public CellWork(MatrixInput input, PlannedCell cell, ImmutableArray<TrialFigures> trials, int voided, int firstStage)
     {
-        (_input, Cell, Trials, Voided) = (input, cell, trials, voided);
+        (_input, Cell, Trials, Voided, _firstStage) = (input, cell, trials, voided, firstStage);
         Valid = [.. trials.Where(t => t.Valid)];
         Uncapped = [.. Valid.Where(t => t.PowerCapFraction == 0)];
         Device = Valid.IsEmpty ? null : input.Devices.FirstOrDefault(d => d.Host == Valid[0].Result.Host && d.Uuid == Valid[0].Result.Devices[0]);
@@ -57,19 +59,27 @@ internal sealed class CellWork
         ? Cell.Configuration.Batch / TokenLayersPerSecond / Math.Max(Cell.Cost.Bytes / d.BandwidthBytesPerSecond, Cell.Cost.Flops / d.PeakFlopsPerSecond)
         : null;
 
-    /// <summary>The worst of any part of the energy; null without a valid trial.</summary>
-    public Provenance? ProvenanceAt(Boundary boundary) => Valid.IsEmpty
-        ? null
-        : Valid.SelectMany(t => t.Layers).Aggregate(Provenance.Measured, (worst, leg) => Provenances.Worst(worst, TrialFigures.ProvenanceAt(leg, boundary)));
+    /// <summary>The worst of any part of the energy of the trials that hold there; null without one.</summary>
+    public Provenance? ProvenanceAt(Boundary boundary) => Holding(boundary) is { IsEmpty: false } trials
+        ? trials.Aggregate(Provenance.Measured, (worst, trial) => Provenances.Worst(worst, trial.ProvenanceAt(boundary)))
+        : null;
 
     /// <summary>A trial that is left out for what it showed, and not for how it ran, cuts off one side of the scatter.</summary>
     public bool IsTruncated => Trials.Any(t => t.Reason == TrialFigures.NoSlope);
 
-    /// <summary>The trials that hold at the boundary, in figures of that boundary.</summary>
-    public ImmutableArray<TrialFigures> At(Boundary boundary, ImmutableArray<TrialFigures> of) => boundary == Boundary
-        ? of
-        : [.. of.Select(t => TrialFigures.Of(t.Result, Cell.Configuration.Batch, boundary, boundary == Boundary.Node ? _input.Plan.Guards.MinCoverage : 0)).Where(t => t.Valid)];
+    /// <summary>The trials that hold at the boundary, in figures of that boundary: valid, metered there, with a positive slope there.</summary>
+    public ImmutableArray<TrialFigures> Holding(Boundary boundary) => boundary == Boundary
+        ? Valid
+        : [.. Trials.Select(t => TrialFigures.Of(t.Result, Cell.Configuration.Batch, boundary, boundary == Boundary.Node ? _input.Plan.Guards.MinCoverage : 0)).Where(t => t.Valid)];
+
+    /// <summary>Those of them without power-cap time; all, if there is none.</summary>
+    public ImmutableArray<TrialFigures> UncappedAt(Boundary boundary)
+    {
+        var all = Holding(boundary);
+        ImmutableArray<TrialFigures> free = [.. all.Where(t => t.PowerCapFraction == 0)];
+        return free.IsEmpty ? all : free;
+    }
 
     /// <summary>The nested mean of a value of each trial; null without trials.</summary>
-    public static NestedEstimate? Nested(IEnumerable<TrialFigures> trials, Func<TrialFigures, double> value) => NestedSample.Of(trials.Select(t => t.At(value(t)))).Summarise();
+    public NestedEstimate? Nested(IEnumerable<TrialFigures> trials, Func<TrialFigures, double> value) => NestedSample.Of(trials.Select(t => t.At(value(t)))).Summarise(_firstStage);
 }

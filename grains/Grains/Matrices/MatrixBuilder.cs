@@ -78,9 +78,11 @@ public static class MatrixBuilder
 
     private static GroupWork Analyse(MatrixInput input, SortedTrials sorted)
     {
-        var cells = sorted.Group.Cells.ToImmutableDictionary(c => c.Label, c => new CellWork(input, c, sorted.Trials[c.Label], sorted.Voided[c.Label]), StringComparer.Ordinal);
+        var observations = Observations(sorted.Trials);
+        var firstStage = MatchGroupAnalysis.FirstStagePasses(observations, input.Plan.Replication);
+        var cells = sorted.Group.Cells.ToImmutableDictionary(c => c.Label, c => new CellWork(input, c, sorted.Trials[c.Label], sorted.Voided[c.Label], firstStage), StringComparer.Ordinal);
         var sensor = SensorInUse.Of(cells.Values);
-        var analysis = MatchGroupAnalysis.Run(Observations(sorted.Trials), sorted.Group.Baseline, new AnalysisSettings(input.Plan.Replication, sensor, input.Plan.EquivalenceDelta),
+        var analysis = MatchGroupAnalysis.Run(observations, sorted.Group.Baseline, new AnalysisSettings(input.Plan.Replication, sensor, input.Plan.EquivalenceDelta),
             sorted.Group.Cells.Where(c => c.TwinOf is not null).ToDictionary(c => c.Label, c => c.TwinOf!));
         return new GroupWork(sorted.Group, cells, sensor, analysis);
     }

@@ -20,12 +20,11 @@ internal static class PowerVerdicts
         // A ratio below 1 is a boundary violation: it is shown, and nothing is divided by it.
         if (envelope.Boundary == Boundary.Facility && !(pue.Value >= 1)) return Undetermined(Boundary.Node, envelope.Devices, null, limit, "the envelope is the facility's, and there is no PUE of at least 1 to divide it by");
         var budget = PowerBudget.Of(envelope, pue.Value);
-        // K_eff, e_tok and P_IT at one boundary, the envelope's, whatever the headline's is; and of the same trials, those without power-cap time.
-        var of = cell.Uncapped.IsEmpty ? cell.Valid : cell.Uncapped;
-        var at = cell.At(budget.Boundary, of);
-        var energy = CellWork.Nested(at, t => Math.Log(t.Gross!.JoulesPerTokenLayer));
-        var power = CellWork.Nested(at, t => Math.Log(t.Gross!.SlopeJoulesPerLayer * t.LayerStepsPerSecond));
-        var realized = Realized(cell, at.IsEmpty ? of : at);
+        // e_tok and P_IT at one boundary, the envelope's, whatever the headline's is. K_eff has no boundary: it is the row's.
+        var at = cell.UncappedAt(budget.Boundary);
+        var energy = cell.Nested(at, t => Math.Log(t.Gross!.JoulesPerTokenLayer));
+        var power = cell.Nested(at, t => Math.Log(t.Gross!.SlopeJoulesPerLayer * t.LayerStepsPerSecond));
+        var realized = Realized(cell, cell.Valid);
         var judged = ConstraintBoundary.Judge(budget, new CellOperation(energy is null ? double.NaN : Math.Exp(energy.Mean), budget.Boundary, cell.FlopsPerTokenLayer, realized, cell.PeakFlopsPerSecond));
         if (judged.Scarcity == Scarcity.NotDetermined || power is null) return Undetermined(budget.Boundary, budget.Devices, budget.WattsPerDevice, limit, judged.Reason) with { RhoStar = judged.RhoStar };
 
@@ -33,7 +32,7 @@ internal static class PowerVerdicts
         var interval = power.Interval(AnalysisSettings.Level, bound);
         var headroom = new Estimate(judged.PowerHeadroomRealized!.Value,
             interval is null ? null : budget.WattsPerDevice / Math.Exp(interval.High), interval is null ? null : budget.WattsPerDevice / Math.Exp(interval.Low), power.Scope.Text(), power.Units);
-        var attributed = budget.Boundary == Boundary.Node && at.Any(t => !TrialFigures.WholeNode(t.Longest));
+        var attributed = budget.Boundary == Boundary.Node && at.Any(t => !t.HasWholeNode);
         var verdict = judged.Scarcity switch { Scarcity.Compute => "not power-bound", Scarcity.Power => "power-bound", _ => "at the boundary" };
         // An interval on both sides of 1 leaves it open which of the two it is.
         var open = headroom is { Low: < 1, High: > 1 };

@@ -45,14 +45,14 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         }
         else notes = notes.SetItem("facility", facility.Reason ?? "");
         double? money = plan.Cost is { } terms ? TokenCost.PerToken(terms, facility).Value * 1e6 : null;
-        var linearity = Linearity(valid);
+        var linearity = Linearity(cell);
         var coverage = valid.IsEmpty ? double.NaN : valid.Min(t => t.Layers.Min(l => boundary == Boundary.Node ? l.Node!.Coverage : l.Gpu.Coverage));
-        var intercept = CellWork.Nested(valid.Where(t => double.IsFinite(t.Gross!.InterceptJoules)), t => t.Gross!.InterceptJoules)?.Mean ?? double.NaN;
+        var intercept = cell.Nested(valid.Where(t => double.IsFinite(t.Gross!.InterceptJoules)), t => t.Gross!.InterceptJoules)?.Mean ?? double.NaN;
         var watts = gross.Value * rate;
         var noTrial = "no valid trial";
         return new MatrixRow(
             planned.Label, planned.TwinOf, configuration, planned.ConfigurationSha256, cost, IsKernel(configuration) ? "token-equivalent" : "token", valid.Sum(t => t.Layers.Sum(l => l.Tokens)), boundary, Estimator(valid),
-            gross, Parts(absolute?.TypeA, absolute?.TypeB), Net(valid), intercept, linearity, head, perToken, notes, Ratio(work, cell),
+            gross, valid.IsEmpty ? Parts(null, null) : Parts(absolute?.TypeA, absolute?.TypeB), Net(cell), intercept, linearity, head, perToken, notes, Ratio(work, cell),
             valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.SelectMany(t => t.Result.Devices.Select(d => (t.Result.Host, d))).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
             absolute?.Components.ToSpread() ?? new Spread(null, null, null), Invalidations(cell),
             realized.Value ?? double.NaN, peak, cell.FlopsPerTokenLayer, rate, watts, cell.AchievedOverFloor, PowerVerdicts.Of(plan, pue, cell, absolute?.TypeB.Bound ?? double.NaN, ceilings), ceilings, phi,
@@ -127,10 +127,10 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         return adjusted.HolmPValue <= Alpha ? (RatioStanding.Resolved, "") : (RatioStanding.NotResolved, string.Create(CultureInfo.InvariantCulture, $"no difference is not refused (Holm p = {adjusted.HolmPValue:G2})"));
     }
 
-    private static LinearityCheck? Linearity(ImmutableArray<TrialFigures> valid)
+    private static LinearityCheck? Linearity(CellWork cell)
     {
-        var with = valid.Where(t => t.Departure is not null).ToArray();
-        if (CellWork.Nested(with, t => t.Departure!.Value) is not { } departure) return null;
+        var with = cell.Valid.Where(t => t.Departure is not null).ToArray();
+        if (cell.Nested(with, t => t.Departure!.Value) is not { } departure) return null;
         var layers = with[0].Layers.Select(l => l.Layers).Distinct().Order().ToArray();
         var interval = departure.Interval(AnalysisSettings.Level);
         return new LinearityCheck(new Estimate(departure.Mean, interval?.Low, interval?.High, departure.Scope.Text(), departure.Units), layers[1], interval?.Contains(0));
@@ -144,7 +144,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
     }
 
     private static double? HeadAt(CellWork cell, Boundary boundary) =>
-        CellWork.Nested(cell.At(boundary, cell.Trials).Where(t => t.HeadJoulesPerToken > 0), t => Math.Log(t.HeadJoulesPerToken!.Value)) is { } head ? Math.Exp(head.Mean) : null;
+        cell.Nested(cell.Holding(boundary).Where(t => t.HeadJoulesPerToken > 0), t => Math.Log(t.HeadJoulesPerToken!.Value)) is { } head ? Math.Exp(head.Mean) : null;
 
     private ImmutableSortedDictionary<string, Figure> Phis(GroupWork work, CellWork cell, double longStepSeconds, int longLayers, double tokensPerSecond, double joulesPerTokenLayer)
     {
@@ -180,7 +180,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         var configuration = cell.Cell.Configuration;
         var figures = ImmutableSortedDictionary.CreateBuilder<string, Figure>(StringComparer.Ordinal);
         var notes = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
-        var legs = cell.Valid.SelectMany(t => t.Layers).ToArray();
+        var (atGpu, atNode) = (cell.Holding(Boundary.Gpu), cell.Holding(Boundary.Node));
         var nodeProvenance = cell.ProvenanceAt(Boundary.Node) ?? Provenance.Measured;
 
         var memory = input.Devices.Where(d => cell.Trials.Any(t => t.Result.Host == d.Host && t.Result.Devices.Contains(d.Uuid))).Select(d => d.MemoryBytes).DefaultIfEmpty(double.NaN).Min();
@@ -188,16 +188,16 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         var needs = bytes > DeviceProfile.UsableShare * memory ? string.Create(CultureInfo.InvariantCulture, $", needs {Math.Ceiling(bytes / (DeviceProfile.UsableShare * memory)):F0} devices") : "";
         static string What(double? head) => head is null ? "projected: layers only, interconnect excluded" : "projected: layers and head, interconnect excluded";
 
-        var own = cell.Boundary == Boundary.Gpu ? ownPerLayer : Geometric(cell.At(Boundary.Gpu, cell.Trials));
-        if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers + (head.Value ?? 0), gpuEstimator, $"{What(head.Value)}{needs}{Edges(legs.Select(l => l.Gpu))}");
+        var own = cell.Boundary == Boundary.Gpu ? ownPerLayer : Geometric(cell, atGpu);
+        if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers + (head.Value ?? 0), gpuEstimator, $"{What(head.Value)}{needs}{Edges(atGpu.SelectMany(t => t.Layers).Select(l => l.Gpu))}");
         else notes["gpu"] = "no valid trial";
 
-        var node = Geometric(cell.At(Boundary.Node, cell.Trials));
-        var whole = legs.Length > 0 && legs.All(TrialFigures.WholeNode);
+        var node = Geometric(cell, atNode);
+        var whole = atNode.All(t => t.HasWholeNode);
         Figure nodeFigure;
         if (double.IsFinite(node))
         {
-            var edges = Edges(legs.Select(l => l.Node!));
+            var edges = Edges(atNode.SelectMany(t => t.Layers).Select(l => l.Node!));
             nodeFigure = Figures.Of(node * configuration.ModelLayers + (headAtNode ?? 0), nodeEstimator, whole
                 ? $"{What(headAtNode)}{needs}{edges}"
                 : $"modelled: attributed by share of the node's GPUs, excluded from claims; {What(headAtNode)}{needs}{edges}");
@@ -206,7 +206,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         }
         else
         {
-            nodeFigure = Figures.NotEstimated(nodeEstimator, legs.Length == 0 ? "no valid trial" : "the node has no input meter");
+            nodeFigure = Figures.NotEstimated(nodeEstimator, atGpu.IsEmpty ? "no valid trial" : "the node's input was not metered");
             notes["node"] = nodeFigure.Reason!;
         }
         return (figures.ToImmutable(), notes.ToImmutable(), nodeFigure, nodeProvenance);
@@ -219,13 +219,13 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         return share > 0.01 ? string.Create(CultureInfo.InvariantCulture, $", edges of a window may be off by up to {share:P1} of it") : "";
     }
 
-    private static double Geometric(IEnumerable<TrialFigures> trials) =>
-        CellWork.Nested(trials.Where(t => t.Valid), t => Math.Log(t.Gross!.JoulesPerTokenLayer)) is { } summary ? Math.Exp(summary.Mean) : double.NaN;
+    private static double Geometric(CellWork cell, IEnumerable<TrialFigures> trials) =>
+        cell.Nested(trials, t => Math.Log(t.Gross!.JoulesPerTokenLayer)) is { } summary ? Math.Exp(summary.Mean) : double.NaN;
 
     // Net energy may be near zero or below it, so it is averaged as it is, not as a logarithm.
-    private static Estimate? Net(ImmutableArray<TrialFigures> valid)
+    private static Estimate? Net(CellWork cell)
     {
-        if (CellWork.Nested(valid.Where(t => t.Net is not null), t => t.Net!.JoulesPerTokenLayer) is not { } summary) return null;
+        if (cell.Nested(cell.Valid.Where(t => t.Net is not null), t => t.Net!.JoulesPerTokenLayer) is not { } summary) return null;
         var interval = summary.Interval(AnalysisSettings.Level);
         return new Estimate(summary.Mean, interval?.Low, interval?.High, summary.Scope.Text(), summary.Units);
     }
@@ -247,7 +247,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         if (ratio is { Verdict.Length: > 0 }) flags.Add(ratio.Verdict);
         if (cell.MeetsService == false) flags.Add(string.Create(CultureInfo.InvariantCulture, $"s* is missed: {cell.ProjectedStepMilliseconds:G3} ms a token, not {cell.Cell.Disclosure.ServiceMilliseconds:G3}"));
         if (cell.Cell.Disclosure.ServiceStatistic != "mean") flags.Add($"s* is a {cell.Cell.Disclosure.ServiceStatistic}: only a mean latency is projected, s* is not judged");
-        if (cell.Boundary != Boundary.Gpu && valid.Any(t => t.Layers.Any(l => !TrialFigures.WholeNode(l)))) flags.Add("node energy attributed: excluded from claims");
+        if (cell.Boundary != Boundary.Gpu && valid.Any(t => !t.HasWholeNode)) flags.Add("node energy attributed: excluded from claims");
         if (cell.IsTruncated) flags.Add("trials were left out because their slope was not positive: what is left is biased upwards, no claim rests on it");
         if (valid.Length == 0) flags.Add("no valid trial");
         return [.. flags.Concat(work.Group.Notes).Distinct()];

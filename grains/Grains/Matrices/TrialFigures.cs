@@ -33,11 +33,19 @@ internal sealed record TrialFigures(
     /// <summary>The largest share of a window of layers under the power cap; NaN where the device cannot tell.</summary>
     public double PowerCapFraction => Layers.Max(l => l.PowerCapFraction);
 
+    /// <summary>Whether node energy was measured for this cell and not attributed to it: all of the node's GPUs are its own.</summary>
+    public bool HasWholeNode => Layers.All(IsWholeNode);
+
     /// <summary>The name of its device group, unique over all nodes.</summary>
     public string Device => $"{Result.Host}/{string.Join('+', Result.Devices)}";
 
     /// <summary>Rate of one device, layers × steps per second.</summary>
     public double LayerStepsPerSecond => 1 / StepSeconds!.SlopeJoulesPerLayer;
+
+    /// <summary>How its energy at a boundary came about, at worst: what is attributed is modelled.</summary>
+    public Provenance ProvenanceAt(Boundary boundary) => Layers.Aggregate(Provenance.Measured, (worst, leg) => Provenances.Worst(worst, boundary == Boundary.Gpu || leg.Node is not { } node
+        ? leg.Gpu.Provenance
+        : IsWholeNode(leg) ? node.Provenance : Provenances.Worst(Provenances.Worst(leg.Gpu.Provenance, node.Provenance), Provenance.Modelled)));
 
     /// <summary>A value of this trial at its place in the nested sample.</summary>
     public PassValue At(double value) => new(Result.Host, Device, Result.Trial.Pass, value);
@@ -76,6 +84,8 @@ internal sealed record TrialFigures(
         TrialFigures Not(string reason) => new(result, null, null, null, [], null, null, reason);
     }
 
+    private bool IsWholeNode(Leg leg) => leg.NodeGpus == Result.Devices.Length && leg.SameCellGpus == leg.NodeGpus;
+
     private readonly record struct WindowEnergy(Leg Leg, double Joules, double Seconds, double Steps);
 
     // Energy is known over covered time only, so the steps are those of covered time: never mean power times the whole duration.
@@ -111,12 +121,4 @@ internal sealed record TrialFigures(
         return NodeAttribution.Of(leg.Gpu.Joules / leg.Gpu.Coverage * node.Coverage, node.Joules, leg.NodeGpuJoules * node.Coverage,
             allocated, leg.NodeGpus, leg.SameCellGpus, node.Provenance).Joules;
     }
-
-    /// <summary>How a window's energy at a boundary came about: what is attributed is modelled.</summary>
-    public static Provenance ProvenanceAt(Leg leg, Boundary boundary) => boundary == Boundary.Gpu || leg.Node is not { } node
-        ? leg.Gpu.Provenance
-        : WholeNode(leg) ? node.Provenance : Provenances.Worst(Provenances.Worst(leg.Gpu.Provenance, node.Provenance), Provenance.Modelled);
-
-    /// <summary>Whether node energy was measured for this cell and not attributed to it.</summary>
-    public static bool WholeNode(Leg leg) => leg.NodeGpus > 0 && leg.SameCellGpus == leg.NodeGpus;
 }

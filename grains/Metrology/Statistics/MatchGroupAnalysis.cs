@@ -111,8 +111,7 @@ public sealed record MatchGroupAnalysis(
     {
         ArgumentNullException.ThrowIfNull(observations);
         ArgumentNullException.ThrowIfNull(settings);
-        var groups = observations.Select(observation => observation.Device).Distinct(StringComparer.Ordinal).Count();
-        var first = Math.Max(2, SteinReplication.FirstStagePasses(settings.Replication, Math.Max(1, groups)));
+        var first = FirstStagePasses(observations, settings.Replication);
         var byCell = observations.ToLookup(observation => observation.Cell, StringComparer.Ordinal);
         var cells = byCell.Select(cell => cell.Key).Order(StringComparer.Ordinal).ToArray();
         return new MatchGroupAnalysis(
@@ -123,6 +122,15 @@ public sealed record MatchGroupAnalysis(
             [.. (twins ?? ImmutableSortedDictionary<string, string>.Empty)
                 .OrderBy(pair => pair.Key, StringComparer.Ordinal)
                 .Select(pair => TwinOf(byCell, pair.Value, pair.Key, first, settings.Delta))]);
+    }
+
+    /// <summary>How many passes tell the scatter, where passes are the units: those of the first stage, and two at least.</summary>
+    /// <param name="observations">Of one match group, valid or not.</param>
+    /// <param name="replication">min and max.</param>
+    public static int FirstStagePasses(IReadOnlyCollection<Observation> observations, Replication replication)
+    {
+        ArgumentNullException.ThrowIfNull(observations);
+        return Math.Max(2, SteinReplication.FirstStagePasses(replication, Math.Max(1, observations.Select(observation => observation.Device).Distinct(StringComparer.Ordinal).Count())));
     }
 
     private static CellRatio RatioOf(

@@ -36,6 +36,27 @@ public sealed class KillTests
     }
 
     [Fact]
+    public async Task A_real_device_that_stood_still_in_a_window_loses_that_trial_and_says_why_and_the_next_is_valid()
+    {
+        using var scratch = new Scratch();
+        var files = new SweepFiles(scratch.Path);
+        await using var silo = await SiloProcess.Start(scratch.Path, ["--gpus", "none"], "exec \"$@\"", new Dictionary<string, string>(), local: true);
+        var plan = File.ReadAllText(Path.Combine(PythonReader.Root, "client", "plans", "minimal.yaml"));
+        Assert.Contains("window_s: 1,", plan);
+        await silo.Submit(plan.Replace("window_s: 1,", "window_s: 2,"), devices: 1);
+        await silo.Until(s => s.Running.Any(r => r.Phase == TrialPhase.Measuring), "a window is open");
+        await silo.Signal("STOP");
+        await Task.Delay(5000);
+        await silo.Signal("CONT");
+        await SimulatedGrid.Until(() => Task.FromResult(files.Count() >= 3), "more trials are committed", 60, () => silo.Log);
+        var trials = System.Text.Encoding.UTF8.GetString(files.WholeLines()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => System.Text.Json.Nodes.JsonNode.Parse(l)!["document"]!).ToArray();
+        var stood = Assert.Single(trials, t => t["legs"]!.AsArray().Any(l => l!["windowSeconds"]!.GetValue<double>() > 5));
+        Assert.Equal("invalid", stood["outcome"]!.GetValue<string>());
+        Assert.Contains(stood["reasons"]!.AsArray(), r => r!.GetValue<string>().Contains("something held the node up", StringComparison.Ordinal));
+        Assert.Contains(trials, t => t["outcome"]!.GetValue<string>() == "valid");
+    }
+
+    [Fact]
     public async Task A_sweep_that_was_killed_twenty_times_commits_every_trial_once_and_ends_like_one_that_was_not()
     {
         using var scratch = new Scratch();

@@ -44,9 +44,10 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <param name="arguments">What it serves.</param>
     /// <param name="before">As above.</param>
     /// <param name="environment">Variables of its own.</param>
-    public static async Task<SiloProcess> Start(string data, IEnumerable<string> arguments, string before, IReadOnlyDictionary<string, string> environment)
+    /// <param name="local">Whether this machine's processor is a device of its.</param>
+    public static async Task<SiloProcess> Start(string data, IEnumerable<string> arguments, string before, IReadOnlyDictionary<string, string> environment, bool local = false)
     {
-        string[] up = ["dotnet", "exec", Assembly, "up", "--bind", "http://127.0.0.1:0", "--data", data, "--name", "silo", "--no-local", "--json", .. arguments];
+        string[] up = ["dotnet", "exec", Assembly, "up", "--bind", "http://127.0.0.1:0", "--data", data, "--name", "silo", .. local ? Array.Empty<string>() : ["--no-local"], "--json", .. arguments];
         var start = new ProcessStartInfo("bash", ["-c", before, "bash", .. up]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach (var (name, value) in environment) start.Environment[name] = value;
         var process = Process.Start(start)!;
@@ -74,10 +75,10 @@ internal sealed class SiloProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Submits under the id <c>s</c> once both devices are there.</summary>
-    public async Task Submit(string plan)
+    /// <summary>Submits under the id <c>s</c> once its devices are there.</summary>
+    public async Task Submit(string plan, int devices = 2)
     {
-        await SimulatedGrid.Until(async () => await Devices() == 2, "both devices have announced themselves");
+        await SimulatedGrid.Until(async () => await Devices() == devices, "its devices have announced themselves");
         await Client.Submit(plan, "s");
     }
 

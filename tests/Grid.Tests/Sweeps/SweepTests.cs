@@ -263,44 +263,4 @@ public sealed class SweepTests
         var valid = (await grid.Store.Results("s")).Count(r => r.Trial.Label == "F" && r.Outcome == TrialOutcome.Valid);
         Assert.True(valid >= 5, $"{valid} usable passes of F; the first stage has five");
     }
-
-    private sealed class FaultyAgents(INodeAgents inner, Action<TrialOrder, int> fault, bool seenBeforeResult = false, Func<TrialResult, TrialResult>? amend = null) : INodeAgents
-    {
-        private readonly bool _seenBeforeResult = seenBeforeResult;
-        private readonly Func<TrialResult, TrialResult> _amend = amend ?? (static r => r);
-        private readonly ConcurrentDictionary<string, TaskCompletionSource> _seen = [];
-        private int _runs;
-
-        public INodeAgent? Find(string host) => inner.Find(host) is { } agent ? new Faulty(this, agent) : null;
-
-        private sealed class Faulty(FaultyAgents all, INodeAgent agent) : INodeAgent
-        {
-            public string Host => agent.Host;
-
-            public NodeInventory Inventory => agent.Inventory;
-
-            public bool IsOpening => agent.IsOpening;
-
-            public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
-            {
-                all.Fault(order);
-                var run = await agent.Run(order, report, stop);
-                if (all._seenBeforeResult) await all.Seen(order.Devices[0]).WaitAsync(stop);
-                return run with { Result = all._amend(run.Result) };
-            }
-
-            // Asked at every look at the device.
-            public (double Watts, double Celsius) Latest(string uuid)
-            {
-                if (all._seen.TryRemove(uuid, out var seen)) seen.SetResult();
-                return agent.Latest(uuid);
-            }
-
-            public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
-        }
-
-        private Task Seen(string device) => _seen.GetOrAdd(device, _ => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-
-        private void Fault(TrialOrder order) => fault(order, Interlocked.Increment(ref _runs));
-    }
 }
