@@ -108,7 +108,10 @@ public static class GridCommand
         var urls = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(part => Uri.TryCreate(part, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : throw new CommandException(ExitCodes.Usage, $"--url '{part}' is no address; say for example {DefaultUrl}."))
             .ToImmutableArray();
-        return urls.IsEmpty ? throw new CommandException(ExitCodes.Usage, $"--url is empty; say for example {DefaultUrl}.") : new GridClient(urls, Token(parsed.GetValue(TokenFile)), Authorities(parsed.GetValue(Authority)));
+        if (urls.IsEmpty) throw new CommandException(ExitCodes.Usage, $"--url is empty; say for example {DefaultUrl}.");
+        var token = Token(parsed.GetValue(TokenFile));
+        if (token is not null && urls.Select(GridClient.InClear).FirstOrDefault(r => r is not null) is { } refusal) throw new CommandException(ExitCodes.Usage, refusal);
+        return new GridClient(urls, token, Authorities(parsed.GetValue(Authority)));
     }
 
     public static Screen Screen(ParseResult parsed) => Console.Screen.Open(parsed.GetValue(Json));

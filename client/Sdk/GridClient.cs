@@ -36,10 +36,12 @@ public sealed class GridClient : IDisposable
     /// <param name="addresses">In the order in which they are tried, at least one.</param>
     /// <param name="token">Bearer token, of all of them; null where the grid asks for none.</param>
     /// <param name="authorities">Certificate authorities that are trusted instead of the system's; null for the system's.</param>
+    /// <exception cref="ArgumentException">A token would travel in clear text: over plain http to another machine.</exception>
     public GridClient(ImmutableArray<Uri> addresses, string? token = null, X509Certificate2Collection? authorities = null) : this(new HttpClient(Handler(authorities)) { BaseAddress = WithSlash(addresses[0]), Timeout = Timeout.InfiniteTimeSpan }, token)
     {
         _owned = true;
         _addresses = [.. addresses.Select(WithSlash)];
+        if (token is not null && _addresses.Select(InClear).FirstOrDefault(r => r is not null) is { } refusal) throw new ArgumentException(refusal, nameof(token));
     }
 
     /// <summary>The same over an <see cref="HttpClient"/> whose base address is the grid's; it stays the caller's.</summary>
@@ -47,18 +49,24 @@ public sealed class GridClient : IDisposable
     {
         _http = http;
         _addresses = [http.BaseAddress!];
+        if (token is not null && InClear(http.BaseAddress!) is { } refusal) throw new ArgumentException(refusal, nameof(token));
         if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
     private static SocketsHttpHandler Handler(X509Certificate2Collection? authorities)
     {
-        var handler = new SocketsHttpHandler();
+        var handler = new SocketsHttpHandler { Proxy = new ProxyOfOthers(HttpClient.DefaultProxy) };
         if (authorities is null) return handler;
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(authorities);
         handler.SslOptions.CertificateChainPolicy = policy;
         return handler;
     }
+
+    /// <summary>Why a token must not go to an address; null if it may.</summary>
+    public static string? InClear(Uri address) => address.Scheme == Uri.UriSchemeHttps || address.IsLoopback
+        ? null
+        : $"{address} is another machine over plain http: a token would travel in clear text, for any proxy on the way to read. Ask it over https.";
 
     /// <summary>Where the grid was last found.</summary>
     public Uri Address => _addresses[Volatile.Read(ref _current)];

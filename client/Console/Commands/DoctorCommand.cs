@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using EnergyGrid.Devices;
 using EnergyGrid.Sdk;
 using EnergyGrid.Silo;
 using Spectre.Console;
@@ -103,21 +104,13 @@ internal static class DoctorCommand
             : new("disk", "wrong", $"{drive.AvailableFreeSpace >> 20} MiB free for temporary files", "Traces of a large sweep want a gigabyte; give 'demo --out DIR' or 'up --data DIR' on a larger disk.");
     }
 
+    // The cpu device asks the same.
     private static Finding Rapl()
     {
-        const string Root = "/sys/class/powercap";
-        var counters = Directory.Exists(Root) ? Directory.EnumerateDirectories(Root).Select(d => Path.Combine(d, "energy_uj")).Where(File.Exists).ToArray() : [];
-        if (counters.Length == 0)
-            return new("RAPL", "absent", "no energy counter of the processor", "The cpu device's energy will be modelled from a declared idle and maximum power, and labelled so. Virtual machines rarely have RAPL; on bare metal: modprobe intel_rapl_msr.");
-        try
-        {
-            File.ReadAllText(counters[0]);
-            return new("RAPL", "ok", $"{counters.Length} counters, readable: the cpu device's energy is measured", "");
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
-        {
-            return new("RAPL", "absent", $"{counters.Length} counters, not readable by {Environment.UserName}", "Until they are, the cpu device's energy is modelled. As root: chmod a+r /sys/class/powercap/*/energy_uj (or a udev rule).");
-        }
+        var found = RaplSearch.Of();
+        return found.Counter is not null
+            ? new("RAPL", "ok", $"{found.Says}: the cpu device's energy is measured", "")
+            : new("RAPL", "absent", found.Says, $"The cpu device's energy will be modelled from a declared idle and maximum power, and labelled so. {found.Advice}".TrimEnd());
     }
 
     private static Finding Nvidia()

@@ -109,8 +109,17 @@ internal static partial class UpCommand
         return command;
     }
 
-    private static string DefaultData => Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_DATA_HOME") is { Length: > 0 } home ? home : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share"), "energygrid");
+    private static string DefaultData
+    {
+        get
+        {
+            if (Environment.GetEnvironmentVariable("XDG_DATA_HOME") is { Length: > 0 } data) return Path.Combine(data, "energygrid");
+            // Without HOME .NET asks the user database, and without an entry there it names the root directory or none.
+            return Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 1 } home
+                ? Path.Combine(home, ".local", "share", "energygrid")
+                : throw new CommandException(ExitCodes.Usage, "this user has no home directory (no HOME, no XDG_DATA_HOME): say with --data DIR where state and results are kept.");
+        }
+    }
 
     private static SimulatedSiteChoice Site(string size, string model, double scale, long seed)
     {

@@ -111,7 +111,7 @@ public sealed record RackLine(
 /// <param name="Closure">Residuals at each level.</param>
 /// <param name="Racks">Its racks.</param>
 /// <param name="MissingMeters">Meters that were silent in the window.</param>
-/// <param name="Provenance">The worst of any part.</param>
+/// <param name="Provenance">The worst of any part; null where nothing was read in the window.</param>
 /// <param name="PeriodFromUtc">When the period of the sums began; null before the first window.</param>
 /// <param name="GapSeconds">How much of the period nobody drove the site: no window of it was told by anyone, s.</param>
 [GenerateSerializer, Immutable, Alias("SiteView")]
@@ -129,6 +129,6 @@ public sealed record SiteView(
     [property: Id(10)] ImmutableArray<ClosureResidual> Closure,
     [property: Id(11)] ImmutableArray<RackLine> Racks,
     [property: Id(12)] ImmutableArray<string> MissingMeters,
-    [property: Id(13)] Provenance Provenance,
+    [property: Id(13)] Provenance? Provenance,
     [property: Id(14)] DateTimeOffset? PeriodFromUtc = null,
     [property: Id(15)] long GapSeconds = 0);

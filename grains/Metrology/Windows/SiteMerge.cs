@@ -159,7 +159,7 @@ public sealed partial class SiteMerge
         {
             // Nothing is known of the present; what was summed before stands.
             return new SiteView(Site, 0, 0, null, null, Ipue(totals, []), 0, totals.It.Value, _windowsClosed, Revisions, [],
-                [.. _racks.Where(r => r.IsExpected).Select(r => new RackLine(r.Name, 0, 0, 0, r.LastSources))], [], Provenance.Measured, Began, GapWindows(0, long.MaxValue));
+                [.. _racks.Where(r => r.IsExpected).Select(r => new RackLine(r.Name, 0, 0, 0, r.LastSources))], [], null, Began, GapWindows(0, long.MaxValue));
         }
         var now = Read(slot);
         var lines = ImmutableArray.CreateBuilder<RackLine>(_racks.Count);
@@ -184,7 +184,7 @@ public sealed partial class SiteMerge
         return new SiteView(
             Site, latest, now.It, facilityWatts,
             facilityWatts is { } watts && coverage >= FacilityRatios.MinCoverage ? FacilityRatios.PowerRatio(watts, now.It) : null,
-            Ipue(totals, silent), coverage, totals.It.Value, _windowsClosed, Revisions, Residuals(), lines.DrainToImmutable(), silent, now.Provenance, Began, GapWindows(0, long.MaxValue));
+            Ipue(totals, silent), coverage, totals.It.Value, _windowsClosed, Revisions, Residuals(), lines.DrainToImmutable(), silent, slot.IsRead ? now.Provenance : null, Began, GapWindows(0, long.MaxValue));
     }
 
     // The latest closed window; none where only what was restored is known.
@@ -531,6 +531,8 @@ public sealed partial class SiteMerge
         public PowerWindow?[] Facility = [];
         public bool Closed;
         public bool IsUndriven;
+
+        public bool IsRead => Array.Exists(Racks, static r => r is { Sources: > 0 }) || Array.Exists(Facility, static f => f is not null);
 
         public bool HasParts => Array.Exists(Racks, static r => r is not null) || Array.Exists(Facility, static f => f is not null);
 

@@ -62,7 +62,7 @@ public sealed class CpuDevice : IDevice
     public CpuDevice(string host, string site, string rack, TimeProvider time, CpuDeviceOptions? options = null)
     {
         (_time, _options) = (time, options ?? new());
-        _rapl = RaplCounter.TryOpen(_options.PowercapRoot);
+        _rapl = RaplSearch.Of(_options.PowercapRoot).Counter;
         _startTimestamp = time.GetTimestamp();
         _startNanoseconds = time.UtcNowNanoseconds();
         var provenance = _rapl is null ? Provenance.Modelled : Provenance.Measured;

@@ -20,15 +20,18 @@ internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, IStora
         var page = new StringBuilder();
         Family(page, "energygrid_build_info", "gauge", "Version of this silo.", [(Labels("version", GridApi.ProductVersion), 1)]);
         var views = snapshot.Sites.Values;
-        Family(page, "energygrid_site_it_watts", "gauge", "P_IT over the latest closed window, W.", views.Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance)), v.ItWatts)));
+        // Beside the figures and not in their labels: a counter whose provenance changes stays the same counter. Nothing is claimed before something was read.
+        Family(page, "energygrid_site_provenance_info", "gauge", "How the energies of the latest closed window came about, the worst of any part; absent while nothing was read.",
+            views.Where(v => v.Provenance is not null).Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance!.Value)), 1.0)));
+        Family(page, "energygrid_site_it_watts", "gauge", "P_IT over the latest closed window, W.", views.Select(v => (Labels("site", v.Site), v.ItWatts)));
         Family(page, "energygrid_site_facility_watts", "gauge", "P_facility over the latest closed window, W.",
-            views.Where(v => v.FacilityWatts is not null).Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance)), v.FacilityWatts!.Value)));
+            views.Where(v => v.FacilityWatts is not null).Select(v => (Labels("site", v.Site), v.FacilityWatts!.Value)));
         Family(page, "energygrid_site_power_ratio", "gauge", "P_facility over P_IT in one window: a ratio of powers, neither PUE nor ipue.",
             views.Where(v => v.PowerRatio is not null).Select(v => (Labels("site", v.Site), v.PowerRatio!.Value)));
         Family(page, "energygrid_site_ipue", "gauge", "E_facility over E_IT of all closed windows of the period.",
             views.Where(v => v.Ipue is not null).Select(v => (Labels("site", v.Site, "category", v.Ipue!.Category.ToString(CultureInfo.InvariantCulture)), v.Ipue!.Value)));
         Family(page, "energygrid_site_coverage_ratio", "gauge", "Energy-weighted IT coverage of the latest window, 0 to 1.", views.Select(v => (Labels("site", v.Site), v.Coverage)));
-        Family(page, "energygrid_site_it_joules_total", "counter", "IT energy since the period began, J.", views.Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance)), v.TotalItJoules)));
+        Family(page, "energygrid_site_it_joules_total", "counter", "IT energy since the period began, J.", views.Select(v => (Labels("site", v.Site), v.TotalItJoules)));
         Family(page, "energygrid_site_windows_total", "counter", "Closed windows.", views.Select(v => (Labels("site", v.Site), (double)v.Windows)));
         Family(page, "energygrid_site_revisions_total", "counter", "Closed windows that late data revised.", views.Select(v => (Labels("site", v.Site), (double)v.Revisions)));
         Family(page, "energygrid_site_window_age_seconds", "gauge", "Age of the end of the latest closed window, s.",

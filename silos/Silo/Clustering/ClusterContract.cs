@@ -6,5 +6,5 @@ namespace EnergyGrid.Silo;
 /// </summary>
 internal static class ClusterContract
 {
-    public const string Version = "1.2";
+    public const string Version = "1.3";
 }

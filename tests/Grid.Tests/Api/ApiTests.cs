@@ -270,7 +270,8 @@ public sealed class ApiTests : IAsyncLifetime
     {
         using var http = _grid.Http();
         var lines = (await http.GetStringAsync("/metrics")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Contains("energygrid_site_it_watts{site=\"lab\",provenance=\"modelled\"} 5000", lines);
+        Assert.Contains("energygrid_site_it_watts{site=\"lab\"} 5000", lines);
+        Assert.Contains("energygrid_site_provenance_info{site=\"lab\",provenance=\"modelled\"} 1", lines);
         Assert.Contains("# TYPE energygrid_site_it_joules_total counter", lines);
         Assert.All(lines, l => Assert.Matches("^(# (HELP|TYPE) energygrid_[a-z_]+ .+|energygrid_[a-z_]+(\\{[^}]*\\})? -?[0-9NaE.+-]+)$", l));
     }

@@ -288,6 +288,19 @@ public sealed class MergeTests
         [new RackWindow($"s/r{rack}", window, revision, joules, covered, 40_000, 0, 40_000 - covered, kinds ?? new(double.NaN, double.NaN, joules, double.NaN), 4, [], 0, Provenance.Measured)]);
 
     [Fact]
+    public void A_site_of_which_nothing_was_read_claims_nothing()
+    {
+        var site = new SiteMerge("s", 3, 5, 16);
+        Assert.Null(site.View().Provenance);
+        RackReport Silent(long window) => new("s/r0", [new RackWindow("s/r0", window, 0, 0, 0, 40_000, 0, 40_000, new(double.NaN, double.NaN, double.NaN, double.NaN), 0, ["s/r0/gpu"], 0, Provenance.Measured)]);
+        for (var w = 0; w < 8; w++) site.Apply(Silent(W0 + w));
+        Assert.True(site.View().Window >= W0);
+        Assert.Null(site.View().Provenance);
+        for (var w = 8; w < 16; w++) site.Apply(RackSaid(0, W0 + w, 20_000, 0));
+        Assert.Equal(Provenance.Measured, site.View().Provenance);
+    }
+
+    [Fact]
     public void The_site_shows_facility_power_ipue_and_closure_of_one_period()
     {
         var site = new SiteMerge("s");

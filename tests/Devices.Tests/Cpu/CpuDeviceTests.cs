@@ -128,55 +128,12 @@ public sealed class CpuDeviceTests
     [Fact]
     public void What_is_known_of_a_processors_sensor_is_told_and_of_a_declared_model_nothing()
     {
-        var root = Directory.CreateTempSubdirectory("powercap-");
-        try
-        {
-            var zone = root.CreateSubdirectory("intel-rapl:0").FullName;
-            foreach (var (name, text) in new[] { ("name", "package-0"), ("energy_uj", "1000"), ("max_energy_range_uj", "262143328850") }) File.WriteAllText(Path.Combine(zone, name), text);
-            using var metered = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = root.FullName, MaxWatts = 95, Threads = 1 });
-            using var modelled = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 1 });
-            Assert.Null(modelled.Info.Qualification);
-            var known = metered.Info.Qualification!;
-            Assert.Equal((0.001, 95.0), (known.UpdatePeriodSeconds, known.RatedWatts));
-            Assert.All(new[] { known.Alias, known.CounterResidual, known.OffsetWatts, known.NonLinearityWatts }, v => Assert.True(double.IsNaN(v)));
-        }
-        finally
-        {
-            root.Delete(recursive: true);
-        }
-    }
-
-    [Fact]
-    public void Rapl_packages_are_summed_and_unwrapped_and_parts_of_packages_are_not_counted_twice()
-    {
-        var root = Directory.CreateTempSubdirectory("powercap-");
-        try
-        {
-            void Set(string zone, string name, double microjoules)
-            {
-                var at = root.CreateSubdirectory(zone).FullName;
-                File.WriteAllText(Path.Combine(at, "name"), name + "\n");
-                File.WriteAllText(Path.Combine(at, "energy_uj"), $"{microjoules:F0}\n");
-                File.WriteAllText(Path.Combine(at, "max_energy_range_uj"), "262143328850\n");
-            }
-
-            Assert.Null(RaplCounter.TryOpen(root.FullName));
-            Set("intel-rapl:0", "package-0", 262143000000);
-            Set("intel-rapl:0:0", "core", 5);
-            Set("intel-rapl:1", "package-1", 1000000);
-            var rapl = RaplCounter.TryOpen(root.FullName)!;
-            Assert.Equal("rapl package-0+package-1", rapl.Name);
-            Set("intel-rapl:0", "package-0", 671150);
-            Set("intel-rapl:0:0", "core", 90000000);
-            Set("intel-rapl:1", "package-1", 3000000);
-            Assert.Equal(1 + 2, rapl.Joules(0.1), 1e-9);
-            // A step back that would be 262 kJ in a tenth of a second is no wrap: the counter began anew.
-            Set("intel-rapl:0", "package-0", 100);
-            Assert.Equal(0, rapl.Joules(0.1));
-        }
-        finally
-        {
-            root.Delete(recursive: true);
-        }
+        using var machine = new Powercap().With("intel-rapl:0", "package-0", 60);
+        using var metered = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = machine.Root, MaxWatts = 95, Threads = 1 });
+        using var modelled = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 1 });
+        Assert.Null(modelled.Info.Qualification);
+        var known = metered.Info.Qualification!;
+        Assert.Equal((0.001, 95.0), (known.UpdatePeriodSeconds, known.RatedWatts));
+        Assert.All(new[] { known.Alias, known.CounterResidual, known.OffsetWatts, known.NonLinearityWatts }, v => Assert.True(double.IsNaN(v)));
     }
 }
