@@ -43,9 +43,8 @@ internal static class DemoCommand
         var devices = await Ready(client, stop);
         if (!screen.Json)
         {
-            screen.Say($"grid at {client.Address}: {string.Join(", ", devices.GroupBy(d => (d.Device.Model, d.Device.Kind)).Select(g => $"{g.Count()} {(g.Key.Kind == DeviceKind.Simulated ? "simulated " : "")}{g.Key.Model}"))}");
-            foreach (var source in devices.Select(d => d.Device).DistinctBy(d => (d.Kind, d.EnergySource)))
-                screen.Say($"  {source.Model}: energy is {source.EnergyProvenance.ToString().ToUpperInvariant()} ({source.EnergySource})");
+            screen.Say($"grid at {client.Address}");
+            foreach (var line in Equipment.Lines(devices.Select(d => d.Device))) screen.Say($"  {line}");
             screen.Say("");
         }
         var code = ExitCodes.Ok;

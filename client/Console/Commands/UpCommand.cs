@@ -88,6 +88,8 @@ internal static partial class UpCommand
                 {
                     screen.Say($"grid      {address}");
                     screen.Say($"data      {Path.GetFullPath(parsed.GetValue(data)!)}");
+                    var (devices, opening) = SiloHost.DevicesOf(app);
+                    foreach (var line in Equipment.AtStart(devices, opening)) screen.Say($"devices   {line}");
                     screen.Say("Ctrl-C stops it; sweeps go on when it is started again.");
                 }
                 await Task.Delay(Timeout.Infinite, stop);

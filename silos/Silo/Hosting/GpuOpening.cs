@@ -11,6 +11,11 @@ namespace EnergyGrid.Silo;
 /// </summary>
 internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
 {
+    private int _left = boards.Count;
+
+    /// <summary>How many have been neither offered nor refused.</summary>
+    public int Left => Volatile.Read(ref _left);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
@@ -38,6 +43,10 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
         catch (Exception e) when (e is GpuRefusedException or DriverMissingException)
         {
             NotOffered(log, board.Index, board.Uuid, e.Message);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _left);
         }
     }
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using EnergyGrid.Contracts;
+using EnergyGrid.Node;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -158,6 +159,13 @@ public static class SiloHost
         {
             throw new SiloRefusedException(e.Message, e);
         }
+    }
+
+    /// <summary>What this silo's own nodes offer now, and how many GPUs of this machine are still being looked at.</summary>
+    public static (IReadOnlyCollection<DeviceInfo> Devices, int Opening) DevicesOf(WebApplication app)
+    {
+        DeviceInfo[] devices = [.. app.Services.GetRequiredService<NodeAgents>().All.SelectMany(a => a.Inventory.Devices)];
+        return (devices, app.Services.GetServices<IHostedService>().OfType<GpuOpening>().Sum(g => g.Left));
     }
 
     /// <summary>How long an orderly end may take; a service manager kills somewhat later.</summary>
