@@ -67,15 +67,21 @@ public static class GridCommand
         return root;
     }
 
+    /// <summary>How long a command may take to end well once it was asked to: a silo takes leave of others within 8 s.</summary>
+    private static readonly TimeSpan MostToEnd = TimeSpan.FromSeconds(9.5);
+
     public static async Task<int> Run(string[] args)
     {
         using var stop = new CancellationTokenSource();
         var interrupts = 0;
+        Timer? ends = null;
         void Interrupt(PosixSignalContext signal)
         {
             // The second one does not wait for anything to end well.
             if (Interlocked.Increment(ref interrupts) > 1) Environment.Exit(128 + (signal.Signal == PosixSignal.SIGTERM ? 15 : 2));
             signal.Cancel = true;
+            // Whatever hangs (a pipe that nobody writes to, a server that is silent): asked to end, a command ends.
+            ends = new Timer(_ => Environment.Exit(ExitCodes.Cancelled), null, MostToEnd, Timeout.InfiniteTimeSpan);
             stop.Cancel();
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
@@ -97,6 +103,7 @@ public static class GridCommand
         }
         finally
         {
+            ends?.Dispose();
             Restore();
         }
     }

@@ -19,6 +19,8 @@ internal sealed record Discrepancy(string File, string What)
 {
     private const int Longest = 600;
 
+    public string File { get; } = NumberText.Clean(File);
+
     public string What { get; } = NumberText.Clean(What.Length <= Longest ? What : What[..Longest] + " \u2026");
 }
 
@@ -37,8 +39,19 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     {
         var wrong = ImmutableArray.CreateBuilder<Discrepancy>();
         var notes = ImmutableArray.CreateBuilder<string>();
-        if (BrokenSeal(directory) is { } broken) return new(directory, Path.GetFileName(Path.GetFullPath(directory)), 1, 0, 0, [], [broken]);
-        var manifest = ResultSource.Read<Manifest>(Path.Combine(directory, "manifest.json"));
+        // Nothing is opened that is a link, or that may never end.
+        var (entries, refused) = Entries(directory);
+        if (!refused.IsEmpty) return Only(directory, refused);
+        if (BrokenSeal(directory) is { } broken) return Only(directory, [broken]);
+        Manifest manifest;
+        try
+        {
+            manifest = ReadManifest(Path.Combine(directory, "manifest.json"));
+        }
+        catch (InvalidDataException e)
+        {
+            return Only(directory, [new("manifest.json", e.Message)]);
+        }
         var ended = manifest.Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;
         var renewed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var file in manifest.Files)
@@ -47,9 +60,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             CheckFile(directory, file, ended, renewed, wrong, notes);
         }
         var known = manifest.Files.Select(f => f.Name).Append("manifest.json").ToHashSet(StringComparer.Ordinal);
-        foreach (var path in System.IO.Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories))
+        foreach (var name in entries)
         {
-            var name = Path.GetRelativePath(directory, path).Replace('\\', '/');
             if (known.Contains(name)) continue;
             // While a sweep runs its traces come between two manifests; the trial that has one vouches for it. Documents come right before one.
             if (!ended && Rendered.Contains(name)) renewed.Add(name);
@@ -65,8 +77,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var plan = CheckPlan(directory, manifest, wrong);
         // What follows from a damaged file would look wrong where it is sound: each damage is told once, where it is.
         if (!Sound(SweepDocuments.ResolvedName)) plan = null;
-        var events = CheckEvents(directory, wrong);
-        var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", wrong);
+        var events = CheckEvents(directory, manifest.Format >= MatrixBuilder.Format, wrong);
+        var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", strict: manifest.Format >= MatrixBuilder.Format, wrong);
         var traces = CheckTrials(directory, manifest, plan, trials, wrong, notes, stop);
         CheckForm(manifest, trials, events, ended, known, wrong);
         CheckProvenance(manifest, trials, wrong);
@@ -130,6 +142,10 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         const string Name = "manifest.json";
         if (manifest.Format < MatrixBuilder.Format && trials.Any(t => t.Sequence is not null || t.OriginUtc is not null || (!t.Legs.IsDefault && t.Legs.Any(l => l.Evidence is not null))))
             wrong.Add(new(Name, $"it says format {manifest.Format}, and its trials hold readings, as only those of format {MatrixBuilder.Format} do"));
+        if (manifest.Format >= MatrixBuilder.Format && ended != manifest.EndedUtc is not null) wrong.Add(new(Name, $"its phase is {Tables.Phase(manifest.Phase)}, and it {(ended ? "does not say when the sweep ended" : "says when it ended")}"));
+        var devices = manifest.Devices.Select(d => (d.Host, d.Uuid)).ToHashSet();
+        foreach (var stranger in trials.SelectMany(t => t.Devices.Select(d => (t.Host, Device: d))).Where(d => manifest.Format >= MatrixBuilder.Format && !devices.Contains(d)).Distinct())
+            wrong.Add(new(Name, $"it has no device {stranger.Device} of {stranger.Host}, and trials ran on it"));
         if (!ended && events.FirstOrDefault(e => e.Key == "end") is { } end) wrong.Add(new(Name, $"it says that the sweep goes on ({Tables.Phase(manifest.Phase)}), event {end.Sequence} that it has ended"));
         if (!ended) return;
         foreach (var name in new[] { SweepDocuments.PlanName, SweepDocuments.ResolvedName, Journals.TrialsName, Journals.EventsName, SweepDocuments.MatrixName, SweepDocuments.CellsName, SweepDocuments.ReportName })
@@ -183,9 +199,9 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         return resolution.Plan;
     }
 
-    private static List<EventLine> CheckEvents(string directory, ImmutableArray<Discrepancy>.Builder wrong)
+    private static List<EventLine> CheckEvents(string directory, bool strict, ImmutableArray<Discrepancy>.Builder wrong)
     {
-        var events = ReadJournal<EventLine>(directory, "events.ndjson", wrong);
+        var events = ReadJournal<EventLine>(directory, "events.ndjson", strict, wrong);
         for (var i = 0; i < events.Count; i++)
         {
             if (events[i].Sequence == i) continue;
@@ -212,6 +228,14 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             break;
         }
         var there = trials.Select(t => t.Trial).ToHashSet();
+        if (ended && manifest.Format >= MatrixBuilder.Format)
+        {
+            var passes = manifest.Passes.Select(p => (p.Group, p.Block, p.Pass)).ToHashSet();
+            foreach (var group in trials.Where(t => !passes.Contains((t.Trial.Group, t.Trial.Block, t.Trial.Pass))).GroupBy(t => (t.Trial.Group, t.Trial.Block, t.Trial.Pass)))
+                wrong.Add(new("manifest.json", $"it has no pass {group.Key.Pass} of {group.Key.Group} on device group {group.Key.Block}, and there are trials of it"));
+            foreach (var pass in manifest.Passes.Where(p => manifest.Phase == SweepPhase.Finished && p.State is not ("done" or "void")))
+                wrong.Add(new("manifest.json", $"the sweep has finished, and pass {pass.Pass} of {pass.Group} on device group {pass.Block} is {pass.State}"));
+        }
         if (ended)
             foreach (var pass in manifest.Passes.Where(p => p.State == "done"))
                 foreach (var cell in plan.Groups.FirstOrDefault(g => g.Name == pass.Group)?.Cells ?? [])
@@ -230,20 +254,60 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         foreach (var trial in trials.Where(t => t.PlanSha256.Length > 0 && t.PlanSha256 != manifest.PlanSha256)) wrong.Add(new(Name, $"trial {trial.Trial} was run for plan {trial.PlanSha256}, the manifest is of {manifest.PlanSha256}"));
     }
 
-    private static List<T> ReadJournal<T>(string directory, string name, ImmutableArray<Discrepancy>.Builder wrong)
+    private static List<T> ReadJournal<T>(string directory, string name, bool strict, ImmutableArray<Discrepancy>.Builder wrong) where T : class
     {
         var path = Path.Combine(directory, name);
         if (!File.Exists(path)) return [];
+        var read = new List<T>();
         try
         {
-            return [.. JournalFile.Documents(File.ReadAllBytes(path), name).Select(line => JsonSerializer.Deserialize<T>(line, DocumentJson.Compact)!)];
+            var bytes = File.ReadAllBytes(path);
+            foreach (var line in JournalFile.Documents(bytes, name))
+                read.Add(strict ? DocumentForm.Read<T>(Encoding.UTF8.GetBytes(line)) : JsonSerializer.Deserialize<T>(line, DocumentJson.Compact) ?? throw new InvalidDataException("it is null"));
+            if (strict && bytes.AsSpan().Count((byte)'\n') != read.Count) wrong.Add(new(name, $"it has {bytes.AsSpan().Count((byte)'\n')} lines, {read.Count} of them with a document"));
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException)
+        catch (Exception e) when (e is InvalidDataException or JsonException or NullReferenceException or ArgumentException)
         {
-            wrong.Add(new(name, e.Message));
+            wrong.Add(new(name, read.Count > 0 || !e.Message.Contains(name, StringComparison.Ordinal) ? $"line {read.Count + 1}: {e.Message}" : e.Message));
             return [];
         }
+        return read;
     }
+
+    private static Verification Only(string directory, ImmutableArray<Discrepancy> wrong) => new(directory, Path.GetFileName(Path.GetFullPath(directory)), 1, 0, 0, [], wrong);
+
+    /// <summary>The files of a directory by their names in it, and what in it is no plain file. Links are not followed.</summary>
+    private static (ImmutableArray<string> Names, ImmutableArray<Discrepancy> Refused) Entries(string directory)
+    {
+        var (names, refused) = (ImmutableArray.CreateBuilder<string>(), ImmutableArray.CreateBuilder<Discrepancy>());
+        Walk(new DirectoryInfo(directory));
+        return (names.ToImmutable(), refused.ToImmutable());
+
+        void Walk(DirectoryInfo at)
+        {
+            foreach (var entry in at.EnumerateFileSystemInfos())
+            {
+                var name = Path.GetRelativePath(directory, entry.FullName).Replace('\\', '/');
+                if (PlainFiles.Refusal(entry.FullName) is { } refusal) refused.Add(new(name, refusal));
+                else if (entry is DirectoryInfo inner) Walk(inner);
+                else names.Add(name);
+            }
+        }
+    }
+
+    private static Manifest ReadManifest(string path)
+    {
+        if (!File.Exists(path)) throw new CommandException(ExitCodes.Usage, $"{path} is not there: no directory of results.");
+        var bytes = File.ReadAllBytes(path);
+        if (ResultSource.Read<OldForm>(path).Format < MatrixBuilder.Format) return ResultSource.Read<Manifest>(path);
+        var manifest = DocumentForm.Read<Manifest>(bytes, besides: "sha256");
+        return manifest.Format > MatrixBuilder.Format ? throw new InvalidDataException($"it says format {manifest.Format}, and this version knows those up to {MatrixBuilder.Format}") : manifest;
+    }
+
+    // The L' of a cell's windows, the head apart.
+    private static int[]? Planned(ResolvedPlan plan, TrialResult trial) => plan.Groups.FirstOrDefault(g => g.Name == trial.Trial.Group)?.Cells.FirstOrDefault(c => c.Label == trial.Trial.Label)?.Configuration is { } c
+        ? [.. new[] { c.ShortLayers, c.MiddleLayers, c.LongLayers }.Where(l => l > 0).Distinct().Order()]
+        : null;
 
     private static int CheckTrials(
         string directory, Manifest manifest, ResolvedPlan? plan, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes, CancellationToken stop)
@@ -258,8 +322,14 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             if (!seen.Add(trial.Trial)) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} stands twice"));
             if (trial.Trial.Sweep != manifest.Sweep) wrong.Add(new("trials.ndjson", $"trial {trial.Trial} is of sweep '{trial.Trial.Sweep}', not '{manifest.Sweep}'"));
             var legs = trial.Legs.IsDefault ? [] : trial.Legs;
-            if (legs.Any(l => l.Evidence is null)) blind++;
+            if (legs.Any(l => l.Evidence is null))
+            {
+                blind++;
+                if (manifest.Format >= MatrixBuilder.Format && trial.Outcome == TrialOutcome.Valid) wrong.Add(new("trials.ndjson", $"{trial.Trial} is valid and does not hold the readings that its energies come from"));
+            }
             foreach (var difference in Recomputation.Trial(trial, Batch(trial))) wrong.Add(new("trials.ndjson", difference));
+            if (plan is not null && trial.Outcome == TrialOutcome.Valid && manifest.Format >= MatrixBuilder.Format && Planned(plan, trial) is { } layers && !layers.SequenceEqual(legs.Select(l => l.Layers).Where(l => l > 0).Order()))
+                wrong.Add(new("trials.ndjson", $"{trial.Trial} has windows of L' = {string.Join(", ", legs.Select(l => l.Layers).Order())}, its plan wants {string.Join(", ", layers)}"));
             if (trial.Trace.Length == 0)
             {
                 if (legs.Any(l => l.Evidence is { } e && e.Sources.Any(s => s.Method == "power" || s.PowerJoules is not null))) untraced++;
@@ -280,6 +350,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
                 PowerTrace.Parse(trial.Trace, csv);
                 if (TraceRows.Parse(csv, name) is { } rows)
                     foreach (var difference in Recomputation.Trace(trial, rows)) wrong.Add(new(name, difference));
+                else if (manifest.Format >= MatrixBuilder.Format) wrong.Add(new(name, "its first line is not that of a trace"));
             }
             catch (Exception e) when (e is FormatException or InvalidDataException or ArgumentException)
             {
@@ -351,6 +422,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
                 if (row.Tokens > tokens * (1 + 1e-9)) wrong.Add(new(Name, $"{group.Name}/{row.Label} counts {row.Tokens:R} tokens; its valid trials have {tokens:R}"));
             }
     }
+
+    private sealed record OldForm(int Format = int.MaxValue);
 
     // As much of a matrix of before as can be held against its trials.
     private sealed record OldMatrix(string Sweep, string PlanSha256, ImmutableArray<OldGroup> Groups);

@@ -137,7 +137,9 @@ def _manifest(d: Directory, names: list[str]) -> _Files:
         else:
             d.count("seal")
         phase = text(manifest, "phase", MANIFEST)
-        d.live = phase not in ENDED or manifest.get("endedUtc") is None
+        d.live = phase not in ENDED
+        if d.format == 3 and (phase in ENDED) != (manifest.get("endedUtc") is not None):
+            d.wrong(MANIFEST, "endedUtc", f"is {shown(manifest.get('endedUtc'), 40)}, and the phase is {shown(phase, 40)}")
         _not_a_number(d, manifest, MANIFEST)
         _checksums(d, files, manifest)
     except Damaged as error:

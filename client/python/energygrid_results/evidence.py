@@ -348,6 +348,8 @@ def source_energy(source: Source, evidence: Evidence, readings: Readings | None,
         if whole is None:
             return SourceEnergy(source, source.joules, source.covered, power, ("joules", "coveredSeconds", *taken))
         return SourceEnergy(source, whole[0], whole[1], power, tuple(taken))
+    if source.modulus is not None and any(max(b.before, b.after) > source.modulus for b in (source.first, source.last) if b is not None):
+        wrong.append(f"{where}: the counter reads more than modulusJoules, {source.modulus!r} J")
     if source.first is None or source.last is None:
         raise Damaged(f"{where}: a counter without its readings around the edges")
     for bracket, edge, name in ((source.first, evidence.from_ns, "first"), (source.last, evidence.to_ns, "last")):

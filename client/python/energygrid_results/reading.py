@@ -85,6 +85,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             if name in seen:
                 raise Damaged(f"the member '{shown(name)}' stands twice in an object")
             seen.add(name)
+    # Another reader may take the one for the other.
+    if len({name.casefold() for name in result if name.isalnum()}) < sum(1 for name in result if name.isalnum()):
+        raise Damaged("two members of an object differ in the case of their letters only: " + ", ".join(shown(name, 40) for name in result if name.isalnum()))
     return result
 
 

@@ -36,6 +36,7 @@ NOT_COMPUTED = {
     "difference": "words", "missingMeters": "words", "edition": "words",
     "utilization": "never estimated for these workloads", "phi_prefill": "never estimated", "phi_route": "never estimated", "phi_sched": "never estimated",
 }
+NEVER_ESTIMATED = ("utilization", "phi_prefill", "phi_route", "phi_sched")
 # Of a trial.
 NOT_IN_EVIDENCE = (
     ("legs[].gpu and node: lowGapJoules, highGapJoules, edgeUncertaintyJoules, method; node: provenance", "rated limits and read latencies are not in the files"),
@@ -143,6 +144,9 @@ class _Comparison:
     def skip(self, name: str, value: Any, path: str) -> None:
         if value is None or value == [] or value == {}:
             return
+        if name in NEVER_ESTIMATED and not _absent(value):
+            self.d.wrong(self.file, path, "has a value, and it is never estimated")
+            return
         self.d.skip(f"{self.file}: {_generic(path)}", NOT_COMPUTED.get(name, "docs/results.md does not say how it is made"))
 
     def _lists(self, ours: list[Any], theirs: Any, path: str) -> None:
@@ -178,6 +182,10 @@ def _passes(d: Directory) -> None:
         if key in known:
             d.wrong(MANIFEST, "passes", f"{name} is listed twice")
         known[key] = state
+        if state not in ("open", "done", "void"):
+            d.wrong(MANIFEST, "passes", f"{name} is {shown(state, 30)}, which no pass can be")
+        elif state == "open" and d.format == 3 and d.manifest.get("phase") == "finished":
+            d.wrong(MANIFEST, "passes", f"{name} is open, and the sweep has finished")
         found = by_pass.get(key, {})
         for t in found.values():
             if [f"{t.host}/{uuid}" for uuid in t.devices] != devices:
@@ -233,11 +241,20 @@ def _trial_figures(d: Directory) -> None:
     for what, why in NOT_IN_EVIDENCE:
         d.skip(what, why)
     batches = {(c.group, c.label): c.batch for g in d.plan.groups for c in g.cells} if d.plan is not None else {}
+    wanted = {(c.group, c.label): _layers(c.configuration) for g in d.plan.groups for c in g.cells} if d.plan is not None else {}
     provenances = _energy_provenances(d)
     for t in d.trials:
         if t.valid:
             _provenance(d, t, provenances)
+            ran, planned = sorted(leg.layers for leg in t.legs if leg.layers > 0), wanted.get((t.group, t.label))
+            if planned and ran != planned:
+                d.wrong("trials.ndjson", f"line {t.line}", f"has windows of L' = {ran}, its plan wants {planned}")
             _trial(d, t, batches.get((t.group, t.label)))
+
+
+def _layers(configuration: dict[str, Any]) -> list[int]:
+    """L' of a cell's windows, the head apart."""
+    return sorted({configuration[name] for name in ("shortLayers", "middleLayers", "longLayers") if configuration.get(name)})
 
 
 def _energy_provenances(d: Directory) -> dict[tuple[Any, Any], Any]:
@@ -256,6 +273,9 @@ def _provenance(d: Directory, trial: Trial, of_devices: dict[tuple[Any, Any], An
     """An energy is no better than what its device tells."""
     for uuid in trial.devices:
         device = of_devices.get((trial.host, uuid))
+        if of_devices and (trial.host, uuid) not in of_devices:
+            d.wrong(MANIFEST, "devices", f"has no {shown(uuid, 80)} of {shown(trial.host, 80)}, and line {trial.line} of trials.ndjson ran on it")
+            continue
         if device not in PROVENANCES:
             d.skip("legs[].gpu.provenance against the device's", "the manifest does not say what its devices' energies are")
             continue

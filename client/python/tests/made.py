@@ -25,6 +25,11 @@ PHYSICS = {"A": (4e-4, 9e-4, 360.0, 1.0), "C": (4e-4, 5e-4, 355.0, 1.5), "D": (4
 LAYERS = {"A": (2, 8, 14), "K": (8,)}
 
 
+def layers_of(workload):
+    planned = LAYERS.get(workload, (2, 14))
+    return {"shortLayers": planned[0], "longLayers": planned[-1], **({"middleLayers": planned[1]} if len(planned) == 3 else {})}
+
+
 # Student's T: P(T > x) = ∫ sin^(ν−1) from 0 to acot(x/√ν), over that from 0 to π
 
 def _simpson(f, a, b, n=2000):
@@ -447,7 +452,7 @@ def plan_text(shape, cells):
              'match: ["batch", "context"]', "groups:"]
     for group, baseline, _ in shape["groups"]:
         lines += [f'  - name: "{group}"'] + ([f'    baseline: "{baseline}"'] if baseline else []) + ["    layers: [2, 14]", "    cells:"]
-        lines += [f'      - {{label: "{c["label"]}", workload: "{c["workload"]}", weights: "{c["weights"]}", batch: {BATCH}, context: 4096, d_model: 8192, d_ff: 22016, heads: 64, kv_heads: 64, model_layers: {MODEL_LAYERS}, '
+        lines += [f'      - {{label: "{c["label"]}", workload: "{c["workload"]}", weights: "{c["weights"]}", batch: {BATCH}, context: 4096, d_model: 8192, d_ff: 22016, heads: 64, kv_heads: 64, model_layers: {MODEL_LAYERS}, layers: {list(LAYERS.get(c["workload"], (2, 14)))}, '
                   f'vocabulary: {c["vocabulary"]}, stack: "cuda", data: "normal", data_seed: 1}}' for c in cells if c["group"] == group and not c["twin"]]
     if len(shape["groups"]) > 1:
         lines += ["panels:", '  - title: "as printed"', "    baseline:", '      group: "dense"', '      label: "A"', "    cells:",
@@ -666,7 +671,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         price = shape["cost"]
         rows[key] = {
             "label": c["label"], "twinOf": c["twin"], "configuration": {"workload": c["workload"], "weights": c["weights"], "batch": BATCH, "context": 4096, "modelWidth": 8192, "heads": 64,
-                              "keyValueHeads": 64, "feedForwardWidth": 22016, "modelLayers": MODEL_LAYERS, "shortLayers": 2, "longLayers": 14, "vocabulary": c["vocabulary"], "stack": "cuda",
+                              "keyValueHeads": 64, "feedForwardWidth": 22016, "modelLayers": MODEL_LAYERS, **layers_of(c["workload"]), "vocabulary": c["vocabulary"], "stack": "cuda",
                               "dataSeed": 1, "data": "normal"}, "configurationSha256": c["sha"],
             "cost": {"parameters": parameters, "weightBytes": wb, "stateBytes": sb, "weightFlops": wf, "attentionFlops": af, "residentBytes": bytes_, "bytes": bytes_, "flops": flops},
             "tokenKind": "token-equivalent", "tokens": sum(leg["tokens"] for leg in legs), "boundary": shape["boundary"], "estimator": "slope over L'",

@@ -206,7 +206,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         }
         else
         {
-            nodeFigure = Figures.NotEstimated(nodeEstimator, atGpu.IsEmpty ? "no valid trial" : "the node's input was not metered");
+            nodeFigure = Figures.NotEstimated(nodeEstimator, atGpu.IsEmpty ? "no valid trial" : "the node has no input meter");
             notes["node"] = nodeFigure.Reason!;
         }
         return (figures.ToImmutable(), notes.ToImmutable(), nodeFigure, nodeProvenance);

@@ -83,6 +83,9 @@ public static class Recomputation
         {
             foreach (var (bracket, edge, name) in new[] { (source.First, evidence.FromNanoseconds, "first"), (source.Last, evidence.ToNanoseconds, "second"), (source.FirstSteps, evidence.FromNanoseconds, "first"), (source.LastSteps, evidence.ToNanoseconds, "second") })
                 if (bracket is { } b && !(b.BeforeNanoseconds <= edge && edge <= b.AfterNanoseconds)) yield return $"{source.Source}: what stands around the {name} edge, {edge} ns, is of {b.BeforeNanoseconds} to {b.AfterNanoseconds} ns";
+            if (source.Method is not ("counter" or "power")) yield return $"{source.Source}: '{source.Method}' is no way to come to an energy";
+            if (source.ModulusJoules is { } most && new[] { source.First, source.Last }.OfType<Bracket>().Any(b => Math.Max(b.Before, b.After) > most)) yield return $"{source.Source} reads more than the {R(most)} J at which it is said to wrap";
+            if (source is { Method: "counter" } and ({ First: null } or { Last: null })) yield return $"{source.Source} counts, and what it showed at the edges is not there";
             if (source is not { Method: "counter", First: { } first, Last: { } last }) continue;
             var wraps = source.WrappedJoules / source.ModulusJoules ?? 0;
             if (source.WrappedJoules != 0 && !(wraps > 0 && Same(wraps, Math.Round(wraps)))) yield return $"{source.Source} is said to have wrapped by {R(source.WrappedJoules)} J, no multiple of what it wraps at";

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EnergyGrid.Console;
@@ -163,7 +164,21 @@ public sealed class VerifyTests
             ["a joule in the matrix"] = (d => Document(d, SweepDocuments.MatrixName, t => Changed(t, n => n["groups"]![0]!["rows"]![0]!["joulesPerTokenLayer"]!["value"] = Times(n["groups"]![0]!["rows"]![0]!["joulesPerTokenLayer"]!["value"], 0.9))), SweepDocuments.MatrixName),
             ["a standing in the matrix"] = (d => Document(d, SweepDocuments.MatrixName, t => t.Replace("\"notMeasured\"", "\"resolved\"", StringComparison.Ordinal)), SweepDocuments.MatrixName),
             ["modelled called measured in the matrix"] = (d => Document(d, SweepDocuments.MatrixName, t => t.Replace("\"provenance\": \"modelled\"", "\"provenance\": \"measured\"", StringComparison.Ordinal)), SweepDocuments.MatrixName),
-            ["a digit in the cells"] = (d => Document(d, SweepDocuments.CellsName, t => t[..^3] + (char)(t[^3] == '1' ? '2' : '1') + t[^2..]), SweepDocuments.CellsName),
+            ["a digit in the cells"] = (d => Document(d, SweepDocuments.CellsName, t => System.Text.RegularExpressions.Regex.Matches(t, "(?<=,)[0-9](?=[0-9]*[.])")[^1].Index is var at ? t[..at] + (char)(t[at] == '1' ? '2' : '1') + t[(at + 1)..] : t), SweepDocuments.CellsName),
+            ["windows of other layers than planned"] = (d => Lines(d, l => l.Select(t => t.Replace("\"layers\":28,", "\"layers\":20,", StringComparison.Ordinal))), Journals.TrialsName),
+            ["a window left out"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n => n["legs"]!.AsArray().RemoveAt(n["legs"]!.AsArray().Count - 1)))), Journals.TrialsName),
+            ["readings taken out"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n => n["legs"]![0]!["evidence"] = null))), Journals.TrialsName),
+            ["the readings at the edges taken out"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n => n["legs"]![0]!["evidence"]!["sources"]![0]!["first"] = null))), Journals.TrialsName),
+            ["a way to an energy that nobody knows"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n => n["legs"]![0]!["evidence"]!["sources"]![0]!["method"] = "guess"))), Journals.TrialsName),
+            ["a counter that wraps below what it reads"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : Changed(t, n => n["legs"]![0]!["evidence"]!["sources"]![0]!["modulusJoules"] = 0.001))), Journals.TrialsName),
+            ["an outcome in other letters"] = (d => Lines(d, l => l.Select(t => t.Replace("\"outcome\":\"valid\"", "\"outcome\":\"VALID\"", StringComparison.Ordinal))), Journals.TrialsName),
+            ["a member twice"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : "{\"outcome\":\"failed\"," + t[1..])), Journals.TrialsName),
+            ["a member's twin in other letters"] = (d => Lines(d, l => l.Select((t, i) => i != 1 ? t : "{\"Outcome\":\"failed\"," + t[1..])), Journals.TrialsName),
+            ["no passes"] = (d => Document(d, "manifest.json", t => Changed(t, n => n["passes"] = new JsonArray())), "manifest.json"),
+            ["a pass left open"] = (d => Document(d, "manifest.json", t => Changed(t, n => n["passes"]![0]!["state"] = "open")), "manifest.json"),
+            ["an end without a time"] = (d => Document(d, "manifest.json", t => Changed(t, n => n["endedUtc"] = null)), "manifest.json"),
+            ["a device under another name"] = (d => Document(d, "manifest.json", t => Changed(t, n => n["devices"]![0]!["uuid"] = "GPU-other")), "manifest.json"),
+            ["a utilisation made up"] = (d => Document(d, SweepDocuments.MatrixName, t => Changed(t, n => n["groups"]![0]!["rows"]![0]!["utilization"]!["value"] = 0.9)), SweepDocuments.MatrixName),
             ["a sum of the facility"] = (d => Document(d, FacilitySeries.Name, t => string.Join('\n', t.Split('\n').Select((line, i) => i != 1 ? line : string.Join(',', line.Split(',').Select((f, k) => k == 4 ? (double.Parse(f, System.Globalization.CultureInfo.InvariantCulture) * 2).ToString("R", System.Globalization.CultureInfo.InvariantCulture) : f))))), FacilitySeries.Name),
         };
         foreach (var (what, (forge, file)) in forgeries)
@@ -203,6 +218,20 @@ public sealed class VerifyTests
         void RawLines(string directory, string file, Func<string[], IEnumerable<string>> change) =>
             File.WriteAllText(Path.Combine(directory, file), string.Concat(change(File.ReadAllLines(Path.Combine(directory, file))).Select(l => l + "\n")));
 
+        void Instead(string directory, string file, params string[] tool)
+        {
+            var path = Path.Combine(directory, file);
+            File.Delete(path);
+            using var made = System.Diagnostics.Process.Start(tool[0], [.. tool[1..], path]);
+            made.WaitForExit();
+        }
+
+        void Sealed(string directory, Func<string, string> change)
+        {
+            Lines(directory, l => l.Select((t, i) => i != 1 ? t : change(t)));
+            Reseal(directory);
+        }
+
         string[] all = ["plan.yaml", SweepDocuments.ResolvedName, Journals.TrialsName, "events.ndjson", SweepDocuments.MatrixName, SweepDocuments.CellsName, "report.html", FacilitySeries.Name, traces[0]];
         var damages = all.Select(f => (What: $"a bit of {f}", Do: (Action<string>)(d => Flip(d, f, 0.6)), File: f)).ToList();
         damages.AddRange(
@@ -220,6 +249,11 @@ public sealed class VerifyTests
             ("a line of the trials doubled", d => RawLines(d, Journals.TrialsName, l => [.. l, l[^1]]), Journals.TrialsName),
             ("a line of the trials removed", d => RawLines(d, Journals.TrialsName, l => l.Skip(1)), Journals.TrialsName),
             ("an event removed", d => RawLines(d, "events.ndjson", l => l.SkipLast(1)), "events.ndjson"),
+            ("a pipe instead of the cells", d => Instead(d, SweepDocuments.CellsName, "mkfifo"), SweepDocuments.CellsName),
+            ("a link instead of the trials", d => Instead(d, Journals.TrialsName, "ln", "-s", Path.Combine(sound, Journals.TrialsName)), Journals.TrialsName),
+            ("a manifest of nothing", d => File.WriteAllBytes(Path.Combine(d, "manifest.json"), ManifestSeal.Put(Encoding.UTF8.GetBytes("{\"format\": 3,\n  \"files\": []\n}"))), "manifest.json"),
+            ("a line of the trials without what it is", d => Sealed(d, t => Changed(t, n => n.Remove("legs"))), Journals.TrialsName),
+            ("a line of the trials that says nothing", d => Sealed(d, _ => "null"), Journals.TrialsName),
             ("cells with the line ends of another system", d => File.WriteAllText(Path.Combine(d, SweepDocuments.CellsName), File.ReadAllText(Path.Combine(d, SweepDocuments.CellsName)).Replace("\n", "\r\n", StringComparison.Ordinal)), SweepDocuments.CellsName),
         ]);
         Assert.True(damages.Count >= 20);
