@@ -28,7 +28,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         var longLayers = valid.IsEmpty ? configuration.LongLayers : valid[0].Longest.Layers;
         var realized = PowerVerdicts.Realized(cell, valid);
         var peak = cell.PeakFlopsPerSecond;
-        var cap = valid.IsEmpty ? double.NaN : valid.Max(t => t.PowerCapFraction);
+        var cap = TrialFigures.Largest(valid.Select(t => t.PowerCapFraction));
         var phi = Phis(work, cell, longStepSeconds, longLayers, tokensPerSecond, gross.Value);
         var achieved = cost.Flops * longLayers / longStepSeconds / peak;
         var ceilings = valid.IsEmpty ? [CeilingEvidence.Unresolved] : CeilingEvidence.Of(cap, phi["phi_mem"], double.IsFinite(achieved) ? achieved : null, cell.MeetsService);

@@ -31,7 +31,10 @@ internal sealed record TrialFigures(
     public double MeanWatts => Layers.Sum(l => l.Gpu.Joules) / Layers.Sum(l => l.Gpu.CoveredSeconds) / Result.Devices.Length;
 
     /// <summary>The largest share of a window of layers under the power cap; NaN where the device cannot tell.</summary>
-    public double PowerCapFraction => Layers.Max(l => l.PowerCapFraction);
+    public double PowerCapFraction => Largest(Layers.Select(l => l.PowerCapFraction));
+
+    /// <summary>The largest of some shares; NaN if one of them is not known, or there is none.</summary>
+    public static double Largest(IEnumerable<double> shares) => shares.DefaultIfEmpty(double.NaN).Aggregate(Math.Max);
 
     /// <summary>Whether node energy was measured for this cell and not attributed to it: all of the node's GPUs are its own.</summary>
     public bool HasWholeNode => Layers.All(IsWholeNode);

@@ -107,6 +107,15 @@ public sealed class MatrixBuilderTests
     }
 
     [Fact]
+    public void A_share_under_the_power_cap_that_one_trial_does_not_tell_is_not_known()
+    {
+        var plan = Plan();
+        var row = Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4), Trial(plan, "A", 0, 1, 0.4, cap: double.NaN)]), "A");
+        Assert.True(double.IsNaN(row.PowerCapFraction));
+        Assert.Equal(0.25, Row(Build(plan, [Trial(plan, "A", 0, 0, 0.4), Trial(plan, "A", 0, 1, 0.4, cap: 0.25)]), "A").PowerCapFraction);
+    }
+
+    [Fact]
     public void A_voided_pass_is_counted_and_not_used()
     {
         var plan = Plan();
