@@ -39,6 +39,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     {
         var wrong = ImmutableArray.CreateBuilder<Discrepancy>();
         var notes = ImmutableArray.CreateBuilder<string>();
+        if (!Path.Exists(Path.Combine(directory, "manifest.json"))) throw new CommandException(ExitCodes.Usage, $"{directory} is no directory of results: it has no manifest.json.");
         // Nothing is opened that is a link, or that may never end.
         var (entries, refused) = Entries(directory);
         if (!refused.IsEmpty) return Only(directory, refused);
@@ -297,7 +298,6 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
 
     private static Manifest ReadManifest(string path)
     {
-        if (!File.Exists(path)) throw new CommandException(ExitCodes.Usage, $"{path} is not there: no directory of results.");
         var bytes = File.ReadAllBytes(path);
         if (ResultSource.Read<OldForm>(path).Format < MatrixBuilder.Format) return ResultSource.Read<Manifest>(path);
         var manifest = DocumentForm.Read<Manifest>(bytes, besides: "sha256");
