@@ -36,7 +36,6 @@ public sealed class UnbalancedTests
 
     [Theory]
     [InlineData(1, 0.1)]
-    [InlineData(2, 0.3)]
     [InlineData(3, 0.6)]
     public async Task Lost_trials_and_void_passes_come_to_the_same_matrix_by_both_programs(int seed, double lost)
     {
@@ -62,19 +61,17 @@ public sealed class UnbalancedTests
     }
 
     // Passes are the units, and there are more of them than the first stage has.
-    [Theory]
-    [InlineData(4, 1)]
-    [InlineData(5, 2)]
-    public async Task A_second_stage_with_lost_trials_comes_to_the_same_matrix_by_both_programs(int seed, int gpus)
+    [Fact]
+    public async Task A_second_stage_with_lost_trials_comes_to_the_same_matrix_by_both_programs()
     {
         using var scratch = new Scratch();
-        await using (var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = gpus }, directory: scratch.Path,
-            agents: a => new FaultyAgents(a, static (_, _) => { }, amend: r => Chance(seed, r.Trial) < 0.2 ? r with { Outcome = TrialOutcome.Invalid, Reasons = ["lost in this test", "and for another reason"] } : r)))
+        await using (var grid = await SimulatedGrid.Start(new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 1 }, directory: scratch.Path,
+            agents: a => new FaultyAgents(a, static (_, _) => { }, amend: r => Chance(4, r.Trial) < 0.2 ? r with { Outcome = TrialOutcome.Invalid, Reasons = ["lost in this test", "and for another reason"] } : r)))
         {
             await grid.Sweep("s").Submit(SmallPlan.Of(devices: 1, min: 2, max: 11, halfWidth: "0.0001", groups: More), "tests");
             Assert.True((await grid.Ended("s", 180)).HasEnded);
             var matrix = (await grid.Files.Matrix("s"))!;
-            Assert.Contains(matrix.Groups.SelectMany(g => g.Rows), r => r.Passes > (gpus == 1 ? 5 : 2));
+            Assert.Contains(matrix.Groups.SelectMany(g => g.Rows), r => r.Passes > 5);
         }
         await BothHold(Path.Combine(scratch.Path, "results", "s"));
     }
