@@ -11,6 +11,7 @@ namespace EnergyGrid.Console;
 internal static class DocumentForm
 {
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+    private static readonly JsonSerializerOptions Whole = new(DocumentJson.Compact) { RespectNullableAnnotations = true };
 
     /// <summary>Reads a document.</summary>
     /// <param name="json">UTF-8.</param>
@@ -21,7 +22,7 @@ internal static class DocumentForm
         try
         {
             using var document = JsonDocument.Parse(json, Strict);
-            var value = document.Deserialize<T>(DocumentJson.Compact) ?? throw new InvalidDataException("it is null");
+            var value = document.Deserialize<T>(Whole) ?? throw new InvalidDataException("it is null");
             var written = JsonNode.Parse(json.Span);
             (written as JsonObject)?.Remove(besides);
             return Difference(JsonSerializer.SerializeToNode(value, DocumentJson.Compact), written, "") is { } wrong ? throw new InvalidDataException(wrong) : value;

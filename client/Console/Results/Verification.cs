@@ -328,7 +328,14 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
                 // What was committed by a release of before has no origin either.
                 if (manifest.Format >= MatrixBuilder.Format && trial is { Outcome: TrialOutcome.Valid, OriginUtc: not null }) wrong.Add(new("trials.ndjson", $"{trial.Trial} is valid and does not hold the readings that its energies come from"));
             }
-            foreach (var difference in Recomputation.Trial(trial, Batch(trial))) wrong.Add(new("trials.ndjson", difference));
+            try
+            {
+                foreach (var difference in Recomputation.Trial(trial, Batch(trial))) wrong.Add(new("trials.ndjson", difference));
+            }
+            catch (InvalidOperationException e)
+            {
+                wrong.Add(new("trials.ndjson", $"{trial.Trial}: nothing can be computed from its readings: {e.Message}"));
+            }
             if (plan is not null && trial is { Outcome: TrialOutcome.Valid, OriginUtc: not null } && manifest.Format >= MatrixBuilder.Format && Planned(plan, trial) is { } layers && !layers.SequenceEqual(legs.Select(l => l.Layers).Where(l => l > 0).Order()))
                 wrong.Add(new("trials.ndjson", $"{trial.Trial} has windows of L' = {string.Join(", ", legs.Select(l => l.Layers).Order())}, its plan wants {string.Join(", ", layers)}"));
             if (trial.Trace.Length == 0)
@@ -435,6 +442,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
 
     private static string? Full(string directory, string name)
     {
+        if (name.Contains('\0', StringComparison.Ordinal)) return null;
         var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)) + Path.DirectorySeparatorChar;
         var path = Path.GetFullPath(Path.Combine(root, name));
         return path.StartsWith(root, StringComparison.Ordinal) ? path : null;
