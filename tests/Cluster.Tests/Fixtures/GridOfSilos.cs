@@ -141,6 +141,16 @@ internal sealed class GridOfSilos : IAsyncDisposable
         return (first!.StartedUtc - since).TotalSeconds;
     }
 
+    /// <summary>Waits until the others have given up every device group on a silo that says nothing: their orders are withdrawn. How long after a moment that was, s.</summary>
+    public async Task<double> UntilAway(SiloProcess silent, string sweep, DateTimeOffset since, int seconds = 120)
+    {
+        var others = Up.Where(s => s != silent).ToArray();
+        var away = $"{DevicesPerSilo} of {Devices} device groups are away";
+        await Patience.Until(async () => await Patience.Ask(() => others[_random.Next(others.Length)].Client.Sweep(sweep)) is { } status && status.Waiting.Contains(away, StringComparison.Ordinal),
+            $"the groups on {silent.Name} are away", seconds, Diary);
+        return (TimeProvider.System.GetUtcNow() - since).TotalSeconds;
+    }
+
     /// <summary>Makes sure that a sweep is under way, with a new one where the last has ended; its id.</summary>
     public async Task<string> KeepSweeping(int passes)
     {
