@@ -47,6 +47,11 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
             outcome = TrialOutcome.Cancelled;
             trial.Reasons.Add("stopped on request");
         }
+        catch (ClockMovedException moved)
+        {
+            outcome = TrialOutcome.Invalid;
+            trial.Reasons.Add(moved.Message);
+        }
         catch (Exception error) when (error is not DeviceLostException)
         {
             outcome = TrialOutcome.Failed;
