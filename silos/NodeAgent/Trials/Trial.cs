@@ -43,6 +43,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     private double _clockError;
     private readonly ClockStep? _stepBefore = node.LastStep;
     private readonly long _began = node.Time.GetTimestamp();
+    private readonly DateTimeOffset _started = node.Time.GetUtcNow();
     private readonly DateTimeOffset _startedWall = ScaledTimeProvider.WallOf(node.Time).GetUtcNow();
     private Evidence? _idleEvidence;
 
@@ -273,7 +274,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         if (_input is not null) node.Input!.End(_input);
     }
 
-    public TrialResult Result(TrialOutcome outcome, DateTimeOffset started)
+    public TrialResult Result(TrialOutcome outcome)
     {
         var lead = _devices.Count > 0 ? _devices[0].Device.Info : null;
         _phase = TrialPhase.Ended;
@@ -283,7 +284,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         return new TrialResult(
             Order.Trial, outcome, [.. Reasons], node.Node.Host, node.Node.Site, node.Node.Rack, Order.Devices.IsDefault ? [] : Order.Devices,
             lead?.Model ?? "", lead?.Driver ?? "", _start.Length > 0 ? _start[0].PowerLimitWatts : lead?.PowerLimitWatts ?? double.NaN,
-            Order.Epoch, Order.Attempt, started, started + ran, _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
+            Order.Epoch, Order.Attempt, _started, _started + ran, _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
             [.. Evaluated], IdleWatts, [.. Flags.Distinct()], "", "", Order.PlanSha256, UtcNanoseconds.ToInstant(Origin), ScaledTimeProvider.ScaleOf(node.Time),
             _startedWall, _startedWall + ran / ScaledTimeProvider.ScaleOf(node.Time), _idleEvidence);
     }
