@@ -11,9 +11,9 @@ public sealed class LocalNode : INode, IDisposable
     /// <param name="site">Where it stands.</param>
     /// <param name="rack">Where it stands.</param>
     /// <param name="devices">Those that it has from the beginning; disposed with it.</param>
-    /// <param name="clockErrorSeconds">Declared bound of the clock's error against UTC, s.</param>
-    public LocalNode(string host, string site, string rack, IEnumerable<IDevice> devices, double clockErrorSeconds) =>
-        (Host, Site, Rack, _devices, ClockErrorSeconds) = (host, site, rack, [.. devices], clockErrorSeconds);
+    /// <param name="clock">What everything on it stamps by.</param>
+    public LocalNode(string host, string site, string rack, IEnumerable<IDevice> devices, NodeClock clock) =>
+        (Host, Site, Rack, _devices, Clock) = (host, site, rack, [.. devices], clock);
 
     public const string DefaultSite = "local", DefaultRack = "r1";
 
@@ -28,7 +28,9 @@ public sealed class LocalNode : INode, IDisposable
 
     public IReadOnlyList<IMeter> Meters => [];
 
-    public double ClockErrorSeconds { get; }
+    public NodeClock Clock { get; }
+
+    public double ClockErrorSeconds => Clock.ErrorSeconds;
 
     public bool IsOpening { get; set; }
 

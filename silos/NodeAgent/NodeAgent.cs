@@ -67,7 +67,8 @@ public sealed partial class NodeAgent : INodeAgent
                 device.Pump(_sampler.Node.ClockErrorSeconds);
                 while (device.TryNext(queue, out var sample))
                 {
-                    if (sample.At < next) continue;
+                    // What is far before it bears another clock.
+                    if (sample.At < next && next - sample.At <= TimeSpan.FromSeconds(2 * period)) continue;
                     next = sample.At.AddSeconds(period);
                     yield return sample;
                 }
@@ -95,6 +96,7 @@ public sealed partial class NodeAgent : INodeAgent
         await Pause(period * place, stop);
         for (var tick = 0L; !stop.IsCancellationRequested; tick++)
         {
+            if (_sampler.FollowClock() is { } step) LogStepped(Host, $"{step}");
             _sampler.Sample(_unsent);
             var again = tick % NodeAgentOptions.AnnounceTicks == 0;
             // The inventory waits for what keeps it, and power must not wait for that.
@@ -247,6 +249,9 @@ public sealed partial class NodeAgent : INodeAgent
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Host} could not report: {Reason}. Its windows are kept and said again.")]
     private partial void LogSilent(string host, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: {Step}. Trials that ran are not valid; the next ones bear the new time.")]
+    private partial void LogStepped(string host, string step);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: device {Device} answers again and is offered again.")]
     private partial void LogRevived(string host, string device);

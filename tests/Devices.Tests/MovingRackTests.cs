@@ -50,7 +50,7 @@ public sealed class MovingRackTests
     {
         var lab = new Laboratory(32, gpus: 3);
         var (first, later) = (new Losable(lab.Gpus[0]), new Losable(lab.Gpus[1]));
-        using var node = new LocalNode("local", "here", "r1", [first], 0.001);
+        using var node = new LocalNode("local", "here", "r1", [first], new NodeClock(TimeProvider.System));
         var agent = new NodeAgent(node, lab.Time);
         var grid = new Grid();
         using var stop = new CancellationTokenSource();

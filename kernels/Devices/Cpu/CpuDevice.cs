@@ -19,7 +19,7 @@ public sealed record CpuDeviceOptions
     /// <summary>Share of the available memory that a working set may take.</summary>
     public double MemoryShare { get; init; } = 0.6;
 
-    /// <summary>Declared bound of the clock's error against UTC, s: readings and steps of this device bear one clock.</summary>
+    /// <summary>Declared bound of its stamps' error beyond that of the node's clock, s: readings and steps of this device bear one clock.</summary>
     public double ClockErrorSeconds { get; init; } = 0.005;
 
     /// <summary>Where energy counters are looked for.</summary>
@@ -50,8 +50,7 @@ public sealed class CpuDevice : IDevice
     private readonly Thread _worker;
     private readonly Thread _sensor;
     private readonly ManualResetEventSlim _ending = new();
-    private readonly long _startTimestamp;
-    private readonly long _startNanoseconds;
+    private readonly NodeClock _clock;
     private volatile bool _running;
     private DecodeStep? _step;
     private SafetensorsFile? _weights;
@@ -63,8 +62,7 @@ public sealed class CpuDevice : IDevice
     {
         (_time, _options) = (time, options ?? new());
         _rapl = RaplSearch.Of(_options.PowercapRoot).Counter;
-        _startTimestamp = time.GetTimestamp();
-        _startNanoseconds = time.UtcNowNanoseconds();
+        _clock = time as NodeClock ?? new NodeClock(time);
         var provenance = _rapl is null ? Provenance.Modelled : Provenance.Measured;
         Info = new DeviceInfo(
             host, "cpu-0", "cpu", DeviceKind.Cpu, site, rack, 0, _options.MemoryShare * MachineProbe.AvailableBytes(),
@@ -85,7 +83,7 @@ public sealed class CpuDevice : IDevice
 
     public DeviceSensor Sensor { get; }
 
-    public DeviceCondition Condition() => new(double.NaN, double.NaN, Info.PowerLimitWatts, 0, _options.ClockErrorSeconds);
+    public DeviceCondition Condition() => new(double.NaN, double.NaN, Info.PowerLimitWatts, 0, _options.ClockErrorSeconds + _clock.ErrorSeconds);
 
     public string? Refusal(Configuration configuration, StepCost cost, int layers)
     {
@@ -235,15 +233,16 @@ public sealed class CpuDevice : IDevice
 
     private void Sense()
     {
-        var (lastTime, lastBusy, tick) = (NowNanoseconds(), Busy(), 0L);
-        var start = _time.GetTimestamp();
+        var (last, lastBusy, tick) = (_time.GetTimestamp(), Busy(), 0L);
+        var start = last;
         while (true)
         {
             // To a fixed raster: what one wait is late, the next one is not.
             var due = TimeSpan.FromSeconds(++tick * PeriodSeconds) - _time.GetElapsedTime(start);
             if (_ending.Wait(due > TimeSpan.Zero ? due : TimeSpan.Zero)) return;
-            var (now, busy) = (NowNanoseconds(), Busy());
-            var seconds = (now - lastTime) / 1e9;
+            // What passed is not told by a clock that may be set anew.
+            var (now, busy) = (_time.GetTimestamp(), Busy());
+            var seconds = _time.GetElapsedTime(last, now).TotalSeconds;
             if (seconds <= 0) continue;
             var before = _joules;
             try
@@ -260,16 +259,16 @@ public sealed class CpuDevice : IDevice
                 // No reading is a gap, not a zero.
                 continue;
             }
-            (lastTime, lastBusy) = (now, busy);
+            (last, lastBusy) = (now, busy);
             lock (_gate)
             {
                 if (_readings.Count >= MostPending) _readings.RemoveRange(0, MostPending / 2);
-                _readings.Add(new DeviceReading(now, _joules, (_joules - before) / seconds, double.NaN, double.NaN, double.NaN, double.NaN, double.NaN));
+                _readings.Add(new DeviceReading(_clock.At(now), _joules, (_joules - before) / seconds, double.NaN, double.NaN, double.NaN, double.NaN, double.NaN));
             }
         }
     }
 
     private static TimeSpan Busy() => Environment.CpuUsage.TotalTime;
 
-    private long NowNanoseconds() => _startNanoseconds + _time.GetElapsedTime(_startTimestamp).Ticks * 100;
+    private long NowNanoseconds() => _clock.NowNanoseconds;
 }

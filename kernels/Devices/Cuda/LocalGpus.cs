@@ -109,7 +109,7 @@ public static class LocalGpus
         options.Say($"gpu {board.Index}: {qualification.EnergySource}");
         options.Keep(qualification);
         var (bandwidth, peak) = Ceilings(board, time);
-        var clock = new NodeClock(time);
+        var clock = time as NodeClock ?? new NodeClock(time);
         var meter = new BoardSensor(sensors, clock, qualification, new BoardSensorOptions { ClockErrorSeconds = options.ClockErrorSeconds });
         try
         {

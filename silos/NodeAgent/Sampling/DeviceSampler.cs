@@ -14,7 +14,7 @@ internal sealed class DeviceSampler
     private const int MostWatched = 4096;
 
     private readonly Lock _gate = new();
-    private readonly WindowIntegrator _integrator;
+    private WindowIntegrator _integrator;
     private readonly List<DeviceReading> _readings = [];
     private readonly List<StepMark> _steps = [];
     private readonly List<PowerWindow> _windows = [];
@@ -28,7 +28,7 @@ internal sealed class DeviceSampler
     {
         Device = device;
         Kind = device.Info.Kind == DeviceKind.Cpu ? SourceKind.Cpu : SourceKind.Gpu;
-        _integrator = new WindowIntegrator(device.Info.Key, Kind, device.Sensor.Profile, keepWindows: 16, keepReadings: 256);
+        _integrator = Integrator();
     }
 
     public IDevice Device { get; }
@@ -63,6 +63,18 @@ internal sealed class DeviceSampler
             foreach (var watcher in _watchers) Feed(watcher, readings);
             _readings.Clear();
             _steps.Clear();
+        }
+    }
+
+    /// <summary>Begins anew: the clock was set, and what is read from now on bears another time than what was read before.</summary>
+    public void Restart()
+    {
+        lock (_gate)
+        {
+            Device.Drain(_readings, _steps);
+            _readings.Clear();
+            _steps.Clear();
+            _integrator = Integrator();
         }
     }
 
@@ -111,6 +123,8 @@ internal sealed class DeviceSampler
     {
         lock (_gate) return queue.TryDequeue(out sample);
     }
+
+    private WindowIntegrator Integrator() => new(Device.Info.Key, Kind, Device.Sensor.Profile, keepWindows: 16, keepReadings: 256);
 
     private void TakeReady()
     {

@@ -9,7 +9,7 @@ namespace EnergyGrid.Node;
 internal sealed class MeterSampler
 {
     private readonly Lock _gate = new();
-    private readonly WindowIntegrator _integrator;
+    private WindowIntegrator _integrator;
     private readonly List<MeterReading> _readings = [];
     private readonly List<PowerWindow> _windows = [];
     private readonly List<AppendLog<MeterReading>> _recordings = [];
@@ -17,7 +17,7 @@ internal sealed class MeterSampler
     public MeterSampler(IMeter meter)
     {
         Meter = meter;
-        _integrator = new WindowIntegrator(meter.Info.Source, meter.Info.Kind, meter.Profile, keepWindows: 32, keepReadings: 64);
+        _integrator = Integrator();
     }
 
     public IMeter Meter { get; }
@@ -38,6 +38,17 @@ internal sealed class MeterSampler
             }
             foreach (var recording in _recordings) recording.Add(readings);
             _readings.Clear();
+        }
+    }
+
+    /// <summary>As <see cref="DeviceSampler.Restart"/>.</summary>
+    public void Restart()
+    {
+        lock (_gate)
+        {
+            Meter.Drain(_readings);
+            _readings.Clear();
+            _integrator = Integrator();
         }
     }
 
@@ -63,6 +74,8 @@ internal sealed class MeterSampler
     {
         lock (_gate) _recordings.Remove(recording);
     }
+
+    private WindowIntegrator Integrator() => new(Meter.Info.Source, Meter.Info.Kind, Meter.Profile, keepWindows: 32, keepReadings: 64);
 
     private void TakeReady()
     {

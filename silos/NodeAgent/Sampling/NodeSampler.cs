@@ -66,6 +66,18 @@ internal sealed class NodeSampler
 
     public DeviceSampler? Find(string uuid) => Devices.FirstOrDefault(d => d.Device.Info.Uuid == uuid);
 
+    /// <summary>The clock's latest setting after a jump; null where the node's time cannot jump, or did not.</summary>
+    public ClockStep? LastStep => (Time as NodeClock)?.LastStep;
+
+    /// <summary>Sets the node's clock anew if the wall clock was moved, and says so.</summary>
+    public ClockStep? FollowClock()
+    {
+        if ((Time as NodeClock)?.Follow() is not { } step) return null;
+        foreach (var device in Devices) device.Restart();
+        foreach (var meter in Meters) meter.Restart();
+        return step;
+    }
+
     /// <summary>Drains everything, and moves what closed to <paramref name="windows"/>.</summary>
     public void Sample(List<PowerWindow> windows)
     {

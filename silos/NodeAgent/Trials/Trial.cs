@@ -25,6 +25,9 @@ internal sealed class TrialLeg(int layers, double warmupSeconds, bool flat)
     public bool OnTicks { get; set; }
 }
 
+/// <summary>The clock was set anew while a trial ran.</summary>
+internal sealed class ClockMovedException(ClockStep step) : Exception($"{step}");
+
 /// <summary>A trial while it runs: its devices, their recordings, what was found.</summary>
 internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProgress> report, NodeAgentOptions options)
 {
@@ -38,6 +41,9 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     private TrialPhase _phase;
     private int _legsEntered;
     private double _clockError;
+    private readonly ClockStep? _stepBefore = node.LastStep;
+    private readonly long _began = node.Time.GetTimestamp();
+    private readonly DateTimeOffset _started = node.Time.GetUtcNow();
     private readonly DateTimeOffset _startedWall = ScaledTimeProvider.WallOf(node.Time).GetUtcNow();
     private Evidence? _idleEvidence;
 
@@ -99,7 +105,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             if (now.Hindrance is { } hindrance) return $"{uuid}: {hindrance}";
             if (now.OtherProcesses > 0) return $"{now.OtherProcesses} other process(es) on {uuid}";
             if (PowerLimitChanged(device, now)) return $"the power limit of {uuid} is {now.PowerLimitWatts:F0} W, not {device.Device.Info.PowerLimitWatts:F0} W as announced";
-            if (now.ClockErrorSeconds > Order.Guards.MaxClockErrorSeconds) return $"the clock of {node.Node.Host} may be off by {now.ClockErrorSeconds:G3} s, more than {Order.Guards.MaxClockErrorSeconds:G3} s";
+            if (now.ClockErrorSeconds > Order.Guards.MaxClockErrorSeconds) return $"the clock of {node.Node.Host} may be off by {now.ClockErrorSeconds:G3} s, more than {Order.Guards.MaxClockErrorSeconds:G3} s{(now.ClockErrorSeconds >= 16 ? ": nothing keeps it (chrony, ntpd)" : "")}";
             var (low, high) = (Order.Timing.StartTemperatureLowCelsius, Order.Timing.StartTemperatureHighCelsius);
             if (low is null && high is null) continue;
             if (double.IsNaN(now.Celsius)) return $"the temperature of {uuid} is unknown, and the plan wants a band";
@@ -145,6 +151,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         while (true)
         {
             stop.ThrowIfCancellationRequested();
+            if (node.LastStep != _stepBefore) throw new ClockMovedException(node.LastStep!);
             var left = (nanoseconds - NowNanoseconds) / 1e9;
             if (left <= 0) return;
             // Task.Delay cuts to whole milliseconds: up, so that a wait never ends just before its instant.
@@ -199,6 +206,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     /// <summary>Turns the recordings into legs, flags and reasons.</summary>
     public void Evaluate()
     {
+        if (node.LastStep != _stepBefore) throw new ClockMovedException(node.LastStep!);
         Ended = NowNanoseconds;
         // The clock may have gone on between the last look and the end of a wait, much where time is scaled.
         Pump();
@@ -266,17 +274,19 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         if (_input is not null) node.Input!.End(_input);
     }
 
-    public TrialResult Result(TrialOutcome outcome, DateTimeOffset started)
+    public TrialResult Result(TrialOutcome outcome)
     {
         var lead = _devices.Count > 0 ? _devices[0].Device.Info : null;
         _phase = TrialPhase.Ended;
+        // By the time that passed: the clock may have been set meanwhile.
+        var ran = node.Time.GetElapsedTime(_began);
         report(new TrialProgress(TrialPhase.Ended, 1, 0));
         return new TrialResult(
             Order.Trial, outcome, [.. Reasons], node.Node.Host, node.Node.Site, node.Node.Rack, Order.Devices.IsDefault ? [] : Order.Devices,
             lead?.Model ?? "", lead?.Driver ?? "", _start.Length > 0 ? _start[0].PowerLimitWatts : lead?.PowerLimitWatts ?? double.NaN,
-            Order.Epoch, Order.Attempt, started, node.Time.GetUtcNow(), _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
+            Order.Epoch, Order.Attempt, _started, _started + ran, _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
             [.. Evaluated], IdleWatts, [.. Flags.Distinct()], "", "", Order.PlanSha256, UtcNanoseconds.ToInstant(Origin), ScaledTimeProvider.ScaleOf(node.Time),
-            _startedWall, ScaledTimeProvider.WallOf(node.Time).GetUtcNow(), _idleEvidence);
+            _startedWall, _startedWall + ran / ScaledTimeProvider.ScaleOf(node.Time), _idleEvidence);
     }
 
     private static bool PowerLimitChanged(DeviceSampler device, DeviceCondition now) => Math.Abs(now.PowerLimitWatts - device.Device.Info.PowerLimitWatts) > 0.5;

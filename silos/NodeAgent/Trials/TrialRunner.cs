@@ -27,7 +27,6 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
     public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
     {
         var trial = new Trial(node, order, report, options);
-        var started = node.Time.GetUtcNow();
         trial.Enter(TrialPhase.Waiting, order.Timing.PreconditionTimeoutSeconds);
         var outcome = TrialOutcome.Valid;
         try
@@ -47,6 +46,11 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
             outcome = TrialOutcome.Cancelled;
             trial.Reasons.Add("stopped on request");
         }
+        catch (ClockMovedException moved)
+        {
+            outcome = TrialOutcome.Invalid;
+            trial.Reasons.Add(moved.Message);
+        }
         catch (Exception error) when (error is not DeviceLostException)
         {
             outcome = TrialOutcome.Failed;
@@ -57,7 +61,7 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
             await trial.Release();
         }
         var trace = order.KeepTrace && outcome is TrialOutcome.Valid or TrialOutcome.Invalid ? TrialTrace.Csv(trial) : default;
-        return new TrialRun(trial.Result(outcome, started), trace);
+        return new TrialRun(trial.Result(outcome), trace);
     }
 
     private static async Task<bool> Prepare(Trial trial, CancellationToken stop)

@@ -38,7 +38,7 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
     {
         try
         {
-            node!.Offer(LocalGpus.OpenOne(board, options, TimeProvider.System));
+            node!.Offer(LocalGpus.OpenOne(board, options, node.Clock));
         }
         catch (Exception e) when (e is GpuRefusedException or DriverMissingException)
         {

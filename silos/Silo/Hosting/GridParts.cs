@@ -29,7 +29,7 @@ internal static class GridParts
         {
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options, site), new ScaledTimeProvider(site.TimeScale));
             if (options.Node is { } opened) nodes.AddNode(opened.Node, opened.Time);
-            if (local.Value.Node is { } machine) nodes.AddNode(machine, TimeProvider.System);
+            if (local.Value.Node is { } machine) nodes.AddNode(machine, machine.Clock);
         });
         // After Orleans, which has joined when this starts.
         services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), local.Value.Node, s.GetRequiredService<ILogger<GpuOpening>>()));
@@ -70,7 +70,7 @@ internal static class GridParts
         }
     }
 
-    /// <summary>Declared bound of this machine's clock against UTC, s.</summary>
+    /// <summary>Declared bound of this machine's clock against UTC, s, where the kernel does not tell.</summary>
     private const double ClockErrorSeconds = 0.005;
 
     /// <summary>This machine's node, with its processor alone at first, and the GPUs that are to be looked at.</summary>
@@ -90,16 +90,16 @@ internal static class GridParts
         {
             throw new SiloRefusedException($"{e.Message} 'up --gpus none' starts without this machine's GPUs.", e);
         }
-        IDevice[] devices = options.LocalCpu
-            ? [new CpuDevice(options.Name, SiteOf(options), options.Rack, TimeProvider.System, new CpuDeviceOptions { ClockErrorSeconds = ClockErrorSeconds })]
-            : [];
-        return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, SiteOf(options), options.Rack, devices, ClockErrorSeconds) { IsOpening = boards.Count > 0 } : null, boards);
+        var clock = new NodeClock(TimeProvider.System, static () => KernelClock.MaxErrorSeconds() ?? ClockErrorSeconds);
+        IDevice[] devices = options.LocalCpu ? [new CpuDevice(options.Name, SiteOf(options), options.Rack, clock, new CpuDeviceOptions { ClockErrorSeconds = 0 })] : [];
+        return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, SiteOf(options), options.Rack, devices, clock) { IsOpening = boards.Count > 0 } : null, boards);
     }
 
     private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, SiteOf(options), options.Rack)
     {
         Which = options.Gpus,
-        ClockErrorSeconds = ClockErrorSeconds,
+        // That of the node's clock is all of it.
+        ClockErrorSeconds = 0,
         Qualification = new QualificationOptions { WindowSeconds = options.QualificationSeconds, AliasSeconds = Math.Min(3, 0.3 * options.QualificationSeconds), SettleSeconds = Math.Min(2, 0.2 * options.QualificationSeconds) },
         Say = options.Say,
         Keep = found =>

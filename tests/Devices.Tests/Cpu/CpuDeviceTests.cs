@@ -13,7 +13,7 @@ public sealed class CpuDeviceTests
     [Fact]
     public async Task The_cpu_really_executes_a_tiny_configuration_and_says_what_is_modelled()
     {
-        using var node = new LocalNode("here", "local", "r1", [new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 2 })], 0.005);
+        using var node = new LocalNode("here", "local", "r1", [new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 2 })], new NodeClock(TimeProvider.System));
         var agent = new NodeAgent(node, TimeProvider.System);
         var c = Tiny("A");
         var device = node.Devices[0].Info;
@@ -51,7 +51,7 @@ public sealed class CpuDeviceTests
     [Fact]
     public void What_the_cpu_cannot_run_is_refused_with_the_reason()
     {
-        using var node = new LocalNode("here", "local", "r1", [new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { MemoryShare = 1e-6, PowercapRoot = "/nonexistent" })], 0.005);
+        using var node = new LocalNode("here", "local", "r1", [new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { MemoryShare = 1e-6, PowercapRoot = "/nonexistent" })], new NodeClock(TimeProvider.System));
         var c = Tiny("A");
         Assert.Contains("may be used", node.Devices[0].Refusal(c, Catalogue.Cost(c), 2));
         Assert.Contains("'simulated' does not run here", node.Devices[0].Refusal(c with { Stack = "simulated" }, Catalogue.Cost(c), 2));
@@ -79,7 +79,7 @@ public sealed class CpuDeviceTests
     [InlineData("C")]
     public async Task The_cpu_really_executes_the_lm_head_as_a_leg_of_its_own(string code)
     {
-        using var node = new LocalNode("here", "local", "r1", [new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 2 })], 0.005);
+        using var node = new LocalNode("here", "local", "r1", [new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = "/nonexistent", Threads = 2 })], new NodeClock(TimeProvider.System));
         var agent = new NodeAgent(node, TimeProvider.System);
         var c = Tiny(code) with { Vocabulary = 1000 };
         var order = new TrialOrder(

@@ -196,7 +196,8 @@ public sealed partial class CudaBench : IEvidenceBench
     public (INode Node, TimeProvider Time) OpenNode(string host)
     {
         var options = new LocalGpuOptions(host, LocalNode.DefaultSite, LocalNode.DefaultRack);
-        return (new LocalNode(host, options.Site, options.Rack, [LocalGpus.Open(_board, options, TimeProvider.System)], options.ClockErrorSeconds), TimeProvider.System);
+        var clock = new NodeClock(TimeProvider.System);
+        return (new LocalNode(host, options.Site, options.Rack, [LocalGpus.Open(_board, options, clock)], clock), clock);
     }
 
     public void Dispose()

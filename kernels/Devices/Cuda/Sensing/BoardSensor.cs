@@ -81,7 +81,7 @@ public sealed class BoardSensor : IDisposable
         if (_sensor.Lost is { } lost) throw new DeviceLostException(lost.Message, lost);
         var limit = _device.PowerLimitWatts();
         return new DeviceCondition(
-            _device.Celsius(), _device.Megahertz(), double.IsNaN(limit) ? PowerLimitWatts : limit, OtherProcesses(), _options.ClockErrorSeconds + _clock.DriftSeconds, Hindrance());
+            _device.Celsius(), _device.Megahertz(), double.IsNaN(limit) ? PowerLimitWatts : limit, OtherProcesses(), _options.ClockErrorSeconds + _clock.ErrorSeconds, Hindrance());
     }
 
     /// <summary>Appends what was read since the last drain, in time order.</summary>

@@ -128,7 +128,7 @@ public sealed class NvmlSensor : IDisposable
             {
                 if (!double.IsNaN(joules) && joules < _lastJoules) CounterEpoch++;
                 var stepped = !double.IsNaN(joules) && joules != _lastJoules;
-                if (!stepped && (now - _lastEmitted) * Nano < SilentPeriods * _options.UpdatePeriodSeconds) return true;
+                if (!stepped && now >= _lastEmitted && (now - _lastEmitted) * Nano < SilentPeriods * _options.UpdatePeriodSeconds) return true;
             }
             if (!double.IsNaN(joules)) _lastJoules = joules;
             Emit(now, joules);
