@@ -22,7 +22,7 @@ public sealed partial class NodeAgent : INodeAgent
     private long _sequence;
     private bool _wasSilent;
     private Task _reviving = Task.CompletedTask;
-    private DateTimeOffset _revived;
+    private long _revived;
 
     /// <param name="node">What it serves.</param>
     /// <param name="time">The node's time.</param>
@@ -35,7 +35,7 @@ public sealed partial class NodeAgent : INodeAgent
         _log = log ?? NullLogger.Instance;
         _sampler = new NodeSampler(node, time);
         _runner = new TrialRunner(_sampler, _options);
-        (_told, _revived) = (new ToldWindows(_options.RememberedSeconds), time.GetUtcNow());
+        (_told, _revived) = (new ToldWindows(_options.RememberedSeconds), time.GetTimestamp());
     }
 
     public string Host => _sampler.Node.Host;
@@ -96,7 +96,11 @@ public sealed partial class NodeAgent : INodeAgent
         await Pause(period * place, stop);
         for (var tick = 0L; !stop.IsCancellationRequested; tick++)
         {
-            if (_sampler.FollowClock() is { } step) LogStepped(Host, $"{step}");
+            if (_sampler.FollowClock() is { } step)
+            {
+                LogStepped(Host, $"{step}");
+                _told.Forget();
+            }
             _sampler.Sample(_unsent);
             var again = tick % NodeAgentOptions.AnnounceTicks == 0;
             // The inventory waits for what keeps it, and power must not wait for that.
@@ -176,8 +180,8 @@ public sealed partial class NodeAgent : INodeAgent
     // A device that was lost is looked at again now and then, beside everything else: it may take long.
     private void Revive()
     {
-        if (!_reviving.IsCompleted || _time.GetUtcNow() - _revived < TimeSpan.FromSeconds(_options.ReviveSeconds)) return;
-        _revived = _time.GetUtcNow();
+        if (!_reviving.IsCompleted || _time.GetElapsedTime(_revived) < TimeSpan.FromSeconds(_options.ReviveSeconds)) return;
+        _revived = _time.GetTimestamp();
         _reviving = ReviveLost();
     }
 

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -30,9 +29,6 @@ internal sealed record Discrepancy(string File, string What)
 /// </summary>
 internal sealed record Verification(string Directory, string Sweep, int Files, int Trials, int Traces, ImmutableArray<string> Notes, ImmutableArray<Discrepancy> Discrepancies)
 {
-    // What is made from the trials.
-    private static readonly string[] Rendered = [SweepDocuments.MatrixName, SweepDocuments.CellsName, SweepDocuments.ReportName, FacilitySeries.Name];
-
     public bool Holds => Discrepancies.IsEmpty;
 
     public static Verification Of(string directory, CancellationToken stop)
@@ -41,9 +37,9 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var notes = ImmutableArray.CreateBuilder<string>();
         if (!Path.Exists(Path.Combine(directory, "manifest.json"))) throw new CommandException(ExitCodes.Usage, $"{directory} is no directory of results: it has no manifest.json.");
         // Nothing is opened that is a link, or that may never end.
-        var (entries, refused) = Entries(directory);
+        var (entries, refused) = SealedFiles.Entries(directory);
         if (!refused.IsEmpty) return Only(directory, refused);
-        if (BrokenSeal(directory) is { } broken) return Only(directory, [broken]);
+        if (SealedFiles.BrokenSeal(directory) is { } broken) return Only(directory, [broken]);
         Manifest manifest;
         try
         {
@@ -58,15 +54,15 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         foreach (var file in manifest.Files)
         {
             stop.ThrowIfCancellationRequested();
-            CheckFile(directory, file, ended, renewed, wrong, notes);
+            SealedFiles.Check(directory, file, ended, renewed, wrong, notes);
         }
         var known = manifest.Files.Select(f => f.Name).Append("manifest.json").ToHashSet(StringComparer.Ordinal);
         foreach (var name in entries)
         {
             if (known.Contains(name)) continue;
             // While a sweep runs its traces come between two manifests; the trial that has one vouches for it. Documents come right before one.
-            if (!ended && Rendered.Contains(name)) renewed.Add(name);
-            var half = name.EndsWith(".next", StringComparison.Ordinal) && known.Concat(Rendered).Contains(name[..^".next".Length]);
+            if (!ended && SealedFiles.Rendered.Contains(name)) renewed.Add(name);
+            var half = name.EndsWith(".next", StringComparison.Ordinal) && known.Concat(SealedFiles.Rendered).Contains(name[..^".next".Length]);
             if (!ended && half) notes.Add($"{name} was being written when its process ended");
             else if (!ended && (name.StartsWith("traces/", StringComparison.Ordinal) || renewed.Contains(name))) notes.Add($"{name} is newer than the manifest");
             else wrong.Add(new(name, "the manifest does not know this file"));
@@ -100,41 +96,6 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     {
         var listed = manifest.Files.FirstOrDefault(f => f.Name == Journals.TrialsName)?.Bytes ?? 0;
         return File.ReadAllBytes(Path.Combine(directory, Journals.TrialsName)).AsSpan(0, (int)listed).Count((byte)'\n');
-    }
-
-    // The manifest vouches for all other files, and by its seal for itself: with a broken one, nothing that it says counts.
-    private static Discrepancy? BrokenSeal(string directory)
-    {
-        const string Name = "manifest.json";
-        var path = Path.Combine(directory, Name);
-        if (!File.Exists(path)) return null;
-        var (found, said, whole) = ManifestSeal.Of(File.ReadAllBytes(path));
-        return whole && found == said ? null : new(Name, $"SHA-256 of what it says is {found}, its seal says {said}{(whole ? "" : " and is itself damaged or missing")}");
-    }
-
-    private static void CheckFile(string directory, ManifestFile file, bool ended, HashSet<string> renewed, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes)
-    {
-        if (Full(directory, file.Name) is not { } path)
-        {
-            wrong.Add(new(file.Name, "the name leads out of the directory"));
-            return;
-        }
-        if (!File.Exists(path))
-        {
-            wrong.Add(new(file.Name, $"missing; the manifest has it with {file.Bytes} bytes, SHA-256 {file.Sha256}"));
-            return;
-        }
-        // While a sweep runs its journals grow, and their later lines carry checksums of their own: the manifest vouches for the beginning.
-        var grown = !ended && file.Name.EndsWith(".ndjson", StringComparison.Ordinal) && new FileInfo(path).Length > file.Bytes;
-        var found = grown ? Sha256(path, file.Bytes) : Sha256(path);
-        if (found == file.Sha256 && grown) notes.Add($"{file.Name} has grown by {new FileInfo(path).Length - file.Bytes} bytes since the manifest was written");
-        if (found != file.Sha256 && !ended && Rendered.Contains(file.Name))
-        {
-            // The process was ended between them and the manifest: whoever goes on writes both anew.
-            renewed.Add(file.Name);
-            notes.Add($"{file.Name} is newer than the manifest");
-        }
-        else if (found != file.Sha256) wrong.Add(new(file.Name, $"SHA-256 is {found}, the manifest says {file.Sha256} ({new FileInfo(path).Length} bytes against {file.Bytes})"));
     }
 
     // A directory that claims to be of an older form, or not to have ended, or that lacks a file, would be looked at less closely.
@@ -277,25 +238,6 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
 
     private static Verification Only(string directory, ImmutableArray<Discrepancy> wrong) => new(directory, Path.GetFileName(Path.GetFullPath(directory)), 1, 0, 0, [], wrong);
 
-    /// <summary>The files of a directory by their names in it, and what in it is no plain file. Links are not followed.</summary>
-    private static (ImmutableArray<string> Names, ImmutableArray<Discrepancy> Refused) Entries(string directory)
-    {
-        var (names, refused) = (ImmutableArray.CreateBuilder<string>(), ImmutableArray.CreateBuilder<Discrepancy>());
-        Walk(new DirectoryInfo(directory));
-        return (names.ToImmutable(), refused.ToImmutable());
-
-        void Walk(DirectoryInfo at)
-        {
-            foreach (var entry in at.EnumerateFileSystemInfos())
-            {
-                var name = Path.GetRelativePath(directory, entry.FullName).Replace('\\', '/');
-                if (PlainFiles.Refusal(entry.FullName) is { } refusal) refused.Add(new(name, refusal));
-                else if (entry is DirectoryInfo inner) Walk(inner);
-                else names.Add(name);
-            }
-        }
-    }
-
     private static Manifest ReadManifest(string path)
     {
         var bytes = File.ReadAllBytes(path);
@@ -345,12 +287,12 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             }
             traces++;
             var name = $"traces/{trial.Trace}";
-            if (Full(directory, name) is not { } path || !File.Exists(path))
+            if (SealedFiles.PathOf(directory, name) is not { } path || !File.Exists(path))
             {
                 wrong.Add(new(name, $"missing; trial {trial.Trial} has it with SHA-256 {trial.TraceSha256}"));
                 continue;
             }
-            var found = Sha256(path);
+            var found = SealedFiles.Sha256(path);
             if (found != trial.TraceSha256) wrong.Add(new(name, $"SHA-256 is {found}, trial {trial.Trial} says {trial.TraceSha256}"));
             try
             {
@@ -439,33 +381,4 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     private sealed record OldGroup(string Name, ImmutableArray<OldRow> Rows);
 
     private sealed record OldRow(string Label, string ConfigurationSha256, int Passes, double Tokens);
-
-    private static string? Full(string directory, string name)
-    {
-        if (name.Contains('\0', StringComparison.Ordinal)) return null;
-        var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)) + Path.DirectorySeparatorChar;
-        var path = Path.GetFullPath(Path.Combine(root, name));
-        return path.StartsWith(root, StringComparison.Ordinal) ? path : null;
-    }
-
-    private static string Sha256(string path)
-    {
-        using var content = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(content));
-    }
-
-    private static string Sha256(string path, long first)
-    {
-        using var content = File.OpenRead(path);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = new byte[1 << 16];
-        for (var left = first; left > 0;)
-        {
-            var read = content.Read(buffer, 0, (int)Math.Min(left, buffer.Length));
-            if (read == 0) break;
-            hash.AppendData(buffer, 0, read);
-            left -= read;
-        }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
 }

@@ -16,7 +16,6 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
     private RackMerge _merge = null!;
     private ISiteGrain _site = null!;
     private ImmutableArray<RackWindow> _unsent = [];
-    private long _incarnation;
     private long _siteIncarnation;
     private bool _announced;
     private bool _untold;
@@ -27,8 +26,7 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
         var slash = key.IndexOf('/');
         if (slash <= 0) throw new RefusedException($"'{key}' is no key of a rack: it must be 'site/rack'.");
         // Later activations have higher numbers, as far as clocks agree.
-        _incarnation = time.GetUtcNow().ToUnixTimeMilliseconds();
-        _merge = new RackMerge(key, pace.RackLateness, pace.Kept, _incarnation);
+        _merge = new RackMerge(key, pace.RackLateness, pace.Kept, time.GetUtcNow().ToUnixTimeMilliseconds(), pace.Ahead);
         _site = GrainFactory.GetGrain<ISiteGrain>(key[..slash]);
         try
         {
@@ -59,7 +57,13 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
     public async ValueTask<ReportAnswer> Report(NodeReport report)
     {
         GridTelemetry.Reports.Add(1);
+        var incarnation = _merge.Incarnation;
         var known = _merge.Apply(report);
+        if (_merge.Incarnation != incarnation)
+        {
+            LogMoved(this.GetPrimaryKeyString(), report.Node);
+            _recent.Clear();
+        }
         if (_merge.TakeReport() is { } closed)
         {
             foreach (var window in closed.Windows) _recent[window.Window] = window;
@@ -67,7 +71,7 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
             _unsent = _unsent.AddRange(closed.Windows);
         }
         if (!_unsent.IsEmpty) await Tell();
-        return new ReportAnswer(!known, _incarnation);
+        return new ReportAnswer(!known, _merge.Incarnation);
     }
 
     public ValueTask<RackReport> Recent(int windows) => ValueTask.FromResult(new RackReport(this.GetPrimaryKeyString(), [.. _recent.Values.TakeLast(Math.Clamp(windows, 0, pace.ToldAgain))]));
@@ -91,6 +95,9 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
             if (_unsent.Length > pace.Kept) _unsent = _unsent.RemoveRange(0, _unsent.Length - pace.Kept);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Rack {Rack}: most of its nodes speak of another time than before, '{Host}' the last of them; it follows them")]
+    private partial void LogMoved(string rack, string host);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Rack {Rack}: {Count} windows could not be told to the site yet: {Reason}")]
     private partial void LogUntold(string rack, int count, string reason);

@@ -48,7 +48,7 @@ public sealed partial class SiteGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _incarnation = time.GetUtcNow().ToUnixTimeMilliseconds();
-        _merge = new SiteMerge(this.GetPrimaryKeyString(), category: 3, pace.SiteLateness, pace.Kept);
+        _merge = new SiteMerge(this.GetPrimaryKeyString(), category: 3, pace.SiteLateness, pace.Kept, pace.Ahead);
         if (state.State.Snapshot is { } kept)
         {
             var own = kept.Past.Select(b => b.Bucket).ToHashSet();
@@ -82,14 +82,14 @@ public sealed partial class SiteGrain(
         var closed = _merge.WindowsClosed;
         _merge.Apply(report);
         GridTelemetry.WindowsClosed.Add(Math.Max(0, _merge.WindowsClosed - closed));
-        return ValueTask.FromResult(new ReportAnswer(false, _incarnation));
+        return ValueTask.FromResult(new ReportAnswer(false, _incarnation + _merge.Moves));
     }
 
     public ValueTask<ReportAnswer> ReportFacility(FacilityReport report)
     {
         var unknown = _merge.UnknownSources;
         _merge.Apply(report);
-        return ValueTask.FromResult(new ReportAnswer(_merge.UnknownSources > unknown, _incarnation));
+        return ValueTask.FromResult(new ReportAnswer(_merge.UnknownSources > unknown, _incarnation + _merge.Moves));
     }
 
     public ValueTask<SiteView> View() => ValueTask.FromResult(_merge.View());

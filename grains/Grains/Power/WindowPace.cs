@@ -9,6 +9,9 @@ public sealed record WindowPace(int RackLateness = 3, int SiteLateness = 5, int 
     /// <summary>How often a site keeps its sums. With the time in which its successor comes up, less than what racks can tell again.</summary>
     public TimeSpan SitePeriod { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>A window so far ahead of the others is out of reach: its clock has gone wrong, or the time has moved.</summary>
+    public int Ahead => Kept;
+
     /// <summary>So many windows a rack tells again to a site that has begun anew.</summary>
     public int ToldAgain => Kept - SiteLateness - 3;
 

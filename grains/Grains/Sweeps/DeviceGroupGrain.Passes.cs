@@ -21,6 +21,9 @@ public sealed partial class DeviceGroupGrain
     private long? _silentSince;
     private long? _asked;
 
+    // When its state last said that it is driven, by a clock that nobody sets: SeenUtc is for the next activation.
+    private long _seenAt;
+
     /// <summary>The lease on the devices.</summary>
     private sealed record Held(string Pass, long Epoch, long RenewedAt);
 
@@ -307,6 +310,7 @@ public sealed partial class DeviceGroupGrain
             return false;
         }
         await _kept.Change(s => (s.Phase, s.Reason, s.SeenUtc) = (GroupPhase.Running, "", time.GetUtcNow()));
+        _seenAt = time.GetTimestamp();
         await Note($"b{_number}/back/{Fence.Number}/{_kept.Now.Passes.Count(p => p.Phase == PassPhase.Void)}", "resumed", $"device group {_number} on '{Host}' is back");
         return true;
     }
@@ -314,7 +318,7 @@ public sealed partial class DeviceGroupGrain
     // While the open pass is driven it is noted, now and then. Not driven for too long, by a pause or because nothing could be kept, it is void.
     private async Task NoteTime()
     {
-        var since = time.GetUtcNow() - _kept.Now.SeenUtc;
+        var since = time.GetElapsedTime(_seenAt);
         var open = _kept.Now.Passes.FirstOrDefault(p => p.Phase == PassPhase.Open);
         if (_given is null && since > pace.LongestPause)
         {
@@ -326,7 +330,9 @@ public sealed partial class DeviceGroupGrain
             }
             if (!Going) await GiveBack();
         }
-        if (Going && since > pace.Sign && open is not null) await _kept.Change(s => s.SeenUtc = time.GetUtcNow());
+        if (!Going || since <= pace.Sign || open is null) return;
+        await _kept.Change(s => s.SeenUtc = time.GetUtcNow());
+        _seenAt = time.GetTimestamp();
     }
 
     private bool IsBegun(PassRow pass) => pass.Leases > 1 || _given is not null || _course!.HasResults(pass);
@@ -366,6 +372,7 @@ public sealed partial class DeviceGroupGrain
             s.Passes = Replace(s.Passes, pass);
             if (pass.Phase != PassPhase.Void) s.SeenUtc = time.GetUtcNow();
         });
+        if (pass.Phase != PassPhase.Void) _seenAt = time.GetTimestamp();
         if (pass.Phase == PassPhase.Open) return;
         _span?.SetTag("energygrid.outcome", $"{pass.Phase}").Stop();
         _span = null;

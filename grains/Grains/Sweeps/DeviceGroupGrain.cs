@@ -160,7 +160,7 @@ public sealed partial class DeviceGroupGrain(
             if (s.Phase == GroupPhase.Fresh) (s.Phase, s.Binding, s.Tries) = (GroupPhase.Running, DeviceChoice.Binding(_orders.Devices), _orders.Tries);
             s.SeenUtc = time.GetUtcNow();
         });
-        _course = course;
+        (_course, _seenAt) = (course, time.GetTimestamp());
     }
 
     private static ResolvedPlan Resolve(string planText) => PlanFile.Load(planText, "plan") switch

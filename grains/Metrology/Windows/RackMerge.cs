@@ -11,12 +11,13 @@ namespace EnergyGrid.Metrology;
 /// ahead of it, or by <see cref="Advance"/>. All of this is in window seconds: the data's own time. A closed window that changes
 /// comes out again with the next revision. The last <c>keepWindows</c> windows can still change; older reports are counted.
 /// </para>
+/// <para>A node whose windows are out of reach is not followed, and shows as missing; where most of those who speak are there, the rack goes there (<see cref="ClockVote"/>), as another incarnation.</para>
 /// <para>Windows of sources that are not in the inventory wait for it, up to <see cref="MostWaiting"/>: a rack that has just begun loses nothing of a node that has still to announce itself.</para>
 /// <para>Not thread safe: it lives inside the turns of one rack. It keeps nothing across a restart: nodes say their latest windows again.</para>
 /// </summary>
 public sealed class RackMerge
 {
-    /// <summary>A window further ahead than this of all that is known is a clock gone wrong, not a report.</summary>
+    /// <summary>A window further ahead than this of all that is known is out of reach, where nothing else is said.</summary>
     public const int MaxAheadWindows = 3600;
 
     /// <summary>So many windows of unknown sources wait for an inventory; then the oldest are dropped and counted.</summary>
@@ -24,10 +25,11 @@ public sealed class RackMerge
 
     private const double FullSecond = 0.999;
 
-    private readonly long _incarnation;
     private readonly Queue<PowerWindow> _waiting = new();
+    private readonly ClockVote _vote = new();
     private readonly int _lateness;
     private readonly int _keep;
+    private readonly int _ahead;
     private readonly SortedDictionary<string, NodeInventory> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _index = new(StringComparer.Ordinal);
     private readonly Slot[] _slots;
@@ -44,17 +46,22 @@ public sealed class RackMerge
     /// <param name="latenessWindows">How long a window waits for a silent source, in windows.</param>
     /// <param name="keepWindows">How many windows can still be revised; more than the lateness.</param>
     /// <param name="incarnation">As in <see cref="RackWindow.Incarnation"/>; a later merge of the same rack has a higher one.</param>
-    public RackMerge(string rack, int latenessWindows = 3, int keepWindows = 32, long incarnation = 0)
+    /// <param name="aheadWindows">A window further ahead than this of all that is known is out of reach.</param>
+    public RackMerge(string rack, int latenessWindows = 3, int keepWindows = 32, long incarnation = 0, int aheadWindows = MaxAheadWindows)
     {
-        _incarnation = incarnation;
+        Incarnation = incarnation;
         ArgumentOutOfRangeException.ThrowIfLessThan(latenessWindows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(keepWindows, latenessWindows + 2);
         Rack = rack;
         _lateness = latenessWindows;
         _keep = keepWindows;
+        _ahead = aheadWindows;
         _slots = new Slot[keepWindows];
         for (var i = 0; i < _slots.Length; i++) _slots[i] = new Slot();
     }
+
+    /// <summary>Of what it says; higher by one whenever its time has moved: nodes tell it again what it did not follow.</summary>
+    public long Incarnation { get; private set; }
 
     /// <summary><c>site/rack</c>.</summary>
     public string Rack { get; }
@@ -74,7 +81,7 @@ public sealed class RackMerge
     /// <summary>Parts older than the windows kept.</summary>
     public long DroppedOld { get; private set; }
 
-    /// <summary>Parts of windows further ahead than <see cref="MaxAheadWindows"/>.</summary>
+    /// <summary>Parts of windows too far ahead.</summary>
     public long RefusedAhead { get; private set; }
 
     /// <summary>Parts that make no sense: joules or coverage not finite, negative, or covering more than the window.</summary>
@@ -109,6 +116,7 @@ public sealed class RackMerge
     public bool RemoveNode(string host)
     {
         var known = _nodes.Remove(host);
+        _vote.Forget(host);
         if (known) Rebuild();
         return known;
     }
@@ -117,6 +125,7 @@ public sealed class RackMerge
     public bool Apply(NodeReport report)
     {
         var unknown = UnknownSources;
+        Follow(report);
         foreach (var part in report.Windows) Take(part);
         CloseReady();
         return UnknownSources == unknown;
@@ -147,6 +156,24 @@ public sealed class RackMerge
         return new RackReport(Rack, windows.DrainToImmutable());
     }
 
+    private void Follow(NodeReport report)
+    {
+        if (_high == long.MinValue || report.Windows.IsEmpty) return;
+        var (oldest, newest) = (long.MaxValue, long.MinValue);
+        foreach (var part in report.Windows) (oldest, newest) = (Math.Min(oldest, part.Window), Math.Max(newest, part.Window));
+        if (oldest < 0 || !_vote.Moves(report.Node, newest, _high - _keep + 1, Math.Max(_high, _now) + _ahead)) return;
+        Incarnation++;
+        if (newest > _high)
+        {
+            Raise(oldest);
+            return;
+        }
+        // Back: what was known is of a time that comes again.
+        (_high, _now, _closedTo, _pending) = (long.MinValue, long.MinValue, long.MinValue, 0);
+        foreach (var slot in _slots) slot.Reset();
+        Array.Fill(_spoken, long.MinValue);
+    }
+
     private void Take(PowerWindow part)
     {
         if (part.Window < 0 || !(part.Joules >= 0 && double.IsFinite(part.Joules)) || !(part.CoveredSeconds >= 0 && part.CoveredSeconds <= 1 + 1e-9)
@@ -165,7 +192,7 @@ public sealed class RackMerge
             return;
         }
         var known = Math.Max(_high, _now);
-        if (known != long.MinValue && part.Window > known + MaxAheadWindows)
+        if (known != long.MinValue && part.Window > known + _ahead)
         {
             RefusedAhead++;
             return;
@@ -298,7 +325,7 @@ public sealed class RackMerge
             (complete & Layout.Bit(SourceKind.RackInput)) != 0 ? rack.Value : double.NaN);
         return new RackWindow(
             Rack, window, slot.Stated, joules.Value, Math.Min(covered.Value, layout.ExpectedWatts), layout.ExpectedWatts, low, high, byKind, sources,
-            missing?.DrainToImmutable() ?? [], clock, provenance, _incarnation);
+            missing?.DrainToImmutable() ?? [], clock, provenance, Incarnation);
     }
 
     private void Rebuild()

@@ -75,7 +75,7 @@ public sealed partial class SiteMerge
     // The clock of the data is behind all that was kept: nothing of it can be gone on with.
     private void Forget()
     {
-        (_high, _closedTo, _windowsClosed, Revisions, _settled) = (long.MinValue, long.MinValue, 0, 0, default);
+        (_high, _now, _closedTo, _windowsClosed, Revisions, _settled) = (long.MinValue, long.MinValue, long.MinValue, 0, 0, default);
         _past.Clear();
         _gaps.Clear();
         foreach (var rack in _racks) (rack.Spoken, rack.Settled) = (long.MinValue, default);

@@ -27,6 +27,8 @@ public sealed partial class SiteMerge
     private readonly int _category;
     private readonly int _lateness;
     private readonly int _keep;
+    private readonly int _ahead;
+    private readonly ClockVote _vote = new();
     private readonly Dictionary<string, int> _rackIndex = new(StringComparer.Ordinal);
     private readonly List<Rack> _racks = [];
     private readonly Slot[] _slots;
@@ -45,19 +47,23 @@ public sealed partial class SiteMerge
     /// <param name="category">Where its IT energy is metered: 1 UPS output, 2 PDU output, 3 IT equipment input.</param>
     /// <param name="latenessWindows">How long a window waits for a silent rack or facility meter, in windows: more than the racks' own lateness.</param>
     /// <param name="keepWindows">How many windows can still be revised.</param>
-    public SiteMerge(string site, int category = 3, int latenessWindows = 5, int keepWindows = 64)
+    /// <param name="aheadWindows">A window further ahead than this of all that is known is out of reach, as for a <see cref="RackMerge"/>.</param>
+    public SiteMerge(string site, int category = 3, int latenessWindows = 5, int keepWindows = 64, int aheadWindows = RackMerge.MaxAheadWindows)
     {
         if (category is < 1 or > 3) throw new ArgumentException($"PUE category is {category}; it must be 1, 2 or 3.");
         ArgumentOutOfRangeException.ThrowIfLessThan(latenessWindows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(keepWindows, latenessWindows + 2);
         Site = site;
-        (_category, _lateness, _keep) = (category, latenessWindows, keepWindows);
+        (_category, _lateness, _keep, _ahead) = (category, latenessWindows, keepWindows, aheadWindows);
         _slots = new Slot[keepWindows];
         for (var i = 0; i < _slots.Length; i++) _slots[i] = new Slot();
     }
 
     /// <summary>Its name.</summary>
     public string Site { get; }
+
+    /// <summary>How often its time has moved, because most of those who speak to it were out of reach: then they tell it again what it did not follow.</summary>
+    public int Moves { get; private set; }
 
     /// <summary>The first window that is not closed; 0 before the first.</summary>
     public long ClosedTo => _closedTo == long.MinValue ? 0 : _closedTo;
@@ -68,7 +74,7 @@ public sealed partial class SiteMerge
     /// <summary>Rack windows and facility parts older than the windows kept.</summary>
     public long DroppedOld { get; private set; }
 
-    /// <summary>Those further ahead than <see cref="RackMerge.MaxAheadWindows"/>.</summary>
+    /// <summary>Those too far ahead.</summary>
     public long RefusedAhead { get; private set; }
 
     /// <summary>Those that make no sense.</summary>
@@ -105,6 +111,7 @@ public sealed partial class SiteMerge
     /// <summary>A rack that left: it is no longer waited for. Its energy stays.</summary>
     public void ForgetRack(string rack)
     {
+        _vote.Forget(rack);
         if (_rackIndex.TryGetValue(rack, out var index)) _racks[index].IsExpected = false;
     }
 
@@ -131,6 +138,7 @@ public sealed partial class SiteMerge
     {
         var index = IndexOf(report.Rack);
         _racks[index].IsExpected = true;
+        if (!report.Windows.IsEmpty) Follow(report.Rack, report.Windows.Min(w => w.Window), report.Windows.Max(w => w.Window));
         foreach (var window in report.Windows) Take(index, window);
         CloseReady();
     }
@@ -138,6 +146,7 @@ public sealed partial class SiteMerge
     /// <summary>Takes in what the facility's meters say, and closes what can be closed.</summary>
     public void Apply(FacilityReport report)
     {
+        if (!report.Windows.IsEmpty) Follow(report.Windows[0].Source, report.Windows.Min(w => w.Window), report.Windows.Max(w => w.Window));
         foreach (var part in report.Windows) Take(part);
         CloseReady();
     }
@@ -255,6 +264,20 @@ public sealed partial class SiteMerge
             side.It.Value, side.ItLow, side.ItHigh, side.ItRated);
     }
 
+    private void Follow(string speaker, long oldest, long newest)
+    {
+        if (_high == long.MinValue || _isSilent || oldest < 0 || !_vote.Moves(speaker, newest, _high - _keep + 1, Math.Max(_high, _now) + _ahead)) return;
+        Moves++;
+        if (newest > _high)
+        {
+            // What lies between is the period's gap.
+            _isSilent = true;
+            Raise(oldest);
+            _isSilent = false;
+        }
+        else Forget();
+    }
+
     private void Take(int rack, RackWindow window)
     {
         if (window.Window < 0 || !(window.ItJoules >= 0 && double.IsFinite(window.ItJoules)) || !(window.CoveredWeightSeconds >= 0 && window.CoveredWeightSeconds <= window.ExpectedWeightSeconds * (1 + 1e-9)))
@@ -314,7 +337,8 @@ public sealed partial class SiteMerge
     private Slot? SlotOf(long window)
     {
         var known = Math.Max(_high, _now);
-        if (known != long.MinValue && window > known + RackMerge.MaxAheadWindows)
+        // Who was restored does not know for how long it was away.
+        if (known != long.MinValue && !_isSilent && window > known + _ahead)
         {
             RefusedAhead++;
             return null;

@@ -5,7 +5,7 @@ namespace EnergyGrid.Devices;
 /// <param name="Seconds">By how much the wall clock had gone from it, s; forward is positive.</param>
 public sealed record ClockStep(int Number, double Seconds)
 {
-    public override string ToString() => FormattableString.Invariant($"the wall clock was moved {(Seconds < 0 ? "back" : "forward")} by {Math.Abs(Seconds):G4} s against the time that passed: it was set, or the machine was suspended");
+    public override string ToString() => FormattableString.Invariant($"the wall clock was moved {(Seconds < 0 ? "back" : "forward")} by {Math.Abs(Seconds):0.###} s against the time that passed: it was set, or the machine was suspended");
 }
 
 /// <summary>

@@ -26,6 +26,13 @@ internal sealed class ToldWindows(long seconds)
     /// <summary>That activation knows everything now.</summary>
     public void Knows(ReportAnswer answer) => _incarnation = answer.Incarnation;
 
+    /// <summary>What was told bears a clock that was set since.</summary>
+    public void Forget()
+    {
+        _told.Clear();
+        _latest = 0;
+    }
+
     /// <summary>Everything remembered, in the order in which it was told.</summary>
     public IEnumerable<PowerWindow> All => _told.SelectMany(static t => t).Where(w => w.Window > _latest - seconds);
 }

@@ -10,6 +10,7 @@ internal sealed class Powercap : IDisposable
     private readonly ManualResetEventSlim _end = new();
     private readonly Lock _gate = new();
     private readonly Thread _feeder;
+    private long _counted = TimeProvider.System.GetTimestamp();
 
     public Powercap()
     {
@@ -49,30 +50,39 @@ internal sealed class Powercap : IDisposable
     }
 
     /// <summary>What the counter gives in a while, W.</summary>
-    public static double Watts(RaplCounter counter, double seconds = 0.4)
+    public double Watts(RaplCounter counter, double seconds = 0.4)
     {
-        var (began, from) = (TimeProvider.System.GetTimestamp(), counter.Joules(0.001));
+        var (from, began) = Read(counter, elapsed: 0.9);
         Thread.Sleep(TimeSpan.FromSeconds(seconds));
-        var joules = counter.Joules(seconds) - from;
-        return joules / TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+        var (to, ended) = Read(counter, elapsed: seconds);
+        return (to - from) / TimeProvider.System.GetElapsedTime(began, ended).TotalSeconds;
+    }
+
+    // As the counters stand at that moment, however late their feeder is.
+    private (double Joules, long At) Read(RaplCounter counter, double elapsed)
+    {
+        lock (_gate)
+        {
+            Count();
+            return (counter.Joules(elapsed), _counted);
+        }
     }
 
     private void Feed()
     {
-        var last = TimeProvider.System.GetTimestamp();
         while (!_end.Wait(4))
+            lock (_gate) Count();
+    }
+
+    private void Count()
+    {
+        var now = TimeProvider.System.GetTimestamp();
+        var seconds = TimeProvider.System.GetElapsedTime(_counted, now).TotalSeconds;
+        _counted = now;
+        foreach (var (file, (watts, sum)) in _zones.ToArray())
         {
-            var now = TimeProvider.System.GetTimestamp();
-            var seconds = TimeProvider.System.GetElapsedTime(last, now).TotalSeconds;
-            last = now;
-            lock (_gate)
-            {
-                foreach (var (file, (watts, sum)) in _zones.ToArray())
-                {
-                    _zones[file] = (watts, (sum + 1e6 * seconds * watts()) % 262143328850);
-                    Put(file, _zones[file].Microjoules);
-                }
-            }
+            _zones[file] = (watts, (sum + 1e6 * seconds * watts()) % 262143328850);
+            Put(file, _zones[file].Microjoules);
         }
     }
 

@@ -13,14 +13,14 @@ public sealed class RaplTests
         Assert.Equal("rapl package-0, without DRAM", found.Counter!.Name);
         Assert.Contains("package-0 is shown by intel-rapl and intel-rapl-mmio, counted once", found.Says);
         Assert.Contains("package-0/core lies inside a package", found.Says);
-        Assert.InRange(Powercap.Watts(found.Counter), 45, 55);
+        Assert.InRange(machine.Watts(found.Counter), 45, 55);
     }
 
     [Fact]
     public void Where_the_first_interface_is_a_dummy_the_other_counts()
     {
         using var machine = new Powercap().With("intel-rapl:0", "package-0", 0).With("intel-rapl-tpmi:0", "package-0", 50);
-        Assert.InRange(Powercap.Watts(RaplSearch.Of(machine.Root).Counter!), 45, 55);
+        Assert.InRange(machine.Watts(RaplSearch.Of(machine.Root).Counter!), 45, 55);
     }
 
     [Fact]
@@ -30,7 +30,7 @@ public sealed class RaplTests
         var found = RaplSearch.Of(machine.Root);
         Assert.Equal("rapl package-0 + package-1 + package-0/dram + package-1/dram", found.Counter!.Name);
         Assert.Contains("psys is the whole machine", found.Says);
-        Assert.InRange(Powercap.Watts(found.Counter), 225, 275);
+        Assert.InRange(machine.Watts(found.Counter), 225, 275);
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class RaplTests
         using var machine = new Powercap().With("intel-rapl:0", "package-0-die-0", 60).With("intel-rapl:1", "package-0-die-1", 40).With("intel-rapl:0:0", "dram", 10).With("intel-rapl:1:0", "dram", 5);
         var found = RaplSearch.Of(machine.Root);
         Assert.Equal("rapl package-0-die-0 + package-0-die-1 + package-0-die-0/dram + package-0-die-1/dram", found.Counter!.Name);
-        Assert.InRange(Powercap.Watts(found.Counter), 103, 127);
+        Assert.InRange(machine.Watts(found.Counter), 103, 127);
     }
 
     [Fact]
@@ -73,15 +73,14 @@ public sealed class RaplTests
         var watts = 50.0;
         using var machine = new Powercap().With("intel-rapl:0", "package-0", () => Volatile.Read(ref watts));
         var counter = RaplSearch.Of(machine.Root).Counter!;
-        Assert.InRange(Powercap.Watts(counter), 45, 55);
+        Assert.InRange(machine.Watts(counter), 45, 55);
         Volatile.Write(ref watts, 0);
         Thread.Sleep(50);
         counter.Joules(0.05);
         for (var i = 0; i < 3; i++) counter.Joules(0.25);
         Assert.Contains("package-0 has stood still", Assert.Throws<IOException>(() => counter.Joules(0.25)).Message);
         Volatile.Write(ref watts, 50);
-        Thread.Sleep(50);
-        Assert.True(counter.Joules(0.1) > 0);
+        Assert.InRange(machine.Watts(counter), 45, 55);
     }
 
     [Fact]
@@ -101,12 +100,11 @@ public sealed class RaplTests
     {
         using var machine = new Powercap().With("intel-rapl:0", "package-0", 100, from: 262143328850 - 5e6).With("intel-rapl:1", "package-1", 50);
         // The first wraps after 50 ms.
-        Assert.InRange(Powercap.Watts(RaplSearch.Of(machine.Root).Counter!), 135, 165);
+        Assert.InRange(machine.Watts(RaplSearch.Of(machine.Root).Counter!), 135, 165);
         // A step back that would be 262 kJ in a tenth of a second is no wrap.
         using var reset = new Powercap().With("intel-rapl:0", "package-0", 100, from: 1e9);
         var counter = RaplSearch.Of(reset.Root).Counter!;
-        Thread.Sleep(50);
-        Assert.True(counter.Joules(0.1) > 0);
+        Assert.InRange(reset.Watts(counter), 90, 110);
         reset.With("intel-rapl:0", "package-0", 100, from: 5);
         Assert.Equal(0, counter.Joules(0.1));
     }
