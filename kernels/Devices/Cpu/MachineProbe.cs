@@ -7,28 +7,35 @@ namespace EnergyGrid.Devices;
 /// <summary>What this machine can do, measured briefly.</summary>
 public static unsafe class MachineProbe
 {
-    private const int BufferBytes = 64 << 20;
+    // More than any cache holds, where there is room: all buffers together, and the share of the free memory that they may take for a moment.
+    private const double AllBuffersBytes = 1L << 30, MemoryShare = 0.125;
+    private const int LeastBufferBytes = 256 << 10, MostBufferBytes = 64 << 20;
+
+    /// <summary>The size of each of the two buffers that a thread copies between, B: bounded by what the machine, or the container that it is, has free, whatever its number of processors.</summary>
+    public static int BufferBytes(int threads, double availableBytes) =>
+        (int)Math.Clamp(Math.Min(AllBuffersBytes, MemoryShare * availableBytes) / (2 * threads), LeastBufferBytes, MostBufferBytes) / 4096 * 4096;
 
     /// <summary>Bytes read and written per second by plain copies on all threads, B/s (as STREAM's copy counts).</summary>
     public static double CopyBytesPerSecond(int threads, double seconds = 0.3)
     {
         var rates = new double[threads];
+        var bytes = BufferBytes(threads, AvailableBytes());
         Parallel(threads, i =>
         {
-            var from = (byte*)NativeMemory.AlignedAlloc(BufferBytes, 64);
-            var to = (byte*)NativeMemory.AlignedAlloc(BufferBytes, 64);
+            var from = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+            var to = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
             try
             {
-                NativeMemory.Fill(from, BufferBytes, 1);
-                NativeMemory.Fill(to, BufferBytes, 2);
+                NativeMemory.Fill(from, (nuint)bytes, 1);
+                NativeMemory.Fill(to, (nuint)bytes, 2);
                 var (start, copies) = (Stopwatch.GetTimestamp(), 0);
                 do
                 {
-                    Buffer.MemoryCopy(from, to, BufferBytes, BufferBytes);
+                    Buffer.MemoryCopy(from, to, bytes, bytes);
                     copies++;
                 }
                 while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
-                rates[i] = 2.0 * BufferBytes * copies / Stopwatch.GetElapsedTime(start).TotalSeconds;
+                rates[i] = 2.0 * bytes * copies / Stopwatch.GetElapsedTime(start).TotalSeconds;
             }
             finally
             {

@@ -29,7 +29,6 @@ public static class GridClustering
     {
         var options = new ClusteringOptions();
         configure(options);
-        builder.Logging.QuietStart();
         // Before Orleans adds its own, which ends the process with the dump of a crash.
         builder.Services.AddSingleton<IFatalErrorHandler, SiloEnd>();
         return builder.UseOrleans(silo =>
