@@ -11,8 +11,8 @@ namespace EnergyGrid.Cluster.Tests.Faults;
 public sealed class RandomKillTests(ITestOutputHelper output)
 {
     private const int Passes = 5;
-    private const int UsualKills = 10;
-    private const int UsualTlsKills = 4;
+    private const int UsualKills = 6;
+    private const int UsualTlsKills = 3;
 
     [Theory]
     [InlineData(false)]
