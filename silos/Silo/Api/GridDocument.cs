@@ -116,6 +116,9 @@ internal static class GridDocument
             };
             document.Components ??= new OpenApiComponents();
             document.Components.Schemas?.Remove("ProblemDetails");
+            // Below an array that may be missing the schemas are made past the transformer.
+            foreach (var schema in (document.Components.Schemas?.Values ?? []).SelectMany(s => s.Properties?.Values ?? []).OfType<OpenApiSchema>())
+                if (schema.Pattern is not null && schema.Type is { } type && type.HasFlag(JsonSchemaType.Integer)) Whole(schema);
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
                 [Bearer] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A token of the silo's token file. Not needed on a loopback silo without one." },
@@ -170,8 +173,10 @@ internal static class GridDocument
     private static void Numbers(OpenApiSchema schema, Type type)
     {
         if (type == typeof(double)) (schema.Type, schema.Format) = (JsonSchemaType.Number | JsonSchemaType.Null, "double");
-        else if (type == typeof(int) || type == typeof(long)) (schema.Type, schema.Pattern) = (JsonSchemaType.Integer | (schema.Type & JsonSchemaType.Null), null);
+        else if (type == typeof(int) || type == typeof(long)) Whole(schema);
     }
+
+    private static void Whole(OpenApiSchema schema) => (schema.Type, schema.Pattern) = (JsonSchemaType.Integer | ((schema.Type ?? default) & JsonSchemaType.Null), null);
 }
 
 /// <summary>A header that an endpoint reads by itself.</summary>

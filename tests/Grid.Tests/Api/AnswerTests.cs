@@ -50,7 +50,6 @@ public sealed class AnswerTests : IAsyncLifetime
     [InlineData("2147483647")]
     [InlineData("9223372036854775807")]
     [InlineData("99999999999999999999999999")]
-    [InlineData("٣")]
     public async Task A_last_event_id_that_no_event_can_have_is_400(string id)
     {
         using var answer = await Ask("GET", "/v1/sweeps/s/events", ("Last-Event-ID", id));
@@ -242,8 +241,8 @@ public sealed class AnswerTests : IAsyncLifetime
             nameof(TimeoutException) => new TimeoutException(Inside),
             nameof(IOException) => new IOException(Inside),
             nameof(UnauthorizedAccessException) => new UnauthorizedAccessException(Inside),
-            nameof(RedisConnectionException) => new RedisConnectionException(ConnectionFailureType.SocketFailure, Inside),
-            nameof(RedisTimeoutException) => new RedisTimeoutException(Inside, CommandStatus.Unknown),
+            nameof(RedisConnectionException) => new RedisConnectionException(ConnectionFailureType.SocketFailure, CommandFlags.None, Inside, null, CommandStatus.Unknown),
+            nameof(RedisTimeoutException) => new RedisTimeoutException(CommandFlags.None, Inside, CommandStatus.Unknown),
             nameof(OperationCanceledException) => new OperationCanceledException(Inside),
             _ => new SupersededException(Inside),
         };
@@ -299,9 +298,10 @@ public sealed class AnswerTests : IAsyncLifetime
         using (var client = new TcpClient())
         {
             await client.ConnectAsync(IPAddress.Loopback, _grid.Address.Port);
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST /v1/sweeps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/yaml\r\nContent-Length: 1000\r\n\r\nname:"));
+            var stream = client.GetStream();
+            await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /v1/sweeps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/yaml\r\nContent-Length: 1000\r\n\r\nname:"));
             client.Client.Shutdown(SocketShutdown.Send);
-            using var reader = new StreamReader(client.GetStream());
+            using var reader = new StreamReader(stream);
             await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20));
         }
         // In the middle of a stream.

@@ -51,7 +51,7 @@ public sealed class HomeTests
         await using var grid = await FakeGrid.Start(before: g =>
         {
             g.Add("s").Reason = Hostile;
-            g.Nodes = [new(new(Hostile, "lab", Hostile, [FakeGrid.Device with { Host = Hostile, Model = Hostile, Uuid = Hostile }], []), true, DateTimeOffset.UnixEpoch)];
+            g.Nodes = [new(new(Hostile, "lab", Hostile, [FakeGrid.Device with { Host = Hostile, Rack = Hostile, Model = Hostile, Uuid = Hostile }], []), true, DateTimeOffset.UnixEpoch)];
         });
         var (_, page) = await Open(grid);
         Assert.DoesNotContain("<script", page);
