@@ -169,7 +169,12 @@ public static class GridCommand
             case GridProblemException refused:
                 foreach (var fault in refused.Faults) Term.Error.WriteLine(Console.Screen.Harmless(fault.ToString()));
                 if (refused.Faults.IsEmpty) Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {refused.Message}"));
-                return (int)refused.Status == 503 ? ExitCodes.Unreachable : ExitCodes.Usage;
+                return (int)refused.Status switch
+                {
+                    503 => ExitCodes.Unreachable,
+                    >= 500 => ExitCodes.Failed,
+                    _ => ExitCodes.Usage,
+                };
             case SiloRefusedException refused:
                 Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {refused.Message}"));
                 return refused.Unable ? ExitCodes.Unreachable : ExitCodes.Usage;

@@ -7,6 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Sdk;
@@ -339,27 +340,42 @@ public sealed class GridClient : IDisposable
         {
             try
             {
-                if (JsonSerializer.Deserialize<GridProblem>(text, DocumentJson.Compact) is { } problem) return problem;
+                if (JsonSerializer.Deserialize<GridProblem>(text, Reading) is { } problem) return problem;
             }
             catch (JsonException)
             {
-                // What says it is a problem document and is none is shown as it came.
+                // Said to be a problem document by something that is no grid.
             }
         }
-        return new(null, answer.ReasonPhrase, (int)answer.StatusCode, text.Length > 0 ? text : null, null);
+        // A proxy's page is nothing to show to anybody.
+        return new(null, answer.ReasonPhrase, (int)answer.StatusCode, $"It answered HTTP {(int)answer.StatusCode} ({Unprintable.Clean(answer.ReasonPhrase)}) and not as a grid does: a proxy on the way, or another program at that address.", null);
+    }
+
+    // What a grid says comes from plans, people and devices of others: whatever reads it here gets text that can neither steer a terminal nor disguise itself.
+    private static readonly JsonSerializerOptions Reading = new(DocumentJson.Compact) { Converters = { new CleanText() } };
+
+    private sealed class CleanText : JsonConverter<string>
+    {
+        public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Unprintable.Clean(reader.GetString(), lines: true);
+
+        public override string ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Unprintable.Clean(reader.GetString());
+
+        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
     }
 
     private T Parse<T>(string text)
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(text, DocumentJson.Compact) ?? throw new JsonException("null");
+            return JsonSerializer.Deserialize<T>(text, Reading) ?? throw new JsonException("null");
         }
         catch (JsonException e)
         {
-            throw new GridUnreachableException(Address, $"it answered with something that is no {typeof(T).Name} ({e.Message}).", e);
+            throw new GridUnreachableException(Address, $"it answered with something that is no {Named(typeof(T))}: another program is at that address, or a grid of another version.", e);
         }
     }
+
+    private static string Named(Type type) => type.IsGenericType ? $"list of {type.GetGenericArguments()[0].Name}" : type.Name;
 
     // The media type follows the first character: every JSON document of a plan begins with a brace, no YAML plan of ours needs to.
     private static StringContent Plan(string text) => new(text, Encoding.UTF8, text.AsSpan().TrimStart().StartsWith("{") ? "application/json" : "application/yaml");

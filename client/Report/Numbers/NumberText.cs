@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using EnergyGrid.Contracts;
 using EnergyGrid.Metrology;
 
 namespace EnergyGrid.Report;
@@ -106,26 +106,8 @@ public static class NumberText
     /// <summary>Whole seconds, in UTC.</summary>
     public static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
-    /// <summary>
-    /// Text from a plan or a device as it may be shown: control characters, lone surrogates and characters that turn the direction of writing
-    /// are replaced, so that a name can neither command a terminal nor disguise itself.
-    /// </summary>
-    public static string Clean(string? text)
-    {
-        if (string.IsNullOrEmpty(text))
-        {
-            return "";
-        }
-
-        var clean = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes())
-        {
-            var turns = rune.Value is (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) or 0x200E or 0x200F or 0x061C;
-            clean.Append(turns || Rune.IsControl(rune) ? "\uFFFD" : rune.ToString());
-        }
-
-        return clean.ToString();
-    }
+    /// <summary>Text from a plan or a device as it may be shown on one line: a name can neither command a terminal nor disguise itself (see <see cref="Unprintable"/>).</summary>
+    public static string Clean(string? text) => Unprintable.Clean(text);
 
     private static bool IsZero(string text) => text.All(c => c is '-' or '0' or '.');
 

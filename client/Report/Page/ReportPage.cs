@@ -21,7 +21,7 @@ public static class ReportPage
         var writer = new PageWriter(matrix, manifest, traces, events ?? []);
         var standing = writer.Standing;
         // The word is one of ours: no text of a plan stands in the style.
-        var style = Resource("page.css")
+        var style = (Palette + Resource("page.css"))
             .Replace("/*word*/", standing.Word, StringComparison.Ordinal)
             .Replace("/*heat-light*/", HeatScale.Css(dark: false), StringComparison.Ordinal)
             .Replace("/*heat-dark*/", HeatScale.Css(dark: true), StringComparison.Ordinal);
@@ -46,7 +46,11 @@ public static class ReportPage
             """).ToString().ReplaceLineEndings("\n") + "\n";
     }
 
-    private static string Hash(string text) => Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    /// <summary>The colours and type faces of every page of ours, light and dark, as custom properties of the root.</summary>
+    public static string Palette { get; } = Resource("palette.css");
+
+    /// <summary>Of an inline style or script, as a content security policy names it.</summary>
+    internal static string Hash(string text) => Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     private static string Resource(string name)
     {

@@ -1,3 +1,5 @@
+using EnergyGrid.Contracts;
+
 namespace EnergyGrid.Plans;
 
 internal enum NodeKind

@@ -1,3 +1,4 @@
+using EnergyGrid.Contracts;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 

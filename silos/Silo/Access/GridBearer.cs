@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
+using EnergyGrid.Report;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
@@ -28,6 +29,7 @@ internal sealed class GridBearer(IOptionsMonitor<AuthenticationSchemeOptions> op
     {
         var given = Request.Headers.Authorization.Count > 0;
         Response.Headers.WWWAuthenticate = given ? "Bearer error=\"invalid_token\"" : "Bearer";
+        if (Request.Path == "/" && PageFrame.IsWanted(Request)) return PageFrame.Write(Context, StatusCodes.Status401Unauthorized, "EnergyGrid", NoToken);
         return Problems.Write(Context, StatusCodes.Status401Unauthorized, given
             ? "The token is not one of this grid's; ask its operator for one."
             : "A token is needed: send 'Authorization: Bearer TOKEN' (energygrid --token-file FILE).");
@@ -35,6 +37,17 @@ internal sealed class GridBearer(IOptionsMonitor<AuthenticationSchemeOptions> op
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         Problems.Write(Context, StatusCodes.Status403Forbidden, $"{Context.User.Identity?.Name} is a viewer; this needs the role operator.");
+
+    // For a browser, which sends no bearer token: how to get in, and nothing of what is inside.
+    private static readonly Markup NoToken = Markup.Of($"""
+        <header><p class="kicker">EnergyGrid</p><h1>A token is needed</h1></header>
+        <main>
+        <p>This grid is shown to whoever holds one of its tokens; its operator gives them out. A browser does not send one by itself, a terminal does:</p>
+        <p><code>energygrid status --token-file FILE</code></p>
+        <p>The page itself, in a browser on the silo's own machine, through a proxy there that adds the header <code>Authorization: Bearer TOKEN</code>, or saved as a file:</p>
+        <p><code>curl --header @FILE --output grid.html ADDRESS</code> where the file holds that line.</p>
+        </main>
+        """);
 
     private static AuthenticateResult Success(string name, string role) =>
         AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Name, name), new(ClaimTypes.Role, role)], Scheme_)), Scheme_));

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Silo;
 
@@ -97,6 +98,8 @@ public sealed class TokenFile
         if (hash.Length != 64 || !hash.All(char.IsAsciiHexDigit)) throw Wrong(path, number, "the first word is no SHA-256: 64 hexadecimal digits are wanted, the hash and never the token itself");
         if (role is not (Roles.Viewer or Roles.Operator)) throw Wrong(path, number, $"role '{role}'; it is viewer or operator");
         if (string.IsNullOrWhiteSpace(name)) throw Wrong(path, number, "the name is empty");
+        // It is shown to everybody, as the owner of a sweep and as who paused it.
+        if (Unprintable.In(name.Trim(), lines: false) is { } unprintable) throw Wrong(path, number, $"the name {unprintable}; a name is printable text");
         return new([.. Convert.FromHexString(hash)], role, name.Trim());
     }
 

@@ -31,6 +31,8 @@ internal sealed class EventStream : IDisposable
         var stream = new EventStream(context.Response, CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping));
         // Headers at once: a caller knows that it is connected before anything happens.
         await stream.Write(": energygrid\nretry: 1000\n\n");
+        // The head was all that was asked for.
+        if (HeadRequests.Is(context)) await stream._end.CancelAsync();
         return stream;
     }
 
@@ -49,6 +51,7 @@ internal sealed class EventStream : IDisposable
     {
         try
         {
+            _end.Token.ThrowIfCancellationRequested();
             await body();
         }
         catch (OperationCanceledException) when (_end.IsCancellationRequested)

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.OpenApi;
 
 namespace EnergyGrid.Silo;
 
@@ -21,33 +20,33 @@ internal static class GridApi
             o.SerializerOptions.Encoder = DocumentJson.Compact.Encoder;
             foreach (var converter in DocumentJson.Compact.Converters) o.SerializerOptions.Converters.Add(converter);
         });
-        services.AddOpenApi("v1", o => o.AddDocumentTransformer((document, _, _) =>
+        // Whatever the environment: a parameter that cannot be read is answered and not thrown.
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = false);
+        services.AddResponseCompression(o =>
         {
-            document.Info = new OpenApiInfo
-            {
-                Title = "EnergyGrid",
-                Version = "v1",
-                Description = "How many joules a token costs: sites and their power, devices, sweeps and their matrices. Energy in J, power in W, time in s; NaN is the string \"NaN\".",
-            };
-            document.Components ??= new OpenApiComponents();
-            document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
-            {
-                ["bearer"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A token of the silo's token file. Not needed on a loopback silo without one." },
-            };
-            return Task.CompletedTask;
-        }));
+            // Over TLS too: no answer holds a secret beside what its caller sent, so nothing can be guessed from lengths.
+            o.EnableForHttps = true;
+            // Not event streams, each line of which is to arrive at once.
+            o.MimeTypes = ["application/json", Problems.MediaType, "application/schema+json", "application/openapi+json", "application/x-ndjson", "application/yaml", "text/csv", "text/html", "text/plain"];
+        });
+        services.AddSingleton<HomePage>();
+        services.AddGridDocument();
     }
 
     public static void MapGridApi(this WebApplication app)
     {
         app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization(Roles.Viewer);
+        app.MapGet("/", (HttpContext context, HomePage page) => page.Show(context)).RequireAuthorization(Roles.Viewer)
+            .WithSummary("The grid as a page.").WithTags("grid").Produces<string>(200, "text/html").RefusesAsAll();
         foreach (var alive in (string[])["/livez", "/healthz"])
-            app.MapGet(alive, () => TypedResults.Text("ok\n")).AllowAnonymous().WithSummary("The process answers. Touches neither storage nor grains.").WithTags("health");
-        app.MapGet("/readyz", Ready).AllowAnonymous().WithSummary("A member of the cluster, its storage answers, and its view of the grid is fresh.").WithTags("health").Produces<string>(200, "text/plain").ProducesProblem(503);
+            app.MapGet(alive, () => TypedResults.Text("ok\n")).AllowAnonymous().WithSummary("The process answers. Touches neither storage nor grains.").WithTags("health")
+                .Produces<string>(200, "text/plain").ProducesProblem(403).ProducesProblem(421);
+        app.MapGet("/readyz", Ready).AllowAnonymous().WithSummary("A member of the cluster, its storage answers, and its view of the grid is fresh.").WithTags("health")
+            .Produces<string>(200, "text/plain").ProducesProblem(403).ProducesProblem(421).ProducesProblem(503);
         app.MapGet("/metrics", (Metrics metrics, CancellationToken stop) => metrics.Page(stop)).RequireAuthorization(Roles.Viewer)
-            .WithSummary("Prometheus text format.").WithTags("health").Produces<string>(200, "text/plain");
+            .WithSummary("Prometheus text format.").WithTags("health").Produces<string>(200, "text/plain").RefusesAsAll();
 
-        var v1 = app.MapGroup("/v1").RequireAuthorization(Roles.Viewer).ProducesProblem(401).ProducesProblem(403).ProducesProblem(503);
+        var v1 = app.MapGroup("/v1").RequireAuthorization(Roles.Viewer).RefusesAsAll();
         v1.MapGet("/version", (SiloOptions options, IStorageHealth storage, TimeProvider time) => TypedResults.Ok(Version(options, time) with { Storage = storage.Now })).WithSummary("What answers.").WithTags("grid");
         v1.MapSilos();
         v1.MapSites();

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using EnergyGrid.Contracts;
@@ -6,6 +7,7 @@ using EnergyGrid.Sdk;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Net.Http.Headers;
 
 namespace EnergyGrid.Silo;
 
@@ -25,19 +27,18 @@ internal static class PlanEndpoints
     }
 
     public static RouteHandlerBuilder AcceptsPlan(this RouteHandlerBuilder endpoint) => endpoint
-        .Accepts<string>("application/yaml", "application/json").ProducesProblem(400).ProducesProblem(413).ProducesProblem(415);
+        .WithMetadata(new TakenBody("A plan as YAML or JSON in UTF-8, at most 1 MiB, plain or as gzip.", [.. Yaml, Json])).ProducesProblem(400).ProducesProblem(413).ProducesProblem(415);
+
+    private const string Json = "application/json";
+
+    // Not text/plain: a web page may send that anywhere without asking first.
+    private static readonly string[] Yaml = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
 
     /// <summary>Reads, checks and resolves the plan in a request's body.</summary>
     public static async Task<(string Text, ResolvedPlan Plan, ImmutableArray<PlanFault> Warnings)> Read(HttpContext context, IPlanDesk desk, SiteSnapshots sites)
     {
-        var media = context.Request.ContentType?.Split(';')[0].Trim().ToLowerInvariant();
-        var json = media == "application/json";
-        // Not text/plain: a web page may send that anywhere without asking first.
-        if (!json && media is not ("application/yaml" or "application/x-yaml" or "text/yaml" or "text/x-yaml"))
-            throw new WrongMediaException($"'{media}' is no media type of a plan; send application/yaml or application/json.");
-        if (context.Request.ContentLength > SiloOptions.MaxBodyBytes) throw new BadHttpRequestException(Problems.TooLarge, StatusCodes.Status413PayloadTooLarge);
-        using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        var media = MediaTypeOf(context.Request);
+        using var body = await Body(context);
         string text;
         try
         {
@@ -47,21 +48,69 @@ internal static class PlanEndpoints
         {
             throw new FaultyPlanException([new("plan", 0, 0, "", $"byte {e.Index} is not UTF-8", "a plan is text in UTF-8")]);
         }
-        if (json) RefuseMalformed(text);
+        // A mark in front of the text is none of it: with or without it, it is the same plan.
+        if (text.StartsWith('\uFEFF')) text = text[1..];
+        if (media == Json) RefuseMalformed(text);
         var verdict = desk.Check(text, "plan", [.. sites.Fresh().DevicesUp]);
         return verdict.Plan is { } plan ? (text, plan, verdict.Warnings) : throw new FaultyPlanException(verdict.Faults);
     }
+
+    private static string MediaTypeOf(HttpRequest request)
+    {
+        const string Right = "send application/yaml or application/json, in UTF-8";
+        if (string.IsNullOrWhiteSpace(request.ContentType)) throw new WrongMediaException($"The body has no Content-Type; {Right}.");
+        var media = MediaTypeHeaderValue.TryParse(request.ContentType, out var parsed) ? parsed.MediaType.Value?.ToLowerInvariant() : null;
+        if (media is null || (media != Json && !Yaml.Contains(media))) throw new WrongMediaException($"'{request.ContentType}' is no media type of a plan; {Right}.");
+        if (parsed!.Charset is { HasValue: true } charset && !HeaderUtilities.RemoveQuotes(charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            throw new WrongMediaException($"The body is in '{charset}'; {Right}.");
+        return media;
+    }
+
+    // What is packed is small at first: the limit holds for what comes out.
+    private static async Task<MemoryStream> Body(HttpContext context)
+    {
+        var encoding = context.Request.Headers.ContentEncoding.ToString().Trim().ToLowerInvariant();
+        if (encoding is not ("" or "identity" or "gzip" or "x-gzip"))
+        {
+            context.Response.Headers.AcceptEncoding = "gzip";
+            throw new WrongMediaException($"'{encoding}' is no encoding of a plan that is taken; send it as it is, or as gzip.");
+        }
+        if (context.Request.ContentLength > SiloOptions.MaxBodyBytes) throw TooLarge();
+        var body = new MemoryStream();
+        try
+        {
+            await using var source = encoding.EndsWith("gzip", StringComparison.Ordinal) ? new GZipStream(context.Request.Body, CompressionMode.Decompress, leaveOpen: true) : context.Request.Body;
+            var buffer = new byte[16384];
+            while (await source.ReadAsync(buffer, context.RequestAborted) is > 0 and var read)
+            {
+                if (body.Length + read > SiloOptions.MaxBodyBytes) throw TooLarge();
+                body.Write(buffer, 0, read);
+            }
+            return body;
+        }
+        catch (InvalidDataException)
+        {
+            throw new MalformedException("The body is no sound gzip, which its Content-Encoding says it is.");
+        }
+    }
+
+    private static BadHttpRequestException TooLarge() => new(Problems.TooLarge, StatusCodes.Status413PayloadTooLarge);
 
     private static void RefuseMalformed(string text)
     {
         try
         {
-            using var _ = JsonDocument.Parse(text);
+            // As deep as it likes: the reader of plans says itself how deep a plan may be.
+            var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(text), new JsonReaderOptions { MaxDepth = (int)SiloOptions.MaxBodyBytes });
+            while (reader.Read())
+            {
+                // Only whether it is JSON to its end.
+            }
         }
         catch (JsonException e)
         {
             var (line, column) = ((int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1);
-            throw new FaultyPlanException([new("plan", line, column, "", $"malformed JSON: {e.Message.Split(" Path:")[0].Split(" LineNumber:")[0]}", "one JSON object as in GET /v1/plans/schema")]);
+            throw new FaultyPlanException([new("plan", line, column, "", "is not valid JSON here", "one JSON object as in GET /v1/plans/schema, without comments and without a comma before a closing bracket")]);
         }
     }
 }

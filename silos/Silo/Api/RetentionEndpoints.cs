@@ -21,7 +21,8 @@ internal static class RetentionEndpoints
     {
         v1.MapDelete("/sweeps/{id}", Remove).RequireAuthorization(Roles.Operator).ProducesProblem(400).ProducesProblem(404).ProducesProblem(409)
             .WithSummary("Removes an ended sweep and its results, if ?manifest= is the SHA-256 of its manifest.json: what goes is what was archived.").WithTags("sweeps");
-        v1.MapPost("/sweeps/adopt", Adopt).RequireAuthorization(Roles.Operator).Accepts<byte[]>(Tar).ProducesProblem(400).ProducesProblem(409).ProducesProblem(415)
+        v1.MapPost("/sweeps/adopt", Adopt).RequireAuthorization(Roles.Operator).ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(415)
+            .WithMetadata(new TakenBody("The files of a sweep's directory as a tar, with their names in the directory; at most 4 GiB.", [Tar]))
             .WithSummary("Takes in the directory of an ended sweep, as a tar of its files, under the sweep's id.").WithTags("sweeps");
     }
 
@@ -40,7 +41,8 @@ internal static class RetentionEndpoints
 
     private static async Task<Ok<SweepLine>> Adopt(HttpContext context, SweepSnapshots sweeps, IResultRetention retention, IGrainFactory grains)
     {
-        if (context.Request.ContentType?.Split(';')[0].Trim() != Tar) throw new WrongMediaException($"'{context.Request.ContentType}' is no directory of results; send its files as {Tar}.");
+        if (context.Request.ContentType?.Split(';')[0].Trim().ToLowerInvariant() != Tar) throw new WrongMediaException($"'{context.Request.ContentType}' is no directory of results; send its files as {Tar}.");
+        if (context.Request.Headers.ContentEncoding.Count > 0) throw new WrongMediaException($"A tar is taken as it is, not as '{context.Request.Headers.ContentEncoding}'.");
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = MaxArchiveBytes;
         var directory = Directory.CreateTempSubdirectory("energygrid-adopt-");
         try
@@ -75,7 +77,7 @@ internal static class RetentionEndpoints
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
         {
-            throw new MalformedException($"The body is no sound tar: {e.Message}");
+            throw new MalformedException("The body is no sound tar, or it ended too soon.");
         }
     }
 }

@@ -16,7 +16,7 @@ internal static class SiloEndpoints
     {
         v1.MapGet("/silos", (IClusterMembershipService membership) => TypedResults.Ok(Silos(membership)))
             .WithSummary("The silos as this one knows them, the dead ones too. Asks nobody.").WithTags("grid");
-        v1.MapGet("/activations", Activations).RequireAuthorization(Roles.Operator)
+        v1.MapGet("/activations", Activations).RequireAuthorization(Roles.Operator).Produces<ImmutableArray<ActivationLine>>()
             .WithSummary("Where grains are in memory: counts for devices and nodes, keys for all others. Asks every silo that is up; for finding faults.").WithTags("grid");
     }
 

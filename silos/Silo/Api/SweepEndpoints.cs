@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -9,6 +10,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Net.Http.Headers;
 
 namespace EnergyGrid.Silo;
 
@@ -34,9 +36,9 @@ internal static partial class SweepEndpoints
             })
             .WithSummary("The J/token matrix as far as it is known.");
         one.MapGet("/report", (string id, HttpContext context, SweepSnapshots sweeps, IResultFiles files) => SendFile(id, "report.html", context, sweeps, files))
-            .WithSummary("The report, one self-contained HTML document.").Produces<string>(200, "text/html");
+            .WithSummary("The report, one self-contained HTML document.").Produces<string>(200, "text/html").Conditional();
         one.MapGet("/cells.csv", (string id, HttpContext context, SweepSnapshots sweeps, IResultFiles files) => SendFile(id, "cells.csv", context, sweeps, files))
-            .WithSummary("The cells as CSV.").Produces<string>(200, "text/csv");
+            .WithSummary("The cells as CSV.").Produces<string>(200, "text/csv").Conditional();
         one.MapGet("/trials", SendTrials)
             .WithSummary("Committed trials, one JSON document a line.").Produces<TrialResult>(200, "application/x-ndjson");
         one.MapGet("/files", async (string id, SweepSnapshots sweeps, IResultFiles files, CancellationToken stop) =>
@@ -46,16 +48,20 @@ internal static partial class SweepEndpoints
             })
             .WithSummary("The files of its results.");
         one.MapGet("/files/{**name}", (string id, string name, HttpContext context, SweepSnapshots sweeps, IResultFiles files) => SendFile(id, name, context, sweeps, files))
-            .WithSummary("One file of its results.").Produces<byte[]>(200, "application/octet-stream").ProducesProblem(400);
+            .WithSummary("One file of its results.").Produces<byte[]>(200, "application/octet-stream").ProducesProblem(400).Conditional();
         one.MapGet("/events", Events).WithSummary("Its events, and its status whenever that changes. Last-Event-ID goes on after that event.")
-            .Produces<SweepEvent>(200, "text/event-stream").ProducesProblem(400);
+            .Produces<SweepEvent>(200, "text/event-stream").ProducesProblem(400).WithMetadata(new TakenHeader("Last-Event-ID"));
     }
+
+    private static void Conditional(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new TakenHeader("If-None-Match")).Produces(304);
 
     private static void MapAct(this RouteGroupBuilder v1, string verb, string summary, Func<ISweepGrain, string, Task<SweepStatus>> act) =>
         v1.MapPost($"/sweeps/{{id}}/{verb}", async (string id, string? reason, HttpContext context, SweepSnapshots sweeps, IGrainFactory grains) =>
             {
                 await sweeps.Require(id, context.RequestAborted);
                 if (reason is { Length: > 500 }) throw new MalformedException($"The reason has {reason.Length} characters; at most 500.");
+                // It is shown to everybody who looks at the sweep, and stays in its events.
+                if (reason is not null && Unprintable.In(reason, lines: false) is { } unprintable) throw new MalformedException($"The reason {unprintable}; it is one line of printable text.");
                 var status = await act(grains.GetGrain<ISweepGrain>(id), reason ?? $"by {context.User.Identity?.Name}");
                 sweeps.Changed(id);
                 return TypedResults.Ok(status);
@@ -79,7 +85,9 @@ internal static partial class SweepEndpoints
         }
         catch (RefusedException e) when (!known)
         {
-            // The id was free, so it is the plan that cannot be obeyed here: hardware that nobody has.
+            // Unless somebody else has just taken the id, it is the plan that cannot be obeyed here: hardware that nobody has.
+            sweeps.Changed(id);
+            if (await sweeps.Knows(id, context.RequestAborted)) throw;
             throw new FaultyPlanException([new("plan", 0, 0, "hardware", e.Message.TrimEnd('.'), "GET /v1/devices lists what this grid has")]);
         }
         sweeps.Changed(id);
@@ -105,6 +113,17 @@ internal static partial class SweepEndpoints
         var stop = context.RequestAborted;
         await sweeps.Require(id, stop);
         if (Leaves(name) || Leaves(Uri.UnescapeDataString(name))) throw new MalformedException($"'{name}' is no file name of a sweep; GET /v1/sweeps/{id}/files lists them.");
+        if (await TagOf(id, name, files, stop) is { } tag)
+        {
+            context.Response.Headers.ETag = tag.ToString();
+            // Kept by the caller, and asked for again before each use.
+            context.Response.Headers.CacheControl = "private, no-cache";
+            if (IsKnown(context, tag))
+            {
+                context.Response.StatusCode = StatusCodes.Status304NotModified;
+                return;
+            }
+        }
         await using var file = await files.Open(id, name, stop);
         if (file is null) throw new UnknownException($"Sweep '{id}' has no file '{name}' (yet); GET /v1/sweeps/{id}/files lists them.");
         var type = MediaType(name);
@@ -113,8 +132,15 @@ internal static partial class SweepEndpoints
         if (type.StartsWith("text/html", StringComparison.Ordinal))
             context.Response.Headers.ContentSecurityPolicy = "sandbox allow-scripts allow-downloads; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:";
         if (file.CanSeek) context.Response.ContentLength = file.Length;
-        await file.CopyToAsync(context.Response.Body, stop);
+        if (!HeadRequests.Is(context)) await file.CopyToAsync(context.Response.Body, stop);
     }
+
+    // Of a sweep that has ended its manifest knows every file by its checksum. Weak, because what travels may be packed.
+    private static async Task<EntityTagHeaderValue?> TagOf(string id, string name, IResultFiles files, CancellationToken stop) =>
+        await files.Manifest(id, stop) is { EndedUtc: not null } manifest && manifest.Files.FirstOrDefault(f => f.Name == name) is { } file ? new($"\"{file.Sha256}\"", isWeak: true) : null;
+
+    private static bool IsKnown(HttpContext context, EntityTagHeaderValue tag) =>
+        context.Request.GetTypedHeaders().IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(tag, useStrongComparison: false));
 
     private static bool Leaves(string name) => name.Length == 0 || name.StartsWith('/') || name.Contains('\\') || name.Contains('\0') || name.Split('/').Any(part => part is "." or ".." or "");
 
@@ -131,10 +157,11 @@ internal static partial class SweepEndpoints
     private static async Task Events(string id, HttpContext context, SweepFeeds feeds)
     {
         var last = context.Request.Headers["Last-Event-ID"].ToString();
-        var next = 0L;
+        var next = 0;
         if (last.Length > 0)
         {
-            if (!long.TryParse(last, out next) || next < 0) throw new MalformedException($"Last-Event-ID '{last}' is no sequence number of an event.");
+            if (!int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out next) || next == int.MaxValue)
+                throw new MalformedException($"Last-Event-ID '{last}' is no sequence number of an event: one whole number from 0 on, the id of the last event that was seen.");
             next++;
         }
         using var viewer = await feeds.Join(id, context.RequestAborted);
@@ -145,7 +172,7 @@ internal static partial class SweepEndpoints
             for (var version = -1L; ;)
             {
                 (var feed, version) = await stream.Await(viewer.Feed.After(version, stream.End));
-                for (; next < feed.Events.Count; next++) await stream.Send("event", feed.Events[(int)next].Sequence, feed.Events[(int)next]);
+                for (; next < feed.Events.Count; next++) await stream.Send("event", feed.Events[next].Sequence, feed.Events[next]);
                 // The last status goes out once everything else has: it is what tells the caller to leave.
                 if (!ReferenceEquals(feed.Status, shown) && (!feed.Status.HasEnded || feed.Complete)) await stream.Send("status", null, shown = feed.Status);
                 if (feed.Complete) return;
@@ -159,7 +186,7 @@ internal static partial class SweepEndpoints
         return $"{(slug.Length > 32 ? slug[..32].TrimEnd('-') : slug.Length > 0 ? slug : "sweep")}-{time.GetUtcNow():yyyyMMdd-HHmmss}-{RandomNumberGenerator.GetHexString(4, lowercase: true)}";
     }
 
-    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z", RegexOptions.CultureInvariant)]
     private static partial Regex IdForm();
 
     [GeneratedRegex("[a-z0-9]+", RegexOptions.CultureInvariant)]

@@ -81,8 +81,11 @@ public static class SiloHost
         options.Services?.Invoke(builder.Services);
 
         var app = builder.Build();
+        app.UseResponseCompression();
         app.UseGridFaults();
+        app.UseHeadRequests();
         if (loopback) app.UseLoopbackGuard();
+        app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapGridApi();

@@ -1,3 +1,4 @@
+using EnergyGrid.Contracts;
 using EnergyGrid.Grains;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -39,7 +40,9 @@ internal static class SiloLog
         public bool WithTraces { get; set; }
     }
 
-    /// <summary>Time, level, sentence; an exception adds what it says, and where it came from only if that was asked for.</summary>
+    /// <summary>
+    /// Time, level, sentence; an exception adds what it says, and where it came from only if that was asked for. What a line quotes may come from anybody who can send a request: it is cleaned.
+    /// </summary>
     internal sealed class Sentences(IOptions<SentencesOptions> options) : ConsoleFormatter(Format)
     {
         public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
@@ -47,8 +50,9 @@ internal static class SiloLog
             var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
             textWriter.Write($"{TimeProvider.System.GetUtcNow():HH:mm:ss}Z {LevelName(logEntry.LogLevel)}: ");
             if (options.Value.WithTraces) textWriter.Write($"{logEntry.Category}: ");
-            textWriter.Write(options.Value.WithTraces ? message : message.ReplaceLineEndings(" "));
-            if (logEntry.Exception is { } error) textWriter.Write(options.Value.WithTraces ? $"{Environment.NewLine}{error}" : $" ({FaultText.Of(error)})");
+            var traced = options.Value.WithTraces;
+            textWriter.Write(Unprintable.Clean(traced ? message : message.ReplaceLineEndings(" "), lines: traced));
+            if (logEntry.Exception is { } error) textWriter.Write(Unprintable.Clean(traced ? $"\n{error}" : $" ({FaultText.Of(error)})", lines: traced));
             textWriter.WriteLine();
         }
 

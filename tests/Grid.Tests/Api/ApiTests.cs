@@ -57,20 +57,6 @@ public sealed class ApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Malformed_json_is_400_with_its_line()
-    {
-        var (status, problem) = await Ask(HttpMethod.Post, "/v1/plans/validate", "{\n \"name\": ,\n}", "application/json");
-        Assert.Equal(HttpStatusCode.BadRequest, status);
-        Assert.Equal(2, problem.GetProperty("problems")[0].GetProperty("line").GetInt32());
-    }
-
-    [Theory]
-    [InlineData("text/plain")]
-    [InlineData("application/x-www-form-urlencoded")]
-    public async Task A_body_of_another_media_type_is_415(string media) =>
-        Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await Ask(HttpMethod.Post, "/v1/sweeps", "name: a", media)).Status);
-
-    [Fact]
     public async Task A_body_over_one_mebibyte_is_413()
     {
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await Ask(HttpMethod.Post, "/v1/sweeps", new string(' ', (1 << 20) + 1))).Status);
@@ -191,13 +177,6 @@ public sealed class ApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_wrong_last_event_id_is_400()
-    {
-        _grid.Add("s");
-        Assert.Equal(HttpStatusCode.BadRequest, (await Ask(HttpMethod.Get, "/v1/sweeps/s/events", headers: ("Last-Event-ID", "soon"))).Status);
-    }
-
-    [Fact]
     public async Task Two_viewers_of_one_device_share_one_stream()
     {
         var step = new TaskCompletionSource<PowerSample>();
@@ -241,28 +220,6 @@ public sealed class ApiTests : IAsyncLifetime
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!grid.Calls.ContainsKey("wake live")) await Task.Delay(10, patience.Token);
         Assert.False(grid.Calls.ContainsKey("wake over"));
-    }
-
-    [Fact]
-    public async Task The_openapi_document_lists_every_endpoint_with_a_summary_and_its_refusals()
-    {
-        using var http = _grid.Http();
-        var document = JsonDocument.Parse(await http.GetStringAsync("/openapi/v1.json")).RootElement;
-        string[] wanted =
-        [
-            "/v1/version", "/v1/sites", "/v1/sites/{site}", "/v1/sites/{site}/ratio", "/v1/events/windows", "/v1/devices", "/v1/devices/{host}/{uuid}", "/v1/devices/{host}/{uuid}/power",
-            "/v1/plans/schema", "/v1/plans/validate", "/v1/sweeps", "/v1/sweeps/adopt", "/v1/sweeps/{id}", "/v1/sweeps/{id}/pause", "/v1/sweeps/{id}/resume", "/v1/sweeps/{id}/cancel", "/v1/sweeps/{id}/matrix",
-            "/v1/sweeps/{id}/report", "/v1/sweeps/{id}/cells.csv", "/v1/sweeps/{id}/trials", "/v1/sweeps/{id}/files", "/v1/sweeps/{id}/files/{name}", "/v1/sweeps/{id}/events",
-            "/metrics", "/healthz", "/livez", "/readyz", "/v1/nodes", "/v1/nodes/{host}",
-        ];
-        var paths = document.GetProperty("paths").EnumerateObject().ToDictionary(p => p.Name, p => p.Value);
-        Assert.Empty(wanted.Except(paths.Keys));
-        foreach (var (path, operations) in paths)
-            foreach (var operation in operations.EnumerateObject())
-            {
-                Assert.True(operation.Value.TryGetProperty("summary", out _), $"{path} has no summary");
-                if (path.StartsWith("/v1/", StringComparison.Ordinal)) Assert.True(operation.Value.GetProperty("responses").TryGetProperty("401", out _), $"{path} does not say 401");
-            }
     }
 
     [Fact]

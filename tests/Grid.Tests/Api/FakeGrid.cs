@@ -10,6 +10,7 @@ using EnergyGrid.Sdk;
 using EnergyGrid.Silo;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace EnergyGrid.Grid.Tests.Api;
 
@@ -21,7 +22,7 @@ public sealed class FakeGrid : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly string _directory = Directory.CreateTempSubdirectory("energygrid-api-").FullName;
 
-    private FakeGrid(bool withTokens)
+    private FakeGrid(bool withTokens, bool withLog, IPlanDesk? desk)
     {
         var tokens = Path.Combine(_directory, "tokens");
         File.WriteAllText(tokens, $"# who may what\n{Hash(ViewerToken)} viewer vera\n{{\"tokenSha256\":\"{Hash(OperatorToken)}\",\"role\":\"operator\",\"name\":\"otto\"}}\n");
@@ -32,14 +33,15 @@ public sealed class FakeGrid : IAsyncDisposable
             Url = "http://127.0.0.1:0",
             TokenFile = withTokens ? tokens : null,
             WithParts = false,
-            LogLevel = Microsoft.Extensions.Logging.LogLevel.None,
+            LogLevel = withLog ? LogLevel.Warning : LogLevel.None,
             Services = services =>
             {
                 services.AddSingleton(FakeFactory.Of(this));
                 services.AddSingleton<IResultFiles>(Results);
                 services.AddSingleton<IResultStore>(Results);
                 services.AddSingleton<IResultRetention>(Results);
-                services.AddSingleton<IPlanDesk>(new FakeDesk());
+                services.AddSingleton(desk ?? new FakeDesk());
+                if (withLog) services.AddSingleton<ILoggerProvider>(new Listener(Log));
             },
         });
     }
@@ -50,14 +52,22 @@ public sealed class FakeGrid : IAsyncDisposable
     public SiteView SiteView { get; set; } = View;
     public Exception? SiteFault { get; set; }
     public Exception? InventoryFault { get; set; }
+    public Exception? SubmitFault { get; set; }
     public ConcurrentDictionary<string, int> Calls { get; } = new(StringComparer.Ordinal);
     public ConcurrentQueue<TaskCompletionSource<PowerSample>> PowerSteps { get; } = new();
+    public ConcurrentQueue<string> Log { get; } = new();
 
     public Uri Address => SiloHost.AddressOf(_app);
 
-    public static async Task<FakeGrid> Start(bool withTokens = false, Action<FakeGrid>? before = null)
+    public IServiceProvider Services => _app.Services;
+
+    /// <param name="withTokens">Whether callers need one of the tokens.</param>
+    /// <param name="before">What is there before the silo starts.</param>
+    /// <param name="withLog">Whether warnings and errors are kept in <see cref="Log"/>.</param>
+    /// <param name="desk">What reads plans; null for one that takes any text.</param>
+    public static async Task<FakeGrid> Start(bool withTokens = false, Action<FakeGrid>? before = null, bool withLog = false, IPlanDesk? desk = null)
     {
-        var grid = new FakeGrid(withTokens);
+        var grid = new FakeGrid(withTokens, withLog, desk);
         before?.Invoke(grid);
         await SiloHost.StartAsync(grid._app);
         using var client = grid.Client(withTokens ? OperatorToken : null);
@@ -104,6 +114,21 @@ public sealed class FakeGrid : IAsyncDisposable
     {
         await _app.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
+    }
+
+    private sealed class Listener(ConcurrentQueue<string> log) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => log.Enqueue($"{logLevel}: {formatter(state, exception)} {exception}");
+
+        public void Dispose()
+        {
+        }
     }
 
     private sealed class FakeDesk : IPlanDesk
@@ -178,7 +203,14 @@ public sealed class FakeNamedGrain(FakeGrid grid, string key) : IInventoryGrain,
     public async IAsyncEnumerable<PowerSample> WatchPower(double hertz, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         grid.Count("watch");
-        while (grid.PowerSteps.TryDequeue(out var step)) yield return await step.Task.WaitAsync(cancellationToken);
+        try
+        {
+            while (grid.PowerSteps.TryDequeue(out var step)) yield return await step.Task.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            grid.Count("unwatch");
+        }
     }
 
     public Task<ImmutableArray<SweepLine>> List()
@@ -215,11 +247,17 @@ public sealed class FakeSweep(FakeGrid grid, string id) : ISweepGrain
     public Task<SweepStatus> Submit(string planText, string submittedBy, int priority)
     {
         if (planText.Contains("nobody-has", StringComparison.Ordinal)) throw new RefusedException("No device is of class nobody-has.");
-        if (PlanText is not null && PlanText != planText) throw new RefusedException($"Sweep '{id}' exists with another plan: submit under another id.");
-        PlanText = planText;
-        Reason = $"by {submittedBy}";
-        grid.Sweeps[id] = this;
-        return Task.FromResult(Now());
+        if (grid.SubmitFault is { } fault) return Task.FromException<SweepStatus>(fault);
+        var kept = grid.Sweeps.GetOrAdd(id, this);
+        if (kept != this) return kept.Submit(planText, submittedBy, priority);
+        // As a grain does: one submission after the other.
+        lock (this)
+        {
+            if (PlanText is not null && PlanText != planText) throw new RefusedException($"Sweep '{id}' exists with another plan: submit under another id.");
+            PlanText = planText;
+            Reason = $"by {submittedBy}";
+            return Task.FromResult(Now());
+        }
     }
 
     public Task<SweepStatus> Status()
@@ -254,6 +292,10 @@ public sealed class FakeResults : IResultFiles, IResultStore, IResultRetention
 {
     public ConcurrentDictionary<(string Sweep, string Name), byte[]> All { get; } = new();
     public ConcurrentDictionary<string, ImmutableList<SweepEvent>> Journal { get; } = new();
+    public ConcurrentDictionary<string, Manifest> Manifests { get; } = new();
+
+    /// <summary>What reading a file does instead.</summary>
+    public Exception? Fault { get; set; }
 
     public void Tell(string sweep, string kind, string text) =>
         Journal.AddOrUpdate(sweep, _ => [new(0, DateTimeOffset.UnixEpoch, kind, text)], (_, old) => old.Add(new(old.Count, DateTimeOffset.UnixEpoch, kind, text)));
@@ -262,10 +304,10 @@ public sealed class FakeResults : IResultFiles, IResultStore, IResultRetention
         Task.FromResult<ImmutableArray<ResultFile>>([.. All.Where(f => f.Key.Sweep == sweep).Select(f => new ResultFile(f.Key.Name, f.Value.Length))]);
 
     public Task<Stream?> Open(string sweep, string name, CancellationToken stop = default) =>
-        Task.FromResult<Stream?>(All.TryGetValue((sweep, name), out var bytes) ? new MemoryStream(bytes) : null);
+        Fault is { } fault ? Task.FromException<Stream?>(fault) : Task.FromResult<Stream?>(All.TryGetValue((sweep, name), out var bytes) ? new MemoryStream(bytes) : null);
 
     public Task<Matrix?> Matrix(string sweep, CancellationToken stop = default) => Task.FromResult<Matrix?>(null);
-    public Task<Manifest?> Manifest(string sweep, CancellationToken stop = default) => Task.FromResult<Manifest?>(null);
+    public Task<Manifest?> Manifest(string sweep, CancellationToken stop = default) => Task.FromResult(Manifests.GetValueOrDefault(sweep));
 
     public Task<ImmutableArray<SweepEvent>> Events(string sweep, long from, CancellationToken stop = default) =>
         Task.FromResult<ImmutableArray<SweepEvent>>([.. Journal.GetValueOrDefault(sweep, []).Skip((int)from)]);

@@ -27,7 +27,7 @@ public sealed class HealthTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
         Assert.Contains("site 'lab' does not answer: it took too long", text, StringComparison.Ordinal);
         Assert.Matches("is 1[0-9] s old", text.Replace("\\u0027", "'"));
-        foreach (var path in (string[])["/v1/devices", "/v1/nodes", "/v1/sites"]) Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Get(http, path)).Status);
+        foreach (var path in (string[])["/v1/devices", "/v1/nodes", "/v1/sites", "/"]) Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Get(http, path)).Status);
         foreach (var path in (string[])["/livez", "/healthz"]) Assert.Equal((HttpStatusCode.OK, "ok\n"), await Get(http, path));
         grid.SiteFault = null;
         await SimulatedGrid.Until(async () => (await Get(http, "/readyz")).Status == HttpStatusCode.OK, "it is ready again");

@@ -32,6 +32,17 @@ public sealed class SiloLogTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_a_line_quotes_can_neither_steer_the_terminal_nor_begin_a_line_of_its_own(bool verbose)
+    {
+        var line = Line(new IOException("gone\u009b2J\u202E"), verbose, "GET /v1/\u001b[2J\u0007x failed");
+        Assert.DoesNotContain(line, c => Unprintable.Is(c) && c is not '\n');
+        Assert.StartsWith(verbose ? "warning: EnergyGrid.Silo.Api: GET /v1/\uFFFD[2J\uFFFDx failed" : "warning: GET /v1/\uFFFD[2J\uFFFDx failed", line[10..]);
+        if (!verbose) Assert.Equal(1, Line(null, verbose, "one\r\ntwo\u0085three\u2028four").Count(c => c == '\n'));
+    }
+
+    [Theory]
     [InlineData("Response did not arrive on time in 00:00:05 for message: Request …", "no answer in time")]
     [InlineData("the stream took too long.", "the stream took too long")]
     public void What_Orleans_says_at_length_becomes_short(string message, string said) => Assert.Equal(said, FaultText.Of(new TimeoutException(message)));
