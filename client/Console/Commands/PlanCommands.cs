@@ -1,6 +1,9 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using EnergyGrid.Contracts;
+using EnergyGrid.Report;
 using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Console;
@@ -10,10 +13,13 @@ internal static class PlanCommand
 {
     public static Command Make()
     {
-        var command = new Command("plan", "Checks and expands plans; needs no grid.");
+        var command = new Command("plan", "Makes, checks and expands plans; needs no grid.");
         command.Add(Validate());
         command.Add(Expand());
         command.Add(Schema());
+        command.Add(Workloads());
+        command.Add(Templates());
+        command.Add(New());
         return command;
     }
 
@@ -46,7 +52,7 @@ internal static class PlanCommand
             else
             {
                 ShowCells(plan, screen);
-                ShowSummary(plan, screen);
+                ShowSummary(plan, screen, PlanForecast.Of(plan, $"'energygrid submit {parsed.GetValue(file)} --dry-run' asks the grid"));
             }
             return Task.FromResult(ExitCodes.Ok);
         });
@@ -62,6 +68,91 @@ internal static class PlanCommand
             return Task.FromResult(ExitCodes.Ok);
         });
         return command;
+    }
+
+    private static Command Workloads()
+    {
+        var command = new Command("workloads", "Lists the catalogue of workloads that plans name: shapes, formats, the models they stand for, the stacks that run them.");
+        command.SetAction((parsed, _) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            if (screen.Json) screen.Document(WorkloadTable.Lines);
+            else Table(screen, WorkloadTable.Columns, [.. WorkloadTable.Lines.Select(WorkloadTable.Cells)], WorkloadTable.Notes);
+            return Task.FromResult(ExitCodes.Ok);
+        });
+        return command;
+    }
+
+    private static Command Templates()
+    {
+        var command = new Command("templates", "Lists the plans to begin with, and what each asks.");
+        command.SetAction((parsed, _) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            if (screen.Json) screen.Document(PlanTemplates.Names.Select(n => new { name = n, question = PlanTemplates.Question(n) }));
+            else
+            {
+                Table(screen, [new("template", "", false, 0), new("question", "", false, 0)], [.. PlanTemplates.Names.Select(n => ImmutableArray.Create(n, PlanTemplates.Question(n)))],
+                    ["'energygrid plan new --template NAME --out my.yaml' writes one, with comments for whoever changes it."]);
+            }
+            return Task.FromResult(ExitCodes.Ok);
+        });
+        return command;
+    }
+
+    private static Command New()
+    {
+        var template = new Option<string>("--template") { Description = "Which one; 'plan templates' lists them.", HelpName = "NAME", Required = true };
+        var into = new Option<string>("--out") { Description = "File to write, which must not be there yet; - is standard output.", HelpName = "FILE", DefaultValueFactory = _ => "-" };
+        var command = new Command("new", "Writes a commented plan to begin with.") { template, into };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var (name, path) = (parsed.GetValue(template)!, parsed.GetValue(into)!);
+            var text = PlanTemplates.Text(name);
+            if (path == "-")
+            {
+                System.Console.Out.Write(text);
+                return ExitCodes.Ok;
+            }
+            await Write(path, text, stop);
+            if (screen.Json) screen.Document(new { template = name, file = Path.GetFullPath(path) });
+            else screen.Say($"{path} is written; change it, then 'energygrid plan validate {path}' checks it and 'energygrid submit {path} --watch' runs it.");
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    // What somebody has begun to change is never written over.
+    private static async Task Write(string path, string text, CancellationToken stop)
+    {
+        if (Path.Exists(path)) throw new CommandException(ExitCodes.Usage, $"{path} is there already; name another file with --out.");
+        try
+        {
+            await using var file = new FileStream(path, FileMode.CreateNew);
+            await file.WriteAsync(new UTF8Encoding(false).GetBytes(text), stop);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCodes.Usage, $"{path} cannot be written: {e.Message}");
+        }
+    }
+
+    private static void Table(Screen screen, ImmutableArray<TextColumn> columns, ImmutableArray<ImmutableArray<string>> rows, ImmutableArray<string> notes)
+    {
+        if (Pipe.IsOutput)
+        {
+            screen.Say(TextColumns.Piped(columns));
+            foreach (var row in rows) screen.Say(string.Join('\t', row));
+            return;
+        }
+        var width = Math.Max(40, screen.People.Profile.Width);
+        var table = TextColumns.Of(columns, rows, [.. rows.Select(_ => "")], width);
+        foreach (var line in table.Head) screen.Say(line);
+        foreach (var row in rows) screen.Say(table.Row(row));
+        foreach (var line in notes.SelectMany(n => TextColumns.Wrap(n, width))) screen.Say(line);
+        if (table.Dropped is { Length: > 0 } dropped)
+            foreach (var line in TextColumns.Wrap($"not shown for want of room: {string.Join(", ", dropped.Select(d => d.Header))}", width)) screen.Say(line);
     }
 
     private static void ShowCells(ResolvedPlan plan, Screen screen)
@@ -84,7 +175,8 @@ internal static class PlanCommand
         }
     }
 
-    public static void ShowSummary(ResolvedPlan plan, Screen screen)
+    /// <summary>What a plan comes to, and what it takes as far as <paramref name="forecast"/> can say.</summary>
+    public static void ShowSummary(ResolvedPlan plan, Screen screen, PlanForecast forecast)
     {
         var summary = PlanSummary.Of(plan);
         if (screen.Json)
@@ -94,8 +186,14 @@ internal static class PlanCommand
         }
         screen.Say($"{plan.Name}: {summary.Cells} cells in {plan.Groups.Length} match groups on {plan.Hardware.Model}{(plan.Hardware.Devices is { } n ? $", at most {n} devices" : "")}");
         screen.Say($"passes {plan.Replication.Min} to {plan.Replication.Max} for a half-width of {Say.Percent(plan.Replication.HalfWidth)}; order by seed {plan.OrderSeed}");
-        screen.Say($"first stage, each device group: {summary.FirstStageTrialsPerDeviceGroup} trials, at least {Say.Seconds(summary.FirstStageSecondsPerDeviceGroup)} of device time");
+        ShowForecast(forecast, screen);
         screen.Say($"plan {plan.Sha256}");
+    }
+
+    /// <summary>What a plan takes, before it is sent.</summary>
+    public static void ShowForecast(PlanForecast forecast, Screen screen)
+    {
+        foreach (var line in forecast.Lines().SelectMany(l => TextColumns.Wrap(l, Math.Max(40, screen.People.Profile.Width)))) screen.Say(line);
     }
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);

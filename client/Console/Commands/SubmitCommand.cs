@@ -19,12 +19,13 @@ internal static class SubmitCommand
         {
             var screen = GridCommand.Screen(parsed);
             var plan = LocalPlan.Read(parsed.GetValue(file)!, screen);
+            using var client = GridCommand.Client(parsed);
             if (parsed.GetValue(dry))
             {
-                PlanCommand.ShowSummary(plan.Plan, screen);
+                PlanCommand.ShowSummary(plan.Plan, screen, screen.Json ? PlanForecast.Of(plan.Plan, "") : await PlanForecast.Ask(plan.Plan, client, stop));
                 return ExitCodes.Ok;
             }
-            using var client = GridCommand.Client(parsed);
+            if (screen.IsLive) PlanCommand.ShowForecast(await PlanForecast.Ask(plan.Plan, client, stop), screen);
             var status = await Send(client, plan, parsed.GetValue(id), parsed.GetValue(priority), stop);
             if (!parsed.GetValue(watch))
             {
