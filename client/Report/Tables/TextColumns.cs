@@ -14,13 +14,10 @@ public sealed record TextColumn(string Header, string Unit, bool RightAligned, i
 /// <summary>Columns laid out for a width: which of them fit, how wide each is, and a line for each row. No colour, no frame, nothing that a pipe or a log could not take.</summary>
 public sealed class TextColumns
 {
-    /// <summary>Below this width columns stand one blank apart instead of two.</summary>
-    private const int Tight = 60;
-
     private const int LeastLabel = 6;
 
-    /// <summary>The first column gives way before a column that is as useful as this goes.</summary>
-    private const int BeforeLabel = 2;
+    /// <summary>Columns up to this priority are worth standing one blank apart, and a label cut, before one of them goes.</summary>
+    private const int Essential = 2;
 
     private readonly ImmutableArray<TextColumn> _columns;
     private readonly ImmutableArray<int> _kept;
@@ -54,20 +51,29 @@ public sealed class TextColumns
     /// <param name="width">Columns of the terminal.</param>
     public static TextColumns Of(ImmutableArray<TextColumn> columns, IReadOnlyList<ImmutableArray<string>> rows, IReadOnlyList<string> marks, int width)
     {
-        var gap = width < Tight ? 1 : 2;
         var widths = columns.Select((c, i) => rows.Select(r => Width(r[i])).Append(Words(c).Max(Width)).Max()).ToArray();
         widths[0] = Math.Min(rows.Select((r, i) => Width(r[0] + marks[i])).Append(widths[0]).Max(), Math.Max(12, width / 4));
-        var kept = Enumerable.Range(0, columns.Length).ToList();
-        int Over() => kept.Sum(i => widths[i] + gap) - gap - width;
-        while (Over() > 0)
+        var essential = Enumerable.Range(0, columns.Length).Where(i => columns[i].Priority <= Essential).ToArray();
+        var loose = Fitting(columns, Enumerable.Range(0, columns.Length), widths, 2, width);
+        if (essential.All(loose.Contains)) return new TextColumns(columns, [.. loose], widths, 2);
+        var label = widths[0];
+        widths[0] = Math.Min(LeastLabel, label);
+        var tight = Fitting(columns, essential, widths, 1, width);
+        widths[0] = Math.Clamp(label - (tight.Sum(i => widths[i] + 1) - 1 - widths[0] + label - width), widths[0], label);
+        return new TextColumns(columns, [.. tight], widths, 1);
+    }
+
+    private static List<int> Fitting(ImmutableArray<TextColumn> columns, IEnumerable<int> candidates, int[] widths, int gap, int width)
+    {
+        var kept = candidates.ToList();
+        while (kept.Sum(i => widths[i] + gap) - gap > width)
         {
             var least = kept.Where(i => columns[i].Priority > 0).OrderByDescending(i => columns[i].Priority).ThenByDescending(i => i).Cast<int?>().FirstOrDefault();
-            if (least is null || (columns[least.Value].Priority <= BeforeLabel && widths[0] - Over() >= LeastLabel)) break;
+            if (least is null) break;
             kept.Remove(least.Value);
         }
 
-        widths[0] = Math.Max(Math.Min(LeastLabel, widths[0]), widths[0] - Math.Max(0, Over()));
-        return new TextColumns(columns, [.. kept], widths, gap);
+        return kept;
     }
 
     /// <summary>A row; a label that is too long is cut, its mark is not.</summary>

@@ -32,7 +32,7 @@ public static partial class Verdicts
         if (row.TwinOf is not null && group.Repeatability is { } test && test.Twin == row.Label)
             return test.Passed switch { true => "A/A holds", false => "A/A not shown", null => "A/A not tested" };
         if (row.Ratio is not { } ratio) return "absolute value";
-        if (ratio.Standing == RatioStanding.NotMeasured) return IsOutside(group, row) ? "no claim, outside s*" : "no claim";
+        if (ratio.Standing == RatioStanding.NotMeasured) return "no claim";
         if (IsOutside(group, row)) return "outside s*";
         return ratio.Standing != RatioStanding.Resolved ? "not resolved" : ratio.Ratio.Value < 1 ? "less energy" : "more energy";
     }
