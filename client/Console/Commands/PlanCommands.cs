@@ -90,10 +90,15 @@ internal static class PlanCommand
         {
             var screen = GridCommand.Screen(parsed);
             if (screen.Json) screen.Document(PlanTemplates.Names.Select(n => new { name = n, question = PlanTemplates.Question(n) }));
+            else if (Pipe.IsOutput) foreach (var name in PlanTemplates.Names) screen.Say($"{name}\t{PlanTemplates.Question(name)}");
             else
             {
-                Table(screen, [new("template", "", false, 0), new("question", "", false, 0)], [.. PlanTemplates.Names.Select(n => ImmutableArray.Create(n, PlanTemplates.Question(n)))],
-                    ["'energygrid plan new --template NAME --out my.yaml' writes one, with comments for whoever changes it."]);
+                foreach (var name in PlanTemplates.Names)
+                {
+                    screen.Say(name);
+                    foreach (var line in TextColumns.Wrap(PlanTemplates.Question(name), Math.Max(40, screen.People.Profile.Width) - 2)) screen.Say("  " + line);
+                }
+                screen.Say("'energygrid plan new --template NAME --out my.yaml' writes one.");
             }
             return Task.FromResult(ExitCodes.Ok);
         });

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using EnergyGrid.Contracts;
 using EnergyGrid.Report;
 using EnergyGrid.Workloads;
 

@@ -59,7 +59,7 @@ public sealed class TextColumns
         var label = widths[0];
         widths[0] = Math.Min(LeastLabel, label);
         var tight = Fitting(columns, essential, widths, 1, width);
-        widths[0] = Math.Clamp(label - (tight.Sum(i => widths[i] + 1) - 1 - widths[0] + label - width), widths[0], label);
+        widths[0] = Math.Clamp(width - tight.Skip(1).Sum(i => widths[i] + 1), widths[0], label);
         return new TextColumns(columns, [.. tight], widths, 1);
     }
 
