@@ -162,22 +162,26 @@ internal static class PlanCommand
 
     private static void ShowCells(ResolvedPlan plan, Screen screen)
     {
+        ImmutableArray<TextColumn> columns =
+        [
+            new("cell", "", false, 0), new("workload", "", false, 3), new("weights", "", false, 2), new("batch", "", true, 1), new("context", "", true, 1), new("d_model", "", true, 4), new("L'", "", true, 1),
+            new("GFLOP/layer", "", true, 5), new("MB/layer", "", true, 5), new("configuration", "", false, 6),
+        ];
         foreach (var group in plan.Groups)
         {
-            var table = Tables.Plain("cell", "workload", "weights", ">batch", ">context", ">d_model", ">L'", ">GFLOP/layer", ">MB/layer", "configuration");
-            foreach (var cell in group.Cells)
-            {
-                var c = cell.Configuration;
-                string[] cells =
-                [
-                    cell.Label, c.Workload, c.Weights, Text(c.Batch), Text(c.Context), Text(c.ModelWidth),
-                    string.Join(", ", new[] { c.ShortLayers, c.MiddleLayers, c.LongLayers }.Where(l => l > 0).Distinct().Select(Text)), Say.Number(cell.Cost.Flops / 1e9), Say.Number(cell.Cost.Bytes / 1e6), cell.ConfigurationSha256[..12],
-                ];
-                table.AddRow(cells.Select(Spectre.Console.Markup.Escape).ToArray());
-            }
             screen.Say($"{group.Name}: {(group.Baseline is { } b ? $"baseline {b}" : "no baseline, absolute values only")}");
-            screen.People.Write(table);
+            Table(screen, columns, [.. group.Cells.Select(Cells)], []);
         }
+    }
+
+    private static ImmutableArray<string> Cells(PlannedCell cell)
+    {
+        var c = cell.Configuration;
+        return
+        [
+            NumberText.Clean(cell.Label), c.Workload, c.Weights, Text(c.Batch), Text(c.Context), Text(c.ModelWidth),
+            string.Join(", ", new[] { c.ShortLayers, c.MiddleLayers, c.LongLayers }.Where(l => l > 0).Distinct().Select(Text)), Say.Number(cell.Cost.Flops / 1e9), Say.Number(cell.Cost.Bytes / 1e6), cell.ConfigurationSha256[..12],
+        ];
     }
 
     /// <summary>What a plan comes to, and what it takes as far as <paramref name="forecast"/> can say.</summary>

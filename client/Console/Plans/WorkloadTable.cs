@@ -32,7 +32,7 @@ public static class WorkloadTable
     /// <summary>Left to right; what goes first where room is short has the highest number.</summary>
     public static ImmutableArray<TextColumn> Columns { get; } =
     [
-        new("code", "", false, 0), new("what it is", "", false, 2), new("body", "", false, 9), new("attention", "", false, 10), new("baseline", "", false, 8), new("weights", "", false, 1), new("KV", "", false, 7),
+        new("code", "", false, 0), new("what it is", "", false, 1), new("body", "", false, 9), new("attention", "", false, 10), new("baseline", "", false, 8), new("weights", "", false, 2), new("KV", "", false, 7),
         new("act.", "", false, 11), new("d_model", "", true, 3), new("d_ff", "", true, 5), new("heads", "", true, 4), new("KV heads", "", true, 6), new("layers", "", true, 3), new("batch", "", true, 3),
         new("context", "", true, 3), new("parameters", "10⁹, layers", true, 7), new("stacks", "", false, 12),
     ];
@@ -43,7 +43,8 @@ public static class WorkloadTable
     /// <summary>A text for each column.</summary>
     public static ImmutableArray<string> Cells(WorkloadLine w) =>
     [
-        w.Code, w.Title, w.Body, w.Attention, w.Baseline ?? NumberText.Absent, w.Formats.Weights, w.Formats.State, w.Formats.Activations, Whole(w.ModelWidth), Whole(w.FeedForwardWidth), Whole(w.Heads),
+        // What stands behind a comma has a column of its own.
+        w.Code, w.Title.Split(',')[0], w.Body, w.Attention, w.Baseline ?? NumberText.Absent, w.Formats.Weights, w.Formats.State, w.Formats.Activations, Whole(w.ModelWidth), Whole(w.FeedForwardWidth), Whole(w.Heads),
         Whole(w.KeyValueHeads), Whole(w.Layers), Whole(w.Batch), Verdicts.Context(w.Context), NumberText.Significant(w.Billions), string.Join(", ", w.Stacks),
     ];
 

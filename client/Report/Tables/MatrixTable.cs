@@ -21,7 +21,7 @@ public sealed record MatrixTableGroup(string Name, string Title, ImmutableArray<
 /// <summary>The matrix as strings, with one formatting of numbers: what a terminal draws and what a pipe gets.</summary>
 /// <remarks>
 /// Where room is short the least useful column goes first. The order, first to go first: counts and totals (invalid, passes, power, tokens), the configuration's size, what an interval is made of
-/// (resolution, type B, type A), what limits the cell, the simultaneous interval, activations, flags, KV, power-bound, whole model, verdict, s*, weights, provenance; then the ratio's interval, then
+/// (resolution, type B, type A), what limits the cell, the simultaneous interval, activations, flags, KV, power-bound, verdict, whole model, s*, weights, provenance; then the ratio's interval, then
 /// the energy's. Cell, energy and ratio stay. What goes is not lost where it matters: a missed s* and a ratio without a claim have their marks, flags are named below with their cells.
 /// </remarks>
 /// <param name="Banner">Measured or modelled, and what that means. To be shown before anything else.</param>
@@ -49,19 +49,19 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         [
             new("cell", "", false, 0),
             new("weights", "", false, 4),
-            new("KV", "", false, 8),
-            new("act.", "", false, 10),
+            new("KV", "", false, 9),
+            new("act.", "", false, 11),
             new("energy", energy.Prefix + "J/token·layer", true, 0),
             new("95 % interval", "", true, 1),
             new(ProvenanceHeader, "", false, 3),
-            new("whole model", "J/token", true, 7),
+            new("whole model", "J/token", true, 6),
             new("ratio", "", true, 0),
             new("95 % interval", "pairwise", true, 2),
             new("95 % interval", "simultaneous", true, 12),
             new("s*", "ms/token", false, 5),
-            new("verdict", "", false, 6),
-            new(ConstraintHeader, "headroom", false, 7),
-            new("flags", "", false, 9),
+            new("verdict", "", false, 7),
+            new(ConstraintHeader, "headroom", false, 8),
+            new("flags", "", false, 10),
             new(LimitHeader, "", false, 13),
             new("type A", "±, of ratio", true, 14),
             new("type B", "±, of ratio", true, 15),
@@ -83,7 +83,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         [
             .. rows.Any(Verdicts.HasFigure) ? [Verdicts.WholeModel(matrix)] : Array.Empty<string>(),
             .. constraint is null ? Array.Empty<string>() : [$"constraint of every cell: {constraint}"],
-            .. limit is null ? Array.Empty<string>() : [$"limit of every cell: {limit}"],
+            .. limit is null ? Array.Empty<string>() : [$"every cell: {limit}"],
             .. flags.OfEveryCell.IsEmpty ? Array.Empty<string>() : [$"flags of every cell: {string.Join("; ", flags.OfEveryCell)}"],
             .. Verdicts.Legend(matrix),
             .. sensor is null ? Array.Empty<string>() : [sensor],
