@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Report.Tests;
@@ -17,7 +18,7 @@ public sealed class TerminalTests
             var lines = TerminalMatrix.Lines(matrix, width);
             Assert.StartsWith("MODELLED", lines[0]);
             // The columns that are never dropped need some 36.
-            Assert.All(lines, l => Assert.InRange(TerminalMatrix.Width(l), 0, Math.Max(width, 40)));
+            Assert.All(lines, l => Assert.InRange(TextColumns.Width(l), 0, Math.Max(width, 40)));
             Assert.DoesNotContain(lines, l => l.Any(char.IsControl));
         }
     }
@@ -106,8 +107,8 @@ public sealed class TerminalTests
         var b = matrix.Groups[0].Rows[2].Ratio!;
         var decimals = NumberText.Decimals(b.Ratio.Value, b.Ratio.Low, b.Ratio.High);
         Assert.Equal(NumberText.Fixed(b.Ratio.Value, decimals), Cell("ratio", "", 2));
-        Assert.Equal(NumberText.Interval(b.Ratio.Low, b.Ratio.High, decimals), Cell("95 % interval", "pairwise", 2));
-        Assert.Equal(NumberText.Interval(b.SimultaneousLow, b.SimultaneousHigh, decimals), Cell("95 % interval", "simultaneous", 2));
+        Assert.Equal(Close(NumberText.Interval(b.Ratio.Low, b.Ratio.High, decimals)), Cell("95 % interval", "pairwise", 2));
+        Assert.Equal(Close(NumberText.Interval(b.SimultaneousLow, b.SimultaneousHigh, decimals)), Cell("95 % interval", "simultaneous", 2));
         // t(0.975, 3) = 3.1824.
         Assert.Equal(NumberText.PlusMinus(3.1824463 * b.Uncertainty.StandardError), Cell("type A", "±, of ratio", 2));
         Assert.Equal(NumberText.PlusMinus(b.Uncertainty.Bound), Cell("type B", "±, of ratio", 2));
@@ -121,8 +122,9 @@ public sealed class TerminalTests
         var row = matrix.Groups[0].Rows[0];
         row = row with { Constraint = row.Constraint with { Verdict = "not power-bound", Headroom = new Estimate(1.9712, 1.7903, 2.1581, "nodes", 4), Limit = "memory bandwidth" } };
         var cells = MatrixTable.Of(matrix with { Groups = [matrix.Groups[0] with { Rows = [row] }] }).Groups[0].Rows[0].Cells;
-        Assert.Contains("not power-bound, headroom 1.97 (1.79–2.16)", cells);
-        Assert.Contains("memory bandwidth", cells);
+        Assert.Contains("no, 1.97 (1.79–2.16)", cells);
+        Assert.Equal("memory bandwidth", Verdicts.CommonLimit(matrix with { Groups = [matrix.Groups[0] with { Rows = [row] }] }));
+        Assert.StartsWith("open, 1.00 (", Verdicts.PowerBound(row.Constraint with { Headroom = new Estimate(1.001, 0.9, 1.12, "nodes", 4) }));
         Assert.StartsWith("not power-bound (open), headroom 1.00 (", Verdicts.Constraint(row.Constraint with { Headroom = new Estimate(1.001, 0.9, 1.12, "nodes", 4) }));
         Assert.Equal("not determined: no power envelope was declared", Verdicts.Constraint(row.Constraint with { Verdict = "not determined", Headroom = null, Reason = "no power envelope was declared" }));
     }
@@ -139,15 +141,96 @@ public sealed class TerminalTests
     }
 
     [Fact]
-    public void A_narrow_terminal_drops_the_least_important_columns_and_keeps_cell_energy_and_ratio()
+    public void Columns_go_least_useful_first_and_the_ratio_the_energy_and_its_interval_last()
     {
         var table = MatrixTable.Of(SampleMatrix.Of());
-        var widths = table.Columns.Select(_ => 10).ToArray();
-        Assert.Equal(table.Columns.Length, table.Fitting(widths, 1000).Length);
-        var kept = table.Fitting(widths, 30);
-        Assert.Equal(["cell", "energy", "ratio"], kept.Select(i => table.Columns[i].Header));
-        var wider = table.Fitting(widths, 80);
-        Assert.All(Enumerable.Range(0, table.Columns.Length).Except(wider), dropped => Assert.All(wider, k => Assert.True(table.Columns[k].Priority <= table.Columns[dropped].Priority)));
+        var rows = table.Groups.SelectMany(g => g.Rows).ToArray();
+        string[] Gone(int width) => [.. TextColumns.Of(table.Columns, [.. rows.Select(r => r.Cells)], [.. rows.Select(r => r.Mark)], width).Dropped.Select(c => (c.Header + " " + c.Unit).Trim())];
+        Assert.Empty(Gone(400));
+        var earlier = Array.Empty<string>();
+        foreach (var width in Enumerable.Range(20, 381).Reverse())
+        {
+            var gone = Gone(width);
+            // What went stays away as it gets narrower, and whatever is kept is at least as useful as what went.
+            Assert.Subset(gone.ToHashSet(), earlier.ToHashSet());
+            var priorities = table.Columns.ToLookup(c => gone.Contains((c.Header + " " + c.Unit).Trim()), c => c.Priority);
+            Assert.True(!priorities[true].Any() || priorities[true].Min() >= priorities[false].Max(), $"{width}: {string.Join(", ", gone)}");
+            earlier = gone;
+        }
+
+        Assert.DoesNotContain("95 % interval", Gone(44));
+        Assert.DoesNotContain("95 % interval pairwise", Gone(60));
+        Assert.DoesNotContain("energy is", Gone(80));
+        Assert.DoesNotContain("s* ms/token", Gone(120));
+        Assert.DoesNotContain("verdict", Gone(140));
+    }
+
+    [Fact]
+    public void A_row_says_its_formats_its_service_target_its_provenance_and_what_it_may_claim()
+    {
+        var matrix = SampleMatrix.Of(Provenance.Measured);
+        var table = MatrixTable.Of(matrix);
+        string Cell(int group, string label, string header) => table.Groups[group].Rows.Single(r => r.Row.Label == label).Cells[table.Columns.IndexOf(table.Columns.First(c => c.Header == header))];
+        Assert.Equal(("INT4", "FP16", "FP16"), (Cell(0, "C", "weights"), Cell(0, "C", "KV"), Cell(0, "C", "act.")));
+        Assert.Equal(("FP8", "FP32+FP16"), (Cell(4, "H", "KV"), Cell(3, "I", "KV")));
+        Assert.Equal(("measured", "no valid trial"), (Cell(0, "C", "energy is"), Cell(4, "H long", "energy is")));
+        Assert.Matches("^met [0-9.]+≤100$", Cell(0, "A", "s*"));
+        Assert.Matches("^missed [0-9.]+>100$", Cell(1, "A", "s*"));
+        Assert.Equal("not judged", Verdicts.Service(matrix.Groups[0].Rows[0] with { MeetsService = null }));
+        Assert.Equal(("baseline", "A/A holds", "less energy", "outside s*"), (Cell(0, "A", "verdict"), Cell(0, "A twin", "verdict"), Cell(0, "C", "verdict"), Cell(1, "C", "verdict")));
+        Assert.Equal(("absolute value", "no valid trial"), (Cell(4, "J", "verdict"), Cell(4, "H long", "verdict")));
+        Assert.Equal("no claim", MatrixTable.Of(SampleMatrix.Of()).Groups[0].Rows[2].Cells[table.Columns.IndexOf(table.Columns.First(c => c.Header == "verdict"))]);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void What_holds_for_every_cell_is_said_once_below_the_table(int width)
+    {
+        var matrix = SampleMatrix.Of();
+        const string Reason = "no power envelope was declared";
+        matrix = matrix with { Groups = [.. matrix.Groups.Select(g => g with { Rows = [.. g.Rows.Select(r => r with { Flags = [.. r.Flags, "warm-up not flat"], Constraint = r.Constraint with { Verdict = "not determined", Headroom = null, Reason = Reason } })] })] };
+        var text = string.Join(' ', TerminalMatrix.Lines(matrix, width));
+        Assert.Equal(1, text.Split(Reason).Length - 1);
+        Assert.Contains($"constraint of every cell: not determined: {Reason}", text);
+        Assert.Equal(1, text.Split("warm-up not flat").Length - 1);
+        Assert.DoesNotContain(MatrixTable.Of(matrix).Columns, c => c.Header == "power-bound");
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void A_flag_of_some_cells_is_named_with_them_below_its_group_at_every_width(int width)
+    {
+        var matrix = SampleMatrix.Of();
+        var group = matrix.Groups[0];
+        ImmutableArray<MatrixRow> rows = [.. group.Rows.Select(r => r with { Flags = r.Label is "C" or "E" ? ["negative intercept (3 of 4 trials)"] : [] })];
+        var text = string.Join(' ', TerminalMatrix.Lines(matrix with { Groups = [group with { Rows = rows }] }, width));
+        Assert.Contains("flag a (C, E): negative intercept (3 of 4 trials)", text);
+        var table = MatrixTable.Of(matrix with { Groups = [group with { Rows = rows }] });
+        var flags = table.Columns.IndexOf(table.Columns.First(c => c.Header == "flags"));
+        Assert.Equal(["C", "E"], table.Groups[0].Rows.Where(r => r.Cells[flags] == "a").Select(r => r.Row.Label));
+    }
+
+    [Fact]
+    public void Where_some_cells_are_measured_each_says_which_it_is_however_narrow_the_terminal_is()
+    {
+        var matrix = SampleMatrix.Of(Provenance.Measured, (group, label) => label == "F" ? Provenance.Modelled : Provenance.Measured);
+        Assert.Contains("energy is measured: A, A twin, B, C, D, E, D', E', F'; modelled: F", string.Join(' ', TerminalMatrix.Lines(matrix, 40)));
+        Assert.DoesNotContain("energy is measured: A", string.Join(' ', TerminalMatrix.Lines(matrix, 120)));
+    }
+
+    [Fact]
+    public void A_pipe_gets_every_column_and_a_row_a_line_with_tabs_and_sentences_behind_a_hash()
+    {
+        foreach (var matrix in new[] { SampleMatrix.Of(), SampleMatrix.Of(Provenance.Measured), SampleMatrix.Cancelled(), Hostile.Matrix() })
+        {
+            var lines = TerminalMatrix.Piped(matrix);
+            Assert.StartsWith($"# {Standing.Of(matrix).Word}", lines[0]);
+            var rows = lines.Where(l => !l.StartsWith('#')).Select(l => l.Split('\t')).ToArray();
+            Assert.Equal(1 + matrix.Groups.Sum(g => g.Rows.Length), rows.Length);
+            Assert.All(rows, r => Assert.Equal(1 + MatrixTable.Of(matrix).Columns.Length, r.Length));
+            Assert.Equal(("group", "cell"), (rows[0][0], rows[0][1]));
+            Assert.DoesNotContain(lines, l => l.Any(c => char.IsControl(c) && c != '\t'));
+        }
     }
 
     [Fact]
@@ -156,10 +239,10 @@ public sealed class TerminalTests
         var matrix = SampleMatrix.Of(Provenance.Measured);
         var page = ReportPage.Render(matrix, SampleMatrix.Manifest(matrix), []);
         var table = MatrixTable.Of(matrix);
-        var pairwise = table.Columns.IndexOf(table.Columns.First(c => c.Unit == "pairwise"));
+        var (ratio, pairwise) = (table.Columns.IndexOf(table.Columns.First(c => c.Header == "ratio")), table.Columns.IndexOf(table.Columns.First(c => c.Unit == "pairwise")));
         var resolved = table.Groups[0].Rows.Where(r => !r.Baseline && r.Row.Ratio!.Resolved).ToArray();
         Assert.NotEmpty(resolved);
-        Assert.All(resolved, row => Assert.Contains($"<span class=\"v\">{row.Cells[3]}</span><span class=\"i\">{row.Cells[pairwise]}</span>", page));
+        Assert.All(resolved, row => Assert.Contains($"<span class=\"v\">{row.Cells[ratio]}</span><span class=\"i\">{row.Cells[pairwise]}</span>", page.Replace(" – ", "–", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -176,7 +259,9 @@ public sealed class TerminalTests
     [Fact]
     public void Wide_characters_count_as_two_columns()
     {
-        Assert.Equal(4, TerminalMatrix.Width("日本"));
-        Assert.Equal(2, TerminalMatrix.Width("e\u0301a"));
+        Assert.Equal(4, TextColumns.Width("日本"));
+        Assert.Equal(2, TextColumns.Width("e\u0301a"));
     }
+
+    private static string Close(string interval) => interval.Replace(" – ", "–", StringComparison.Ordinal);
 }

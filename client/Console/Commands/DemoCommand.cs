@@ -51,8 +51,10 @@ internal static class DemoCommand
         foreach (var name in PlanNames)
         {
             // One after the other: what runs for real on this machine must not share it with a busy simulation.
+            var load = new MachineLoad();
             var id = (await client.Submit(PlanText(name), null, stop)).Id;
             var ended = await new SweepBoard(client, screen, [id]).Run(stop);
+            var others = load.OthersShare;
             var matrix = await WatchCommand.MatrixOf(client, id, stop);
             code = Worse(code, WatchCommand.Code(ended[id], matrix));
             var results = Path.Combine(directory, "results", id);
@@ -64,7 +66,7 @@ internal static class DemoCommand
             screen.Say("");
             screen.Say($"== {id}");
             if (matrix is null) screen.Say("no matrix: no pass was completed.");
-            else MatrixCommand.Show(matrix, screen);
+            else MatrixCommand.Show(matrix, screen, others);
             screen.Say($"results  {results}");
             screen.Say($"report   {Path.Combine(results, "report.html")}");
         }

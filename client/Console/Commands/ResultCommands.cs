@@ -27,13 +27,17 @@ internal static class MatrixCommand
         return command;
     }
 
-    public static void Show(Matrix matrix, Screen screen)
+    /// <summary>A table as wide as the terminal; to a pipe a row a line.</summary>
+    /// <param name="matrix">What to show.</param>
+    /// <param name="screen">Where.</param>
+    /// <param name="othersShare">Share of this machine's processors that other processes took during its trials, 0 to 1; null where nobody looked.</param>
+    public static void Show(Matrix matrix, Screen screen, double? othersShare = null)
     {
         var first = true;
-        foreach (var line in TerminalMatrix.Lines(matrix, Math.Max(40, screen.People.Profile.Width)))
+        foreach (var line in Pipe.IsOutput ? TerminalMatrix.Piped(matrix, othersShare) : TerminalMatrix.Lines(matrix, Math.Max(40, screen.People.Profile.Width), othersShare))
         {
             // What the figures are worth comes first and is not to be overlooked.
-            if (first) screen.People.MarkupLine($"[bold]{Markup.Escape(line)}[/]");
+            if (first && !Pipe.IsOutput) screen.People.MarkupLine($"[bold]{Markup.Escape(line)}[/]");
             else screen.Say(line);
             first = false;
         }

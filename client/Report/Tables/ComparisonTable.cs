@@ -19,7 +19,7 @@ public static class ComparisonTable
     }
 
     /// <summary>Left to right.</summary>
-    public static ImmutableArray<MatrixColumn> Columns(Comparison comparison)
+    public static ImmutableArray<TextColumn> Columns(Comparison comparison)
     {
         var unit = Scale(comparison).Prefix + "J";
         return

@@ -3,13 +3,6 @@ using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Report;
 
-/// <summary>A column of the matrix as it is drawn anywhere.</summary>
-/// <param name="Header">Its title.</param>
-/// <param name="Unit">Its unit; empty if it has none.</param>
-/// <param name="RightAligned">Numbers are.</param>
-/// <param name="Priority">0 is never dropped; where room is short the highest number goes first.</param>
-public sealed record MatrixColumn(string Header, string Unit, bool RightAligned, int Priority);
-
 /// <summary>A line of the matrix: one text per column.</summary>
 /// <param name="Cells">In the order of <see cref="MatrixTable.Columns"/>; cleaned of control characters.</param>
 /// <param name="Mark">Stands after the first cell however little room there is; empty if there is none.</param>
@@ -19,78 +12,94 @@ public sealed record MatrixColumn(string Header, string Unit, bool RightAligned,
 public sealed record MatrixTableRow(ImmutableArray<string> Cells, string Mark, bool Baseline, bool Measured, MatrixRow Row);
 
 /// <summary>The rows of one match group.</summary>
-/// <param name="Title">Its name, hardware, baseline and estimator.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Title">Its name, hardware, stack, baseline and estimator.</param>
 /// <param name="Rows">Its cells.</param>
 /// <param name="Footer">What must be said beside its figures, a sentence each.</param>
-public sealed record MatrixTableGroup(string Title, ImmutableArray<MatrixTableRow> Rows, ImmutableArray<string> Footer);
+public sealed record MatrixTableGroup(string Name, string Title, ImmutableArray<MatrixTableRow> Rows, ImmutableArray<string> Footer);
 
-/// <summary>The matrix as strings: what the terminal draws and what the report's first table holds, with one formatting of numbers.</summary>
+/// <summary>The matrix as strings, with one formatting of numbers: what a terminal draws and what a pipe gets.</summary>
+/// <remarks>
+/// Where room is short the least useful column goes first. The order, first to go first: counts and totals (invalid, passes, power, tokens), the configuration's size, what an interval is made of
+/// (resolution, type B, type A), what limits the cell, the simultaneous interval, activations, flags, KV, power-bound, verdict, whole model, s*, weights, provenance; then the ratio's interval, then
+/// the energy's. Cell, energy and ratio stay. What goes is not lost where it matters: a missed s* and a ratio without a claim have their marks, flags are named below with their cells.
+/// </remarks>
 /// <param name="Banner">Measured or modelled, and what that means. To be shown before anything else.</param>
 /// <param name="Difference">In what the plan's disclosure was not kept, to stand directly under the banner; empty if in nothing.</param>
 /// <param name="Columns">Left to right.</param>
 /// <param name="Groups">Match groups.</param>
-/// <param name="Notes">What the marks mean, of those that are used; what was taken of the sensors, where that is the same for all groups.</param>
-public sealed record MatrixTable(Standing Banner, string Difference, ImmutableArray<MatrixColumn> Columns, ImmutableArray<MatrixTableGroup> Groups, ImmutableArray<string> Notes)
+/// <param name="Notes">What holds for every cell, said once; what the marks mean, of those that are used; what was taken of the sensors, where that is the same for all groups.</param>
+public sealed record MatrixTable(Standing Banner, string Difference, ImmutableArray<TextColumn> Columns, ImmutableArray<MatrixTableGroup> Groups, ImmutableArray<string> Notes)
 {
+    /// <summary>The header over each row's provenance.</summary>
+    public const string ProvenanceHeader = "energy is";
+
+    private const string ConstraintHeader = "power-bound";
+    private const string LimitHeader = "limit";
+
     /// <summary>Of a whole matrix. Columns keep one SI prefix over all groups.</summary>
-    public static MatrixTable Of(Matrix matrix)
+    /// <param name="matrix">What to write.</param>
+    /// <param name="othersShare">Share of this machine's processors that other processes took during its trials, 0 to 1; null where nobody looked.</param>
+    public static MatrixTable Of(Matrix matrix, double? othersShare = null)
     {
         var rows = matrix.Groups.SelectMany(g => g.Rows).ToArray();
         var energy = SiScale.Of(rows.Select(r => r.JoulesPerTokenLayer.Value));
         var rate = SiScale.Of(rows.Select(r => r.ProjectedTokensPerSecond));
-        ImmutableArray<MatrixColumn> columns =
+        ImmutableArray<TextColumn> columns =
         [
             new("cell", "", false, 0),
+            new("weights", "", false, 4),
+            new("KV", "", false, 9),
+            new("act.", "", false, 11),
             new("energy", energy.Prefix + "J/token·layer", true, 0),
-            new("95 % interval", energy.Prefix + "J/token·layer", true, 5),
+            new("95 % interval", "", true, 1),
+            new(ProvenanceHeader, "", false, 3),
+            new("whole model", "J/token", true, 6),
             new("ratio", "", true, 0),
-            new("95 % interval", "pairwise", true, 1),
-            new("95 % interval", "simultaneous", true, 3),
-            new("type A", "±, of ratio", true, 7),
-            new("type B", "±, of ratio", true, 8),
-            new("resolution", "", true, 10),
-            new("constraint", "", false, 4),
-            new("limit", "", false, 6),
-            new("tokens", rate.Prefix + "token/s, projected", true, 9),
-            new("whole model, gpu", "J/token, projected", true, 12),
-            new("power", "W, layers", true, 13),
-            new("configuration", "", false, 11),
-            new("passes", "", true, 14),
-            new("invalid", "", true, 14),
-            new("energy is", "", false, 2),
+            new("95 % interval", "pairwise", true, 2),
+            new("95 % interval", "simultaneous", true, 12),
+            new("s*", "ms/token", false, 5),
+            new("verdict", "", false, 7),
+            new(ConstraintHeader, "headroom", false, 8),
+            new("flags", "", false, 10),
+            new(LimitHeader, "", false, 13),
+            new("type A", "±, of ratio", true, 14),
+            new("type B", "±, of ratio", true, 15),
+            new("resolution", "", true, 16),
+            new("configuration", "", false, 17),
+            new("tokens", rate.Prefix + "token/s, projected", true, 18),
+            new("power", "W, layers", true, 19),
+            new("passes", "", true, 20),
+            new("invalid", "", true, 20),
         ];
         var sensor = Verdicts.CommonSensor(matrix);
-        return new MatrixTable(Standing.Of(matrix), Verdicts.Difference(matrix), columns, [.. matrix.Groups.Select(g => Group(g, energy, rate, sensor is null))],
-            [.. Verdicts.Legend(matrix), .. sensor is null ? Array.Empty<string>() : [sensor]]);
+        var constraint = Verdicts.CommonConstraint(matrix);
+        var limit = Verdicts.CommonLimit(matrix);
+        var flags = RowFlags.Of(matrix);
+        string[] left = [.. constraint is null ? [] : new[] { ConstraintHeader }, .. limit is null ? [] : new[] { LimitHeader }];
+        var kept = Enumerable.Range(0, columns.Length).Where(i => !left.Contains(columns[i].Header)).ToArray();
+        MatrixTableGroup[] groups = [.. matrix.Groups.Select((g, i) => Group(g, flags, i, energy, rate, sensor is null, constraint is null, othersShare))];
+        string[] notes =
+        [
+            .. rows.Any(Verdicts.HasFigure) ? [Verdicts.WholeModel(matrix)] : Array.Empty<string>(),
+            .. constraint is null ? Array.Empty<string>() : [$"constraint of every cell: {constraint}"],
+            .. limit is null ? Array.Empty<string>() : [$"every cell: {limit}"],
+            .. flags.OfEveryCell.IsEmpty ? Array.Empty<string>() : [$"flags of every cell: {string.Join("; ", flags.OfEveryCell)}"],
+            .. Verdicts.Legend(matrix),
+            .. sensor is null ? Array.Empty<string>() : [sensor],
+        ];
+        return new MatrixTable(Standing.Of(matrix), Verdicts.Difference(matrix), [.. kept.Select(i => columns[i])],
+            [.. groups.Select(g => g with { Rows = [.. g.Rows.Select(r => r with { Cells = [.. kept.Select(i => r.Cells[i])] })] })], [.. notes.Where(n => n.Length > 0)]);
     }
 
-    /// <summary>The columns that fit, dropping the least important first.</summary>
-    /// <param name="widths">What each column takes.</param>
-    /// <param name="available">What there is.</param>
-    /// <returns>Indices, in order; columns of priority 0 always.</returns>
-    public ImmutableArray<int> Fitting(IReadOnlyList<int> widths, int available)
-    {
-        var kept = Enumerable.Range(0, Columns.Length).ToList();
-        while (kept.Sum(i => widths[i]) > available)
-        {
-            var least = kept.Where(i => Columns[i].Priority > 0).Cast<int?>().OrderByDescending(i => Columns[i!.Value].Priority).ThenByDescending(i => i).FirstOrDefault();
-            if (least is null)
-            {
-                break;
-            }
-
-            kept.Remove(least.Value);
-        }
-
-        return [.. kept];
-    }
-
-    private static MatrixTableGroup Group(MatrixGroup group, SiScale energy, SiScale rate, bool ownSensor)
+    private static MatrixTableGroup Group(MatrixGroup group, RowFlags flags, int index, SiScale energy, SiScale rate, bool ownSensor, bool ownConstraint, double? othersShare)
     {
         var estimator = Verdicts.Estimator(group);
+        var stacks = group.Rows.Select(r => NumberText.Clean(r.Configuration.Stack)).Distinct().ToArray();
         string[] title =
         [
             NumberText.Clean(group.Name), NumberText.Clean(group.Hardware),
+            .. stacks.Length == 0 ? Array.Empty<string>() : [$"stack {string.Join(", ", stacks)}"],
             group.Baseline is null ? "no baseline: absolute values only" : $"ratio to {NumberText.Clean(group.Baseline)}",
             .. estimator.Length == 0 ? Array.Empty<string>() : [estimator],
         ];
@@ -100,44 +109,57 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         [
             .. others,
             .. Verdicts.BesideRatios(group),
+            .. ownConstraint ? Verdicts.WithoutConstraint(group) : [],
+            .. flags.OfGroup(index),
             Verdicts.Resolution(group),
             group.Repeatability is { } test ? $"A/A {NumberText.Clean(test.Twin)} / {NumberText.Clean(test.Label)}: {Verdicts.Repeatability(test)}" : "",
             $"replication: {Verdicts.Replication(group)}",
+            Verdicts.Noise(group, othersShare),
             ownSensor && group.Rows.Any(Verdicts.HasFigure) ? Verdicts.Sensor(group.Sensor) : "",
         ];
-        return new MatrixTableGroup(string.Join(" · ", title), [.. group.Rows.Select(r => Row(group, r, energy, rate))], [.. footer.Where(f => f.Length > 0)]);
+        return new MatrixTableGroup(NumberText.Clean(group.Name), string.Join(" · ", title), [.. group.Rows.Select((r, i) => Row(group, r, flags.Keys(index, i), energy, rate))], [.. footer.Where(f => f.Length > 0)]);
     }
 
-    private static MatrixTableRow Row(MatrixGroup group, MatrixRow row, SiScale energy, SiScale rate)
+    private static MatrixTableRow Row(MatrixGroup group, MatrixRow row, string flags, SiScale energy, SiScale rate)
     {
         var isBaseline = row.Label == group.Baseline;
         var e = row.JoulesPerTokenLayer;
         var ratio = isBaseline ? null : row.Ratio;
         var decimals = ratio is null ? 0 : NumberText.Decimals(ratio.Ratio.Value, ratio.Ratio.Low, ratio.Ratio.High);
         var marks = Verdicts.Marks(group, row);
+        var formats = Verdicts.Formats(row.Configuration);
         ImmutableArray<string> cells =
         [
             NumberText.Clean(row.Label),
+            formats.Weights,
+            formats.State,
+            formats.Activations,
             energy.Text(e.Value, e.Low, e.High),
-            energy.Interval(e.Value, e.Low, e.High),
+            Close(energy.Interval(e.Value, e.Low, e.High)),
+            Standing.OfEnergy(row.Provenance),
+            NumberText.Significant(row.ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Value),
             isBaseline ? Verdicts.HasFigure(row) ? "1 (base)" : NumberText.Absent + " (base)" : ratio is null ? NumberText.Absent : NumberText.Fixed(ratio.Ratio.Value, decimals) + (marks.Length > 0 ? " " + marks : ""),
-            ratio is null ? NumberText.Absent : NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals),
-            ratio is null ? NumberText.Absent : NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals),
+            ratio is null ? NumberText.Absent : Close(NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals)),
+            ratio is null ? NumberText.Absent : Close(NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals)),
+            Verdicts.Service(row),
+            Verdicts.Briefly(group, row),
+            Verdicts.PowerBound(row.Constraint),
+            flags,
+            Text(row.Constraint.Limit),
             ratio is null ? NumberText.Absent : NumberText.PlusMinus(Verdicts.TypeA(ratio.Uncertainty)),
             ratio is null ? NumberText.Absent : Verdicts.TypeB(group, ratio.Uncertainty),
             ratio is null ? NumberText.Absent : Verdicts.Resolution(group, ratio),
-            Verdicts.Constraint(row.Constraint),
-            Text(row.Constraint.Limit),
-            rate.Significant(row.ProjectedTokensPerSecond),
-            NumberText.Significant(row.ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Value),
-            NumberText.Significant(row.WattsPerDevice),
             Verdicts.Configuration(row),
+            rate.Significant(row.ProjectedTokensPerSecond),
+            NumberText.Significant(row.WattsPerDevice),
             NumberText.Whole(row.Passes),
             NumberText.Whole(row.Invalidations.Values.Sum()),
-            Standing.OfEnergy(row.Provenance),
         ];
         return new MatrixTableRow(cells, Verdicts.Misses(row) ? " " + Verdicts.MissesService : "", isBaseline, row.Provenance == Provenance.Measured, row);
     }
+
+    // Two columns of a narrow terminal are worth more than the air around a dash.
+    private static string Close(string interval) => interval.Replace(" – ", "–", StringComparison.Ordinal);
 
     private static string Text(string? text) => string.IsNullOrWhiteSpace(text) ? NumberText.Absent : NumberText.Clean(text);
 }

@@ -1,68 +1,86 @@
 using System.Collections.Immutable;
-using System.Globalization;
-using System.Text;
 using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Report;
 
-/// <summary>The matrix as plain lines: no colour, no cursor, nothing that a pipe or a log could not take.</summary>
+/// <summary>The matrix as plain lines: laid out for a terminal, or a row a line for a pipe.</summary>
 public static class TerminalMatrix
 {
-    private const int Gap = 2;
-    private const int LeastLabel = 6;
-
     /// <summary>Lines of at most <paramref name="width"/> columns, as long as the columns that are never dropped fit.</summary>
     /// <param name="matrix">What to draw.</param>
     /// <param name="width">Columns of the terminal, at least 20.</param>
+    /// <param name="othersShare">Share of this machine's processors that other processes took during its trials, 0 to 1; null where nobody looked.</param>
     /// <exception cref="ArgumentOutOfRangeException">The width is below 20.</exception>
-    public static ImmutableArray<string> Lines(Matrix matrix, int width)
+    public static ImmutableArray<string> Lines(Matrix matrix, int width, double? othersShare = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 20);
-        var table = MatrixTable.Of(matrix);
+        var table = MatrixTable.Of(matrix, othersShare);
         var lines = ImmutableArray.CreateBuilder<string>();
-        lines.AddRange(Wrap($"{table.Banner.Word}: {table.Banner.Sentence}", width));
-        lines.AddRange(Wrap(table.Difference, width));
-        lines.AddRange(Wrap(Verdicts.Overview(matrix) + (matrix.Complete ? "" : " The sweep had not ended."), width));
-        var all = table.Groups.SelectMany(g => g.Rows).ToArray();
-        var widths = table.Columns.Select((c, i) => all.Select(r => Width(r.Cells[i])).Append(Width(c.Header)).Append(Width(c.Unit)).Max()).ToArray();
-        widths[0] = Math.Min(all.Select(r => Width(r.Cells[0] + r.Mark)).Append(widths[0]).Max(), Math.Max(12, width / 4));
-        var kept = table.Fitting([.. widths.Select(w => w + Gap)], width + Gap);
-        // The label gives way before a figure does; its mark never does.
-        widths[0] = Math.Max(LeastLabel, Math.Min(widths[0], width - kept.Skip(1).Sum(i => widths[i] + Gap)));
+        foreach (var line in Head(matrix, table)) Say(line);
+        var rows = table.Groups.SelectMany(g => g.Rows).ToArray();
+        var columns = TextColumns.Of(table.Columns, [.. rows.Select(r => r.Cells)], [.. rows.Select(r => r.Mark)], width);
+        var provenanceDropped = columns.Dropped.Any(c => c.Header == MatrixTable.ProvenanceHeader);
         foreach (var group in table.Groups)
         {
             lines.Add("");
-            lines.AddRange(Wrap(group.Title, width));
-            lines.Add(Draw(i => table.Columns[i].Header));
-            lines.Add(Draw(i => table.Columns[i].Unit));
-            lines.Add(string.Join(new string(' ', Gap), kept.Select(i => new string('─', widths[i]))));
-            lines.AddRange(group.Rows.Select(r => Draw(i => r.Cells[i], r.Mark)));
-            lines.AddRange(group.Footer.SelectMany(f => Wrap(f, width)));
+            Say(group.Title);
+            lines.AddRange(columns.Head);
+            lines.AddRange(group.Rows.Select(r => columns.Row(r.Cells, r.Mark)));
+            // The banner promises that each cell says which it is.
+            if (provenanceDropped && table.Banner.Mixed) Say(Provenances(group));
+            foreach (var line in group.Footer) Say(line);
         }
 
         foreach (var panel in matrix.Panels)
         {
             lines.Add("");
-            lines.AddRange(Panel(matrix, panel).SelectMany(l => Wrap(l, width)));
+            foreach (var line in Panel(matrix, panel)) Say(line);
         }
 
         if (table.Notes.Length > 0)
         {
             lines.Add("");
-            lines.AddRange(table.Notes.SelectMany(l => Wrap(l, width)));
+            foreach (var note in table.Notes) Say(note);
         }
 
-        var dropped = table.Columns.Length - kept.Length;
-        if (dropped > 0)
+        if (columns.Dropped is { Length: > 0 } dropped)
         {
-            lines.AddRange(Wrap($"{Verdicts.Count(dropped, "column")} {(dropped == 1 ? "does" : "do")} not fit in {width}: see the report, cells.csv or a wider terminal", width));
+            Say($"{Verdicts.Count(dropped.Length, "column")} {(dropped.Length == 1 ? "does" : "do")} not fit in {width} ({string.Join(", ", dropped.Select(d => d.Header).Distinct())}): see the report, cells.csv or a wider terminal");
         }
 
         return lines.ToImmutable();
 
-        string Draw(Func<int, string> text, string mark = "") => string.Join(new string(' ', Gap),
-            kept.Select(i => Pad(i == 0 ? Cut(text(i), widths[i] - Width(mark)) + mark : Cut(text(i), widths[i]), widths[i], table.Columns[i].RightAligned))).TrimEnd();
+        void Say(string text) => lines.AddRange(TextColumns.Wrap(text, width));
     }
+
+    /// <summary>For a pipe: every column, a row a line, TAB between its cells, the match group first; what is said in sentences stands on lines that begin with <c>#</c>.</summary>
+    public static ImmutableArray<string> Piped(Matrix matrix, double? othersShare = null)
+    {
+        var table = MatrixTable.Of(matrix, othersShare);
+        string[] said =
+        [
+            .. table.Groups.SelectMany(g => g.Footer.Prepend(g.Title).Select(l => $"{g.Name}: {l}")),
+            .. matrix.Panels.SelectMany(p => Panel(matrix, p)),
+            .. table.Notes,
+        ];
+        return
+        [
+            .. Head(matrix, table).Select(l => "# " + l),
+            "group\t" + TextColumns.Piped(table.Columns),
+            .. table.Groups.SelectMany(g => g.Rows.Select(r => string.Join('\t', [g.Name, r.Cells[0] + r.Mark, .. r.Cells.Skip(1)]))),
+            .. said.Where(l => l.Length > 0).Select(l => "# " + l),
+        ];
+    }
+
+    private static IEnumerable<string> Head(Matrix matrix, MatrixTable table)
+    {
+        yield return $"{table.Banner.Word}: {table.Banner.Sentence}";
+        if (table.Difference.Length > 0) yield return table.Difference;
+        yield return Verdicts.Overview(matrix) + (matrix.Complete ? "" : " The sweep had not ended.");
+    }
+
+    private static string Provenances(MatrixTableGroup group) => "energy is "
+        + string.Join("; ", group.Rows.GroupBy(r => Standing.OfEnergy(r.Row.Provenance)).Select(g => $"{g.Key}: {string.Join(", ", g.Select(r => r.Cells[0]))}"));
 
     private static IEnumerable<string> Panel(Matrix matrix, MatrixPanel panel)
     {
@@ -81,67 +99,6 @@ public static class TerminalMatrix
             yield return $"{NumberText.Clean(row.Group)} / {NumberText.Clean(row.Label)}: {string.Join(", ", parts)}{notes}";
         }
 
-        yield return Verdicts.PublishedNote(matrix, panel);
-    }
-
-    /// <summary>Columns that a text takes in a terminal: marks take none, East Asian wide characters and emoji two.</summary>
-    public static int Width(string text) => text.EnumerateRunes().Sum(Width);
-
-    private static int Width(Rune rune) => Rune.GetUnicodeCategory(rune) switch
-    {
-        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,
-        _ => rune.Value is (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF)
-            or (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD)
-            ? 2
-            : 1,
-    };
-
-    private static string Pad(string text, int width, bool right)
-    {
-        var blank = new string(' ', Math.Max(0, width - Width(text)));
-        return right ? blank + text : text + blank;
-    }
-
-    private static string Cut(string text, int width)
-    {
-        if (Width(text) <= width)
-        {
-            return text;
-        }
-
-        var cut = new StringBuilder();
-        var used = 0;
-        foreach (var rune in text.EnumerateRunes())
-        {
-            used += Width(rune);
-            if (used > width - 1)
-            {
-                break;
-            }
-
-            cut.Append(rune.ToString());
-        }
-
-        return cut.Append('…').ToString();
-    }
-
-    private static IEnumerable<string> Wrap(string text, int width)
-    {
-        var line = new StringBuilder();
-        foreach (var word in text.Split(' '))
-        {
-            if (line.Length > 0 && Width(line.ToString()) + 1 + Width(word) > width)
-            {
-                yield return line.ToString();
-                line.Clear();
-            }
-
-            line.Append(line.Length > 0 ? " " : "").Append(Cut(word, width));
-        }
-
-        if (line.Length > 0)
-        {
-            yield return line.ToString();
-        }
+        if (Verdicts.PublishedNote(matrix, panel) is { Length: > 0 } note) yield return note;
     }
 }

@@ -196,14 +196,6 @@ public static partial class Verdicts
             + $"limit ±{NumberText.Percent(test.Delta)}, 95 % half-width {NumberText.PlusMinus(test.HalfWidth95)}";
     }
 
-    /// <summary>The second stage as it was decided.</summary>
-    public static string Replication(MatrixGroup group)
-    {
-        var r = group.Replication;
-        var voided = group.VoidedPasses == 0 ? "" : $"; {Count(group.VoidedPasses, "pass", "passes")} voided";
-        return $"{r.Reached} {NumberText.Clean(r.Units)}, {r.Required} needed for the half-width that was asked for (first stage {r.FirstStage}): {NumberText.Clean(r.Verdict)}{voided}";
-    }
-
     /// <summary>Why a panel prints no published figures; empty if it does, or if its cells are measured and there are none.</summary>
     public static string PublishedNote(Matrix matrix, MatrixPanel panel) =>
         !panel.Rows.Any(r => r.PublishedJoulesPerToken is not null)

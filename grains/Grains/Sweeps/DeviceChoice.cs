@@ -4,7 +4,7 @@ using EnergyGrid.Contracts;
 namespace EnergyGrid.Grains;
 
 /// <summary>Which devices a plan gets of those that stand there.</summary>
-internal static class DeviceChoice
+public static class DeviceChoice
 {
     /// <summary>The device groups that a plan can use among what stands there: one device each, or all matching devices of a node.</summary>
     /// <exception cref="RefusedException">None matches; the message says what there is.</exception>
