@@ -153,7 +153,7 @@ internal static class GridDocument
             {
                 Description = body.Holds,
                 Required = true,
-                Content = body.Media.ToDictionary(m => m, m => new OpenApiMediaType { Schema = new OpenApiSchema { Type = JsonSchemaType.String | (m.EndsWith("json", StringComparison.Ordinal) ? JsonSchemaType.Object : 0) } }),
+                Content = body.Media.ToDictionary(m => m, m => new OpenApiMediaType { Schema = new OpenApiSchema { Type = m.EndsWith("json", StringComparison.Ordinal) ? JsonSchemaType.Object : JsonSchemaType.String } }),
             };
 
         foreach (var (status, answer) in operation.Responses ?? [])

@@ -87,7 +87,7 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
         return Markup.Of($"""
             <header>
             <p class="kicker">EnergyGrid {GridApi.ProductVersion} · silo {options.Name}</p>
-            <h1>Joules per token, as they are measured</h1>
+            <h1>The grid as it stands</h1>
             {away}{lede}
             </header>
             """);
@@ -98,7 +98,7 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
         var hosts = all.GroupBy(d => d.Device.Host).ToArray();
         var down = hosts.Count(h => h.Any(d => !d.Up));
         var missing = down > 0 ? $", {Count(down, "host")} down" : "";
-        return Markup.Of($"<p class=\"lede\">{Count(lines.Length, "sweep")}, {lines.Count(l => !l.Ended)} of them live · {Count(all.Length, "device")} on {Count(hosts.Length, "host")}{missing}</p>");
+        return Markup.Of($"<p class=\"lede\">{Count(lines.Length, "sweep")}, {lines.Count(l => !l.Ended)} live · {Count(all.Length, "device")} on {Count(hosts.Length, "host")}{missing}</p>");
     }
 
     private static Markup Sweeps(ImmutableArray<SweepLine> lines, SweepStatus?[] standing)
