@@ -21,7 +21,8 @@ internal static class DevicesCommand
         {
             using var client = GridCommand.Client(parsed);
             var screen = GridCommand.Screen(parsed);
-            var devices = await screen.Waiting(parsed.GetValue(wait) is > 0 and var wanted ? $"{wanted} devices at {client.Address}" : $"the grid at {client.Address}",
+            var wanted = parsed.GetValue(wait);
+            var devices = await screen.Waiting(wanted > 0 ? $"{wanted} devices at {client.Address}" : $"the grid at {client.Address}",
                 wanted > 0 ? Wait(client, wanted, stop) : client.Devices(stop));
             if (parsed.GetValue(one) is { } name)
             {

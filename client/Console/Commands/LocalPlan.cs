@@ -34,12 +34,12 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
             if (path == Input)
             {
                 if (!System.Console.IsInputRedirected) screen.Complain("energygrid: the plan is read from this terminal; Ctrl-D ends it.");
-                return Text(Piped() ?? throw Wrong("more than 1 MiB", "at most 1 MiB"));
+                return Decoded(Piped() ?? throw Wrong("more than 1 MiB", "at most 1 MiB"));
             }
             var info = new FileInfo(path);
             if (!info.Exists) throw Wrong("there is no such file", Right);
             if (info.Length > MostBytes) throw Wrong($"{info.Length} bytes", "at most 1 MiB");
-            return Text(File.ReadAllBytes(path));
+            return Decoded(File.ReadAllBytes(path));
         }
         catch (DecoderFallbackException e)
         {
@@ -51,7 +51,7 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
         }
     }
 
-    private static string Text(ReadOnlySpan<byte> bytes) => new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
+    private static string Decoded(ReadOnlySpan<byte> bytes) => new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
 
     // Null if it is too long: a pipe may never end.
     private static byte[]? Piped()

@@ -19,7 +19,7 @@ internal static class MatrixCommand
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
-            var matrix = await ResultSource.Matrix(parsed.GetValue(source)!, () => GridCommand.Client(parsed), stop);
+            var matrix = await screen.Waiting($"the matrix of {parsed.GetValue(source)}", ResultSource.Matrix(parsed.GetValue(source)!, () => GridCommand.Client(parsed), stop));
             if (screen.Json) screen.Document(matrix);
             else Show(matrix, screen);
             return ExitCodes.Ok;
@@ -104,7 +104,7 @@ internal static class ReportCommand
             else
             {
                 using var client = GridCommand.Client(parsed);
-                html = await client.Report(from, stop);
+                html = await screen.Waiting($"the report of {from}", client.Report(from, stop));
                 name = from;
             }
             if (parsed.GetValue(into) == Output)
@@ -160,7 +160,7 @@ internal static class ExportCommand
             var path = Path.GetFullPath(parsed.GetValue(into) ?? (parquet ? Path.TrimEndingDirectorySeparator(from) + "-parquet" : from));
             if (File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()))
                 throw new CommandException(ExitCodes.Usage, $"{path} is there already and not empty; name a new directory with --out.");
-            var files = parquet ? await Write(from, () => GridCommand.Client(parsed), path, stop) : await Copy(from, GridCommand.Client(parsed), path, stop);
+            var files = await screen.Waiting($"the results of {from}", parquet ? Write(from, () => GridCommand.Client(parsed), path, stop) : Copy(from, GridCommand.Client(parsed), path, stop));
             if (screen.Json) screen.Document(new { directory = path, files });
             else screen.Say($"{files} files in {path}");
             return ExitCodes.Ok;

@@ -53,7 +53,9 @@ internal static class TopCommand
         try
         {
             using var terminal = new LiveTerminal(screen.HasColours);
-            var (drawn, size, frame) = (default(TopState), default((int, int)), new TopFrame([], 0, 0));
+            (int Width, int Height) size = default;
+            TopState? drawn = null;
+            var frame = new TopFrame([], 0, 0);
             while (true)
             {
                 stop.ThrowIfCancellationRequested();

@@ -36,6 +36,9 @@ internal static class VersionCommand
 
     private sealed class ShowAction : SynchronousCommandLineAction
     {
+        // No command is wanted beside it.
+        public override bool ClearsParseErrors => true;
+
         public override int Invoke(ParseResult parseResult) => Show(parseResult);
     }
 }

@@ -179,13 +179,13 @@ public sealed class ScreensTests : IAsyncLifetime
         var name = Path.Combine(scratch.Path, "energygrid");
         await File.WriteAllTextAsync(name, $"#!/bin/sh\nexec dotnet exec '{Assembly}' \"$@\"\n");
         File.SetUnixFileMode(name, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
-        var script = $"""
-            export ENERGYGRID_URL={_grid.Address}
-            eval "$({name} completion bash)"
-            COMP_LINE='{name} watch sweep-t' COMP_POINT=$((${"{"}#COMP_LINE{"}"})) COMP_WORDS=({name} watch sweep-t) COMP_CWORD=2
-            COMP_POINT=${"{"}#COMP_LINE{"}"}
+        var script = $$"""
+            export ENERGYGRID_URL={{_grid.Address}}
+            eval "$({{name}} completion bash)"
+            COMP_LINE='{{name}} watch sweep-t'
+            COMP_POINT=${#COMP_LINE} COMP_WORDS=({{name}} watch sweep-t) COMP_CWORD=2
             _energygrid
-            echo "${"{"}COMPREPLY[*]{"}"}"
+            echo "${COMPREPLY[*]}"
             """;
         using var bash = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true })!;
         var said = await bash.StandardOutput.ReadToEndAsync();
