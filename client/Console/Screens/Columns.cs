@@ -7,7 +7,9 @@ namespace EnergyGrid.Console;
 /// <param name="Right">Whether it is right-aligned.</param>
 /// <param name="Rank">Of columns that do not fit beside each other, the one with the higher rank is left out.</param>
 /// <param name="Least">So many cells are of use; null if it is of use whole only, as an id is.</param>
-internal sealed record Column(string Header, bool Right = false, int Rank = 0, int? Least = null);
+/// <param name="Comfort">So many cells it has before a late column gets any; as many as <paramref name="Least"/> if null.</param>
+/// <param name="Late">Whether those before it in rank come to their comfort first.</param>
+internal sealed record Column(string Header, bool Right = false, int Rank = 0, int? Least = null, int? Comfort = null, bool Late = false);
 
 /// <summary>
 /// Lists as lines. On a terminal: aligned, two blanks between columns, as many columns as its width takes, and no id cut or wrapped. Elsewhere: all columns, one row a line,
@@ -46,7 +48,8 @@ internal static class Columns
         foreach (var i in ranked)
         {
             var least = Math.Min(needs[i], columns[i].Least ?? needs[i]);
-            if (left < least + Gap.Length && i != ranked[0]) continue;
+            var reserved = columns[i].Late ? ranked.Where(k => widths[k] > 0).Sum(k => Math.Max(0, Math.Min(needs[k], columns[k].Comfort ?? 0) - widths[k])) : 0;
+            if (left - reserved < least + Gap.Length && i != ranked[0]) continue;
             widths[i] = least;
             left -= least + Gap.Length;
         }

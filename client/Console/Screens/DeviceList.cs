@@ -10,7 +10,7 @@ internal static class DeviceList
     private static readonly Column[] All =
     [
         new("device", Rank: 0), new("power", Right: true, Rank: 1), new("limit", Right: true, Rank: 5), new("temp", Right: true, Rank: 3), new("clock", Right: true, Rank: 6), new("memory", Right: true, Rank: 9),
-        new("energy is", Rank: 4), new("doing", Rank: 2, Least: 4), new("cell", Rank: 8, Least: 12), new("sweep", Rank: 10), new("model", Rank: 7), new("rack", Rank: 11), new("energy source", Rank: 12, Least: 16),
+        new("energy is", Rank: 4), new("doing", Rank: 2), new("cell", Rank: 8, Least: 12), new("sweep", Rank: 10), new("model", Rank: 7), new("rack", Rank: 11), new("energy source", Rank: 12, Least: 16),
     ];
 
     /// <param name="devices">Of the whole grid, or what short names should tell apart.</param>

@@ -40,13 +40,14 @@ public sealed class ScreensTests : IAsyncLifetime
     [Fact]
     public async Task Every_device_shows_power_temperature_and_clock_at_rest_in_one_row_each()
     {
-        _grid.Nodes = [new(new("n1", "lab", "r1", [FakeGrid.Device, FakeGrid.Device with { Uuid = "gpu-1", Index = 1 }], []), true, DateTimeOffset.UnixEpoch)];
-        var (code, output, _) = await Ask("devices");
+        await using var grid = await FakeGrid.Start(before: g =>
+            g.Nodes = [new(new("n1", "lab", "r1", [FakeGrid.Device, FakeGrid.Device with { Uuid = "gpu-1", Index = 1 }], []), true, DateTimeOffset.UnixEpoch)]);
+        var (code, output, _) = await Run(null, ["devices", "--url", grid.Address.ToString()]);
         Assert.Equal(0, code);
         var rows = Table(output);
         Assert.Equal(["n1/gpu-0", "n1/gpu-1"], rows.Select(r => r["device"]));
         Assert.All(rows, r => Assert.Equal(("95 W", "700 W", "41 °C", "345 MHz", "80 GB", "idle", "modelled"), (r["power"], r["limit"], r["temp"], r["clock"], r["memory"], r["doing"], r["energy is"])));
-        Assert.Equal(1, _grid.Calls["latest n1"]);
+        Assert.Equal(1, grid.Calls["latest n1"]);
     }
 
     [Fact]
@@ -124,7 +125,7 @@ public sealed class ScreensTests : IAsyncLifetime
         _grid.Add("live");
         Assert.Equal(2, (await Ask("sweep", "delete", "live", "--yes")).Code);
         _grid.Add("over", SweepPhase.Finished);
-        _grid.Results.All["over", "manifest.json"] = "{}"u8.ToArray();
+        _grid.Results.All[("over", "manifest.json")] = "{}"u8.ToArray();
         var sha256 = FakeGrid.Hash("{}");
         var (code, _, error) = await Ask("sweep", "delete", "over");
         Assert.Equal(2, code);
@@ -143,7 +144,7 @@ public sealed class ScreensTests : IAsyncLifetime
         Assert.Contains("Usage:", help);
         Assert.Contains("energygrid submit <plan> [options]", help);
         Assert.DoesNotContain("EnergyGrid.Console", help);
-        var (wrong, _, error) = await Run(null, ["submit", "--no-such-option"], "fr_FR.UTF-8");
+        var (wrong, _, error) = await Run(null, ["version", "--no-such-option"], "fr_FR.UTF-8");
         Assert.Equal(2, wrong);
         Assert.DoesNotContain("EnergyGrid.Console", error);
         Assert.Contains("Unrecognized", error);
@@ -173,17 +174,14 @@ public sealed class ScreensTests : IAsyncLifetime
     [Fact]
     public async Task In_bash_the_script_completes_what_is_typed()
     {
-        using var scratch = new Faults.Scratch();
         _grid.Add("sweep-one");
         _grid.Add("sweep-two");
-        var name = Path.Combine(scratch.Path, "energygrid");
-        await File.WriteAllTextAsync(name, $"#!/bin/sh\nexec dotnet exec '{Assembly}' \"$@\"\n");
-        File.SetUnixFileMode(name, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
         var script = $$"""
             export ENERGYGRID_URL={{_grid.Address}}
-            eval "$({{name}} completion bash)"
-            COMP_LINE='{{name}} watch sweep-t'
-            COMP_POINT=${#COMP_LINE} COMP_WORDS=({{name}} watch sweep-t) COMP_CWORD=2
+            energygrid() { dotnet exec '{{Assembly}}' "$@"; }
+            eval "$(energygrid completion bash)"
+            COMP_LINE='energygrid watch sweep-t'
+            COMP_POINT=${#COMP_LINE} COMP_WORDS=(energygrid watch sweep-t) COMP_CWORD=2
             _energygrid
             echo "${COMPREPLY[*]}"
             """;

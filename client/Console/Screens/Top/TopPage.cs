@@ -23,18 +23,21 @@ internal static class TopPage
     private const int MostSites = 3;
     private const int BarCells = 20;
 
+    /// <summary>Below this width phases are said by their first letters.</summary>
+    private const int Narrow = 60;
+
     // In the order in which they stand; the rank says which goes first where there is no room.
     private static readonly Column[] DeviceColumns =
     [
-        new("DEVICE", Rank: 0, Least: 12), new("POWER/LIMIT", Rank: 2, Least: 6), new("POWER", Right: true, Rank: 1), new("LIMIT", Right: true, Rank: 9), new("TEMP", Right: true, Rank: 3),
-        new("CLOCK", Right: true, Rank: 6), new("DOING", Rank: 4, Least: 4), new("CELL", Rank: 5, Least: 8), new("SWEEP", Rank: 7, Least: 12), new("ENERGY IS", Rank: 8),
-        new("MEMORY", Right: true, Rank: 10), new("MODEL", Rank: 11),
+        new("DEVICE", Rank: 0, Least: 8, Comfort: 32), new("OF LIMIT", Rank: 2, Least: 4, Comfort: 8), new("POWER", Right: true, Rank: 1), new("LIMIT", Right: true, Rank: 9, Late: true),
+        new("TEMP", Right: true, Rank: 3), new("CLOCK", Right: true, Rank: 6, Late: true), new("DOING", Rank: 4, Least: 4, Comfort: 17), new("CELL", Rank: 5, Least: 8, Comfort: 28, Late: true),
+        new("SWEEP", Rank: 7, Least: 12, Comfort: 32, Late: true), new("ENERGY IS", Rank: 8, Late: true), new("MEMORY", Right: true, Rank: 10, Late: true), new("MODEL", Rank: 11, Late: true),
     ];
 
     private static readonly Column[] SweepColumns =
     [
-        new("SWEEP", Rank: 0, Least: 12), new("PHASE", Rank: 4), new("DONE", Rank: 3, Least: 6), new("TRIALS", Right: true, Rank: 1), new("LEFT", Right: true, Rank: 2),
-        new("RUNS ON", Right: true, Rank: 6), new("WAITS FOR", Rank: 5, Least: 12),
+        new("SWEEP", Rank: 0, Least: 12, Comfort: 32), new("PHASE", Rank: 4, Late: true), new("DONE", Rank: 3, Least: 6), new("TRIALS", Right: true, Rank: 1), new("LEFT", Right: true, Rank: 2),
+        new("RUNS ON", Right: true, Rank: 6, Late: true), new("WAITS FOR", Rank: 5, Least: 12, Comfort: 40, Late: true),
     ];
 
     /// <param name="state">What is known.</param>
@@ -152,7 +155,7 @@ internal static class TopPage
     {
         var names = DeviceNames.Short(grid.Devices.Select(d => d.Device.Uuid));
         var byHost = view.Sort == TopSort.Host;
-        var devices = Devices(grid, view).Select(d => (Line: d, Texts: Texts(d, names[d.Device.Uuid], byHost))).ToArray();
+        var devices = Devices(grid, view).Select(d => (Line: d, Texts: Texts(d, names[d.Device.Uuid], byHost, narrow: width < Narrow))).ToArray();
         var widths = Fit(DeviceColumns, [.. devices.Select(d => d.Texts)], width, 1);
         var header = Header(DeviceColumns, widths, width);
         if (!byHost) return (header, [.. devices.Select(d => DeviceRow(d.Line, d.Texts, widths))]);
@@ -173,7 +176,7 @@ internal static class TopPage
         _ => devices.OrderBy(d => d.Device.Host, StringComparer.Ordinal).ThenBy(d => d.Device.Kind == DeviceKind.Cpu).ThenBy(d => d.Device.Index),
     };
 
-    private static string[] Texts(DeviceLine line, string name, bool underItsHost)
+    private static string[] Texts(DeviceLine line, string name, bool underItsHost, bool narrow)
     {
         var d = line.Device;
         return
@@ -181,13 +184,16 @@ internal static class TopPage
             Clean(underItsHost ? string.Create(CultureInfo.InvariantCulture, $"{d.Index,3} {name}") : $"{d.Host}/{name}"), "", Say.Watts(line.Watts), Say.Watts(d.PowerLimitWatts),
             line.Celsius is { } celsius ? string.Create(CultureInfo.InvariantCulture, $"{celsius:0} °C") : Say.Absent,
             line.Megahertz is { } megahertz ? string.Create(CultureInfo.InvariantCulture, $"{megahertz:0} MHz") : Say.Absent,
-            Doing(line), Clean(line.Trial is { } trial ? SweepText.Cell(trial) : ""), Clean(line.Sweep ?? ""), d.EnergyProvenance.ToString().ToLowerInvariant(), Say.Bytes(d.MemoryBytes), Clean(d.Model),
+            narrow ? InShort(line) : Doing(line), Clean(line.Trial is { } trial ? SweepText.Cell(trial) : ""), Clean(line.Sweep ?? ""), d.EnergyProvenance.ToString().ToLowerInvariant(), Say.Bytes(d.MemoryBytes), Clean(d.Model),
         ];
     }
 
     /// <summary>What a device does, and how far it is.</summary>
     public static string Doing(DeviceLine line) => !line.Up ? "DOWN" : line.Trial is null ? "idle"
         : Tables.Phase(line.Phase) + (line.Fraction is { } share ? string.Create(CultureInfo.InvariantCulture, $" {share * 100:0} %") : "");
+
+    private static string InShort(DeviceLine line) => !line.Up || line.Trial is null ? Doing(line)
+        : Tables.Phase(line.Phase)[..4] + (line.Fraction is { } share ? string.Create(CultureInfo.InvariantCulture, $" {share * 100:0}%") : "");
 
     private static InkLine DeviceRow(DeviceLine line, string[] texts, ImmutableArray<int> widths)
     {
@@ -201,8 +207,9 @@ internal static class TopPage
         var place = $"{devices[0].Device.Site}/{devices[0].Device.Rack}";
         if (node is { Up: false }) return Parts(width, [new(Clean(host), Tone.Bad), new($"DOWN for {Say.Age(now - node.SinceUtc)}", Tone.Bad), new(Clean(place), Tone.Dim)]);
         var known = devices.Where(d => d.Watts is not null).ToArray();
-        var sum = known.Length > 0 ? $"{(known.Length < devices.Length ? $"{known.Length} of " : "")}{devices.Length} devices {Power(known.Sum(d => d.Watts!.Value))} {known.Max(d => d.Device.EnergyProvenance).ToString().ToLowerInvariant()}"
-            : $"{devices.Length} devices, no reading";
+        var many = $"{devices.Length} {(devices.Length == 1 ? "device" : "devices")}";
+        var sum = known.Length > 0 ? $"{(known.Length < devices.Length ? $"{known.Length} of " : "")}{many} {Power(known.Sum(d => d.Watts!.Value))} {known.Max(d => d.Device.EnergyProvenance).ToString().ToLowerInvariant()}"
+            : $"{many}, no reading";
         return Parts(width, [new(Clean(host), Tone.Strong), new(sum), new(Clean(place), Tone.Dim)]);
     }
 
@@ -223,7 +230,7 @@ internal static class TopPage
         Columns.Widths(columns, [.. columns.Select((c, i) => i == bar ? BarCells : rows.Select(r => Cells.Width(r[i])).Append(Cells.Width(c.Header)).Max())], width);
 
     private static InkLine Header(Column[] columns, ImmutableArray<int> widths, int width) =>
-        InkLine.Of(Cells.Fit(string.Join(Columns.Gap, Seen(widths).Select(i => Cells.Fit(columns[i].Header, widths[i], columns[i].Right))), width), Tone.Bar);
+        InkLine.Of(Cells.Fit(string.Join(Columns.Gap, Seen(widths).Select(i => Cells.Fit(Cells.Width(columns[i].Header) <= widths[i] ? columns[i].Header : "", widths[i], columns[i].Right))), width), Tone.Bar);
 
     private static InkLine Row(Column[] columns, ImmutableArray<int> widths, string[] texts, int bar, ImmutableArray<Ink> drawn, Tone tone)
     {
@@ -263,7 +270,7 @@ internal static class TopPage
         return new(pieces.ToImmutable());
     }
 
-    private static InkLine Line(int width, string text, Tone tone) => InkLine.Of(Cells.Cut(text, width), tone);
+    private static InkLine Line(int width, string text, Tone tone) => InkLine.Of(Cells.Cut(Clean(text), width), tone);
 
     // The one that bears the name; if there is none, all that have it in theirs.
     private static bool Matches(string name, string wanted, HashSet<string> all) =>
