@@ -53,12 +53,15 @@ internal static class Columns
             widths[i] = least;
             left -= least + Gap.Length;
         }
-        // What is left goes to those that could say more, in their order.
-        foreach (var i in ranked.Where(i => widths[i] > 0))
+        // What is left goes to those that could say more, in their order: first to their comfort, then as far as it goes.
+        foreach (var most in (Func<int, int>[])[i => Math.Min(needs[i], columns[i].Comfort ?? 0), i => needs[i]])
         {
-            var more = Math.Clamp(left, 0, needs[i] - widths[i]);
-            widths[i] += more;
-            left -= more;
+            foreach (var i in ranked.Where(i => widths[i] > 0))
+            {
+                var more = Math.Clamp(most(i) - widths[i], 0, Math.Max(0, left));
+                widths[i] += more;
+                left -= more;
+            }
         }
         return [.. widths];
     }

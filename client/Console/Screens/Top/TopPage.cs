@@ -30,7 +30,7 @@ internal static class TopPage
     private static readonly Column[] DeviceColumns =
     [
         new("DEVICE", Rank: 0, Least: 8, Comfort: 32), new("OF LIMIT", Rank: 2, Least: 4, Comfort: 8), new("POWER", Right: true, Rank: 1), new("LIMIT", Right: true, Rank: 9, Late: true),
-        new("TEMP", Right: true, Rank: 3), new("CLOCK", Right: true, Rank: 6, Late: true), new("DOING", Rank: 4, Least: 4, Comfort: 17), new("CELL", Rank: 5, Least: 8, Comfort: 28, Late: true),
+        new("TEMP", Right: true, Rank: 3), new("CLOCK", Right: true, Rank: 6, Late: true), new("DOING", Rank: 4, Least: 8, Comfort: 17), new("CELL", Rank: 5, Least: 8, Comfort: 28, Late: true),
         new("SWEEP", Rank: 7, Least: 12, Comfort: 32, Late: true), new("ENERGY IS", Rank: 8, Late: true), new("MEMORY", Right: true, Rank: 10, Late: true), new("MODEL", Rank: 11, Late: true),
     ];
 
