@@ -43,11 +43,14 @@ public static class GridCommand
     public static RootCommand Root()
     {
         var root = new RootCommand("EnergyGrid measures how many joules a token costs, on which stack, under which constraint.") { Url, TokenFile, Authority, Json };
+        // As it is called, whatever the file is named that runs.
+        root.HelpName = "energygrid";
         root.Add(DemoCommand.Make());
         root.Add(UpCommand.Make());
         root.Add(DoctorCommand.Make());
         root.Add(Evidence.EvidenceCommand.Make());
         root.Add(DevicesCommand.Make());
+        root.Add(TopCommand.Make());
         root.Add(PlanCommand.Make());
         root.Add(SubmitCommand.Make());
         root.Add(WatchCommand.Make());
@@ -61,9 +64,11 @@ public static class GridCommand
         root.Add(SchemaCommand.Make());
         root.Add(TraceCommand.Make());
         root.Add(RetentionCommands.Make());
+        root.Add(CompletionCommand.Make());
         root.Add(VersionCommand.Make());
         // Ours says more than the version, and obeys --json.
         foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);
+        root.Add(VersionCommand.AsOption());
         return root;
     }
 
@@ -89,7 +94,8 @@ public static class GridCommand
         try
         {
             var parsed = Root().Parse(args);
-            if (parsed.Errors.Count > 0)
+            // A line that is being completed is not complete yet.
+            if (parsed.Errors.Count > 0 && !IsSuggestion(args))
             {
                 foreach (var error in parsed.Errors) Term.Error.WriteLine($"energygrid: {error.Message}");
                 Term.Error.WriteLine($"'energygrid {PathOf(parsed)}--help' says what is right.");
@@ -194,6 +200,8 @@ public static class GridCommand
         Term.Out.Write("\u001b[?25h");
         Term.Out.Flush();
     }
+
+    private static bool IsSuggestion(string[] args) => args is [var first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal);
 
     private static string PathOf(ParseResult parsed)
     {

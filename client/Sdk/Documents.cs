@@ -44,14 +44,18 @@ public sealed record ActivationLine(string Silo, string Kind, int Count, Immutab
 
 /// <summary>A device with what the grid saw of it last.</summary>
 /// <param name="Device">What it is.</param>
-/// <param name="Watts">Latest power, W; null where nothing is known.</param>
+/// <param name="Watts">Latest power, W, at work and at rest; null where nothing is known.</param>
 /// <param name="Celsius">Latest temperature, °C; null where nothing is known.</param>
 /// <param name="Phase">Idle unless a sweep runs a trial on it.</param>
 /// <param name="Sweep">The sweep that holds it; null if none.</param>
 /// <param name="Trial">The trial that runs; null if none.</param>
 /// <param name="Up">Whether its host is up.</param>
 /// <param name="DownSinceUtc">Since when its host is down; null while it is up.</param>
-public sealed record DeviceLine(DeviceInfo Device, double? Watts, double? Celsius, TrialPhase Phase, string? Sweep, string? Trial, bool Up = true, DateTimeOffset? DownSinceUtc = null);
+/// <param name="Megahertz">Latest clock of the processing units, MHz; null where nothing is known.</param>
+/// <param name="Fraction">How much of the phase is done, 0–1; null if no trial runs.</param>
+public sealed record DeviceLine(
+    DeviceInfo Device, double? Watts, double? Celsius, TrialPhase Phase, string? Sweep, string? Trial, bool Up = true, DateTimeOffset? DownSinceUtc = null,
+    double? Megahertz = null, double? Fraction = null);
 
 /// <summary>Something wrong with a plan, like a compiler's message.</summary>
 /// <param name="File">The file as it was given, or <c>plan</c> where only text was sent.</param>

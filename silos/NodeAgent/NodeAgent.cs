@@ -51,7 +51,7 @@ public sealed partial class NodeAgent : INodeAgent
         // The work is long and not the caller's turn: a grain's scheduler is left behind.
         TaskScheduler.Current == TaskScheduler.Default ? Traced(order, report, stop) : Task.Run(() => Traced(order, report, stop), CancellationToken.None);
 
-    public (double Watts, double Celsius) Latest(string uuid) => _sampler.Find(uuid)?.Latest ?? (double.NaN, double.NaN);
+    public LatestReading Latest(string uuid) => _sampler.Find(uuid)?.Latest ?? LatestReading.None(uuid);
 
     public async IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, [EnumeratorCancellation] CancellationToken stop)
     {

@@ -81,7 +81,7 @@ public sealed partial class RunLog : INodeAgents, IDisposable
             }
         }
 
-        public (double Watts, double Celsius) Latest(string uuid) => agent.Latest(uuid);
+        public LatestReading Latest(string uuid) => agent.Latest(uuid);
 
         public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
     }

@@ -3,7 +3,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using EnergyGrid.Contracts;
 using EnergyGrid.Sdk;
-using Spectre.Console;
 
 namespace EnergyGrid.Console;
 
@@ -14,13 +13,22 @@ internal static class DevicesCommand
 
     public static Command Make()
     {
+        var one = new Argument<string?>("device") { Description = "Only this one: HOST/UUID, HOST/INDEX, or a beginning of its UUID that no other has.", Arity = ArgumentArity.ZeroOrOne };
+        one.CompletionSources.Add(GridNames.Devices);
         var wait = new Option<int>("--wait") { Description = "First wait until so many devices are up, for two minutes at most; then exit 3.", HelpName = "DEVICES" };
-        var command = new Command("devices", "Lists the grid's devices and the trial that runs on each.") { wait };
+        var command = new Command("devices", "Lists the grid's devices: power, temperature, clock, and what each does.") { one, wait };
         command.SetAction(async (parsed, stop) =>
         {
             using var client = GridCommand.Client(parsed);
             var screen = GridCommand.Screen(parsed);
-            var devices = parsed.GetValue(wait) is > 0 and var wanted ? await Wait(client, wanted, stop) : await client.Devices(stop);
+            var wanted = parsed.GetValue(wait);
+            var devices = await screen.Waiting(wanted > 0 ? $"{wanted} devices at {client.Address}" : $"the grid at {client.Address}",
+                wanted > 0 ? Wait(client, wanted, stop) : client.Devices(stop));
+            if (parsed.GetValue(one) is { } name)
+            {
+                ShowOne(devices, name, screen);
+                return ExitCodes.Ok;
+            }
             if (!screen.Json) await StorageLine.Show(client, screen, stop);
             if (screen.Json) screen.Document(devices);
             else if (devices.IsEmpty) screen.Say("The grid has no devices. 'energygrid up' adds this machine's processor; 'energygrid up --simulate 2x4x8' a simulated site.");
@@ -61,6 +69,7 @@ internal static class DevicesCommand
     private static Command Forget()
     {
         var host = new Argument<string>("host") { Description = "Its name, as 'devices' shows it before the '/'." };
+        host.CompletionSources.Add(GridNames.Hosts);
         var command = new Command("forget", "Takes a host that is down, and its devices, out of the grid's inventory.") { host };
         command.SetAction(async (parsed, stop) =>
         {
@@ -75,23 +84,22 @@ internal static class DevicesCommand
         return command;
     }
 
+    private static void ShowOne(ImmutableArray<DeviceLine> devices, string name, Screen screen)
+    {
+        var found = DeviceNames.Find(devices.Select(d => d.Device), name);
+        if (found.Length != 1)
+            throw new CommandException(ExitCodes.Usage, found.IsEmpty ? $"there is no device '{name}'; 'energygrid devices' lists them."
+                : $"'{name}' may be {found.Length} devices: {string.Join(", ", found.Take(4).Select(d => d.Key))}{(found.Length > 4 ? ", …" : "")}");
+        var line = devices.First(d => d.Device.Key == found[0].Key);
+        if (screen.Json) screen.Document(line);
+        else DeviceList.ShowOne(line, DeviceNames.Short(devices.Select(d => d.Device.Uuid))[line.Device.Uuid], screen);
+    }
+
     private static void Show(IReadOnlyList<DeviceLine> devices, Screen screen)
     {
-        var wide = screen.People.Profile.Width >= 110;
-        var table = Tables.Plain("device", "model", "rack", ">power", ">limit", "energy is", "doing");
-        if (wide) table.AddColumn(new TableColumn("energy source"));
-        foreach (var line in devices)
-        {
-            var d = line.Device;
-            string[] cells =
-            [
-                d.Key, d.Model, d.Rack, Say.Watts(line.Watts), Say.Watts(d.PowerLimitWatts), d.EnergyProvenance.ToString().ToLowerInvariant(),
-                // A sweep names the leading device of a group alone: of the others it is not known here whether they rest.
-                !line.Up ? $"DOWN since {line.DownSinceUtc:yyyy-MM-dd HH:mm:ss} UTC" : line.Trial is null ? "leads no trial" : $"{Tables.Phase(line.Phase)} {line.Trial}", .. wide ? new[] { d.EnergySource } : [],
-            ];
-            table.AddRow(cells.Select(Markup.Escape).ToArray());
-        }
-        screen.People.Write(table);
+        DeviceList.Show(devices, screen);
+        // For people: a program has the rows, and nothing else stands between them.
+        if (!screen.IsTerminal) return;
         var up = devices.Where(d => d.Up).ToArray();
         screen.Say($"{up.Length} devices: {string.Join(", ", up.GroupBy(d => d.Device.Model).Select(g => $"{g.Count()} {g.Key}"))}");
         foreach (var host in devices.Where(d => !d.Up).GroupBy(d => d.Device.Host))
@@ -104,42 +112,71 @@ internal static class StorageLine
 {
     public static async Task Show(GridClient client, Screen screen, CancellationToken stop)
     {
-        if ((await client.Version(stop)).Storage is { Answers: false } storage) screen.Say($"storage   away since {storage.SinceUtc:HH:mm:ss} UTC: {storage.Says}");
+        if ((await client.Version(stop)).Storage is not { Answers: false } storage) return;
+        var line = $"storage   away since {storage.SinceUtc:HH:mm:ss} UTC: {storage.Says}";
+        // Never among the rows that a program reads.
+        if (screen.IsTerminal) screen.Say(line);
+        else screen.Complain(line);
     }
 }
 
 /// <summary><c>status</c>: one sweep, or all of them.</summary>
 internal static class StatusCommand
 {
+    /// <summary>So many of those that have ended are looked at, the newest, unless all are asked for.</summary>
+    private const int EndedShown = 20;
+
+    private const int AskedAtOnce = 8;
+
     public static Command Make()
     {
-        var id = new Argument<string?>("sweep") { Description = "Its id; without one all sweeps are listed.", Arity = ArgumentArity.ZeroOrOne };
-        var command = new Command("status", "Shows how a sweep stands, or lists all sweeps.") { id };
+        var id = GridNames.AnySweep("Its id; without one sweeps are listed.");
+        var watch = new Option<bool>("--watch") { Description = "Follow the sweep to its end; 'watch' prints the matrix then, too." };
+        var all = new Option<bool>("--all") { Description = $"In the list, every sweep that has ended, not only the newest {EndedShown}." };
+        var command = new Command("status", "Shows how a sweep stands, or lists sweeps.") { id, watch, all };
         command.SetAction(async (parsed, stop) =>
         {
             using var client = GridCommand.Client(parsed);
             var screen = GridCommand.Screen(parsed);
             if (parsed.GetValue(id) is { } one)
             {
-                var status = await client.Sweep(one, stop);
+                if (parsed.GetValue(watch)) return await WatchCommand.Follow(client, screen, one, stop);
+                var status = await screen.Waiting($"the grid at {client.Address}", client.Sweep(one, stop));
                 if (!screen.Json) await StorageLine.Show(client, screen, stop);
                 if (screen.Json) screen.Document(status);
                 else Show(status, screen);
                 return ExitCodes.Ok;
             }
-            var sweeps = await client.Sweeps(stop);
+            if (parsed.GetValue(watch)) throw new CommandException(ExitCodes.Usage, "--watch follows one sweep: name it, or see all of them with 'energygrid top'.");
+            var sweeps = await screen.Waiting($"the grid at {client.Address}", List(client, parsed.GetValue(all), stop));
             if (!screen.Json) await StorageLine.Show(client, screen, stop);
-            if (screen.Json) screen.Document(sweeps);
-            else if (sweeps.IsEmpty) screen.Say("No sweep yet. 'energygrid submit PLAN.yaml --watch' starts one.");
+            if (screen.Json) screen.Document(sweeps.Select(s => new { s.Line.Id, s.Line.Name, s.Line.SubmittedUtc, s.Line.Ended, s.Status }));
+            else if (sweeps.Length == 0) screen.Say("No sweep yet. 'energygrid submit PLAN.yaml --watch' starts one.");
             else
             {
-                var table = Tables.Plain("sweep", "plan", "submitted (UTC)", "state");
-                foreach (var s in sweeps) table.AddRow(Markup.Escape(s.Id), Markup.Escape(s.Name), $"{s.SubmittedUtc.UtcDateTime:yyyy-MM-dd HH:mm:ss}", s.Ended ? "ended" : "live");
-                screen.People.Write(table);
+                SweepList.Show(sweeps.Where(s => s.Status is not null || !s.Line.Ended), TimeProvider.System.GetUtcNow(), screen);
+                var hidden = sweeps.Count(s => s.Status is null && s.Line.Ended);
+                if (hidden > 0 && screen.IsTerminal) screen.Say($"and {hidden} older that have ended; --all lists them");
             }
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    // Each is asked how it stands, some at a time: one that has gone meanwhile, or does not answer, keeps its line.
+    private static async Task<(SweepLine Line, SweepStatus? Status)[]> List(GridClient client, bool all, CancellationToken stop)
+    {
+        var lines = await client.Sweeps(stop);
+        var asked = lines.Where(l => !l.Ended).Concat(all ? lines.Where(l => l.Ended) : lines.Where(l => l.Ended).Take(EndedShown)).Select(l => l.Id).ToHashSet(StringComparer.Ordinal);
+        using var turns = new SemaphoreSlim(AskedAtOnce);
+        return await Task.WhenAll(lines.Select(async line =>
+        {
+            if (!asked.Contains(line.Id)) return (line, (SweepStatus?)null);
+            await turns.WaitAsync(stop);
+            try { return (line, await client.Sweep(line.Id, stop)); }
+            catch (GridProblemException) { return (line, null); }
+            finally { turns.Release(); }
+        }));
     }
 
     public static void Show(SweepStatus status, Screen screen)
@@ -147,6 +184,7 @@ internal static class StatusCommand
         screen.Say($"{status.Id}  ({status.Name})");
         screen.Say($"  phase     {Tables.Phase(status.Phase)}{(status.Reason.Length > 0 ? $": {status.Reason}" : "")}");
         if (status.Waiting.Length > 0) screen.Say($"  waiting   {status.Waiting}");
+        if (status.SubmittedBy.Length > 0) screen.Say($"  owner     {status.SubmittedBy}");
         if (status.Priority != 0) screen.Say($"  priority  {status.Priority}");
         screen.Say($"  trials    {status.CommittedTrials} of {status.PlannedTrials} kept, {status.ValidTrials} valid, {status.InvalidTrials} invalid, {status.VoidedPasses} passes voided");
         screen.Say($"  stage     {status.Stage} of 2{(status.HasEnded ? "" : $", about {Say.Seconds(status.SecondsLeft)} left")}");
@@ -154,6 +192,7 @@ internal static class StatusCommand
         {
             screen.Say($"  running   {status.Running.Length}");
             foreach (var r in status.Running.Take(16)) screen.Say($"    {r.Device}  {r.Trial}  {Tables.Phase(r.Phase)} {Say.Percent(r.Fraction)}  {Say.Watts(r.Watts)}");
+            if (status.Running.Length > 16) screen.Say($"    and {status.Running.Length - 16} more");
         }
     }
 }
@@ -170,7 +209,7 @@ internal static class ActCommands
 
     private static Command Act(string name, string what, Func<GridClient, string, string?, CancellationToken, Task<SweepStatus>> act, bool takesReason)
     {
-        var id = new Argument<string>("sweep") { Description = "Its id." };
+        var id = GridNames.Sweep();
         var reason = new Option<string?>("--reason") { Description = "Kept with the sweep.", HelpName = "TEXT" };
         var command = new Command(name, what) { id };
         if (takesReason) command.Add(reason);

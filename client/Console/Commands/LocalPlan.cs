@@ -9,28 +9,37 @@ namespace EnergyGrid.Console;
 /// <summary>A plan file of this machine, checked before anything is sent.</summary>
 public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
 {
-    private const long MostBytes = 1 << 20;
+    private const int MostBytes = 1 << 20;
+
+    /// <summary>Names standard input where a file is named.</summary>
+    private const string Input = "-";
 
     /// <summary>Reads and resolves it.</summary>
     /// <exception cref="CommandException">It is no valid plan: every fault with its place, like a compiler's.</exception>
     public static LocalPlan Read(string path, Screen screen)
     {
         var text = TextOf(path, screen);
-        var verdict = new PlanDesk().Check(text, path, null);
-        return verdict.Plan is { } plan ? new(path, text, plan) : throw Refuse(verdict.Faults, screen);
+        var name = path == Input ? "<stdin>" : path;
+        var verdict = new PlanDesk().Check(text, name, null);
+        return verdict.Plan is { } plan ? new(name, text, plan) : throw Refuse(verdict.Faults, screen);
     }
 
     private static string TextOf(string path, Screen screen)
     {
-        CommandException Wrong(string wrong, string right) => Refuse([new(path, 0, 0, "", wrong, right)], screen);
+        CommandException Wrong(string wrong, string right) => Refuse([new(path == Input ? "<stdin>" : path, 0, 0, "", wrong, right)], screen);
         const string Right = "a YAML or JSON file, see client/plans";
-        if (Directory.Exists(path)) throw Wrong("it is a directory", Right);
+        if (path != Input && Directory.Exists(path)) throw Wrong("it is a directory", Right);
         try
         {
+            if (path == Input)
+            {
+                if (!System.Console.IsInputRedirected) screen.Complain("energygrid: the plan is read from this terminal; Ctrl-D ends it.");
+                return Decoded(Piped() ?? throw Wrong("more than 1 MiB", "at most 1 MiB"));
+            }
             var info = new FileInfo(path);
             if (!info.Exists) throw Wrong("there is no such file", Right);
             if (info.Length > MostBytes) throw Wrong($"{info.Length} bytes", "at most 1 MiB");
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+            return Decoded(File.ReadAllBytes(path));
         }
         catch (DecoderFallbackException e)
         {
@@ -40,6 +49,17 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
         {
             throw Wrong($"it cannot be read ({e.Message.TrimEnd('.')})", "a file that you may read");
         }
+    }
+
+    private static string Decoded(ReadOnlySpan<byte> bytes) => new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
+
+    // Null if it is too long: a pipe may never end.
+    private static byte[]? Piped()
+    {
+        using var input = System.Console.OpenStandardInput();
+        var bytes = new byte[MostBytes + 1];
+        var read = input.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        return read > MostBytes ? null : bytes[..read];
     }
 
     /// <summary>The faults of a plan, as an ending of the command.</summary>

@@ -14,12 +14,12 @@ internal static class MatrixCommand
 {
     public static Command Make()
     {
-        var source = new Argument<string>("sweep") { Description = "Its id, or a directory of results." };
+        var source = GridNames.Sweep("Its id, or a directory of results.");
         var command = new Command("matrix", "Prints a sweep's J/token matrix.") { source };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
-            var matrix = await ResultSource.Matrix(parsed.GetValue(source)!, () => GridCommand.Client(parsed), stop);
+            var matrix = await screen.Waiting($"the matrix of {parsed.GetValue(source)}", ResultSource.Matrix(parsed.GetValue(source)!, () => GridCommand.Client(parsed), stop));
             if (screen.Json) screen.Document(matrix);
             else Show(matrix, screen);
             return ExitCodes.Ok;
@@ -49,8 +49,8 @@ internal static class CompareCommand
 {
     public static Command Make()
     {
-        var a = new Argument<string>("a") { Description = "A sweep's id or a directory of results." };
-        var b = new Argument<string>("b") { Description = "Another." };
+        var a = GridNames.Sweep("A sweep's id or a directory of results.", "a");
+        var b = GridNames.Sweep("Another.", "b");
         var command = new Command("compare", "Compares two sweeps cell by cell; what is not matched is refused by name.") { a, b };
         command.SetAction(async (parsed, stop) =>
         {
@@ -69,9 +69,15 @@ internal static class CompareCommand
     private static void Show(Comparison comparison, Screen screen)
     {
         foreach (var line in ComparisonTable.Head(comparison)) screen.Say(line);
-        var table = Tables.Plain([.. ComparisonTable.Columns(comparison).Select(c => (c.RightAligned ? ">" : "") + c.Header)]);
-        foreach (var row in ComparisonTable.Rows(comparison)) table.AddRow(row.Select(Markup.Escape).ToArray());
-        screen.People.Write(table);
+        var (columns, rows) = (ComparisonTable.Columns(comparison), ComparisonTable.Rows(comparison));
+        if (screen.IsTerminal)
+        {
+            // Folded where it is narrow: none of these columns may be left out.
+            var table = Tables.Plain([.. columns.Select(c => (c.RightAligned ? ">" : "") + c.Header)]);
+            foreach (var row in rows) table.AddRow(row.Select(Markup.Escape).ToArray());
+            screen.People.Write(table);
+        }
+        else screen.List([.. columns.Select(c => new Column(c.Header, c.RightAligned))], [.. rows.Select(r => (IReadOnlyList<string>)[.. r])]);
         foreach (var line in ComparisonTable.Foot(comparison)) screen.Say(line);
     }
 }
@@ -79,10 +85,13 @@ internal static class CompareCommand
 /// <summary><c>report</c>: writes the report, one self-contained HTML file.</summary>
 internal static class ReportCommand
 {
+    /// <summary>Names standard output where a file is named.</summary>
+    public const string Output = "-";
+
     public static Command Make()
     {
-        var source = new Argument<string>("sweep") { Description = "Its id, or a directory of results." };
-        var into = new Option<string?>("--out") { Description = "Where to; SWEEP.html if not said.", HelpName = "FILE" };
+        var source = GridNames.Sweep("Its id, or a directory of results.");
+        var into = new Option<string?>("--out") { Description = "Where to; SWEEP.html if not said, - is standard output.", HelpName = "FILE" };
         var command = new Command("report", "Writes a sweep's report, one self-contained HTML file.") { source, into };
         command.SetAction(async (parsed, stop) =>
         {
@@ -99,8 +108,14 @@ internal static class ReportCommand
             else
             {
                 using var client = GridCommand.Client(parsed);
-                html = await client.Report(from, stop);
+                html = await screen.Waiting($"the report of {from}", client.Report(from, stop));
                 name = from;
+            }
+            if (parsed.GetValue(into) == Output)
+            {
+                if (screen.Json) throw new CommandException(ExitCodes.Usage, "--out - and --json both want standard output.");
+                await System.Console.Out.WriteAsync(html.AsMemory(), stop);
+                return ExitCodes.Ok;
             }
             var path = Path.GetFullPath(parsed.GetValue(into) ?? $"{name}.html");
             await File.WriteAllTextAsync(path, html, new UTF8Encoding(false), stop);
@@ -134,7 +149,7 @@ internal static class ExportCommand
 
     public static Command Make()
     {
-        var source = new Argument<string>("sweep") { Description = "Its id; with --format parquet also a directory of results." };
+        var source = GridNames.Sweep("Its id; with --format parquet also a directory of results.");
         var into = new Option<string?>("--out") { Description = "Directory to make; SWEEP if not said, SWEEP-parquet for Parquet.", HelpName = "DIR" };
         var format = new Option<string>("--format") { Description = "files: all result files as they are; parquet: cells.parquet and trials.parquet.", DefaultValueFactory = _ => Files, HelpName = "FORMAT" };
         format.AcceptOnlyFromAmong(Files, Parquet);
@@ -145,10 +160,11 @@ internal static class ExportCommand
             var from = parsed.GetValue(source)!;
             var parquet = parsed.GetValue(format) == Parquet;
             if (!parquet && ResultSource.IsDirectory(from)) throw new CommandException(ExitCodes.Usage, $"{from} is a directory of result files already; --format parquet makes something else of it.");
+            if (parsed.GetValue(into) == ReportCommand.Output) throw new CommandException(ExitCodes.Usage, "these are several files: --out names a directory; 'report --out -' and 'trace' write one file to standard output.");
             var path = Path.GetFullPath(parsed.GetValue(into) ?? (parquet ? Path.TrimEndingDirectorySeparator(from) + "-parquet" : from));
             if (File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()))
                 throw new CommandException(ExitCodes.Usage, $"{path} is there already and not empty; name a new directory with --out.");
-            var files = parquet ? await Write(from, () => GridCommand.Client(parsed), path, stop) : await Copy(from, GridCommand.Client(parsed), path, stop);
+            var files = await screen.Waiting($"the results of {from}", parquet ? Write(from, () => GridCommand.Client(parsed), path, stop) : Copy(from, GridCommand.Client(parsed), path, stop));
             if (screen.Json) screen.Document(new { directory = path, files });
             else screen.Say($"{files} files in {path}");
             return ExitCodes.Ok;
@@ -198,7 +214,7 @@ internal static class VerifyCommand
 {
     public static Command Make()
     {
-        var source = new Argument<string>("results") { Description = "A directory of results, or a sweep's id." };
+        var source = GridNames.Sweep("A directory of results, or a sweep's id.", "results");
         var command = new Command("verify", "Checks every file, journal line, trace and the plan of a sweep's results.") { source };
         command.SetAction(async (parsed, stop) =>
         {
@@ -238,9 +254,9 @@ internal static class TraceCommand
 {
     public static Command Make()
     {
-        var id = new Argument<string>("sweep") { Description = "Its id." };
+        var id = GridNames.Sweep();
         var trial = new Argument<string?>("trial") { Description = "The beginning of a trace's name; without it they are listed.", Arity = ArgumentArity.ZeroOrOne };
-        var into = new Option<string?>("--out") { Description = "File to write instead of standard output.", HelpName = "FILE" };
+        var into = new Option<string?>("--out") { Description = "File to write; - is standard output, as without it.", HelpName = "FILE" };
         var command = new Command("trace", "Exports the raw power samples of a trial as CSV.") { id, trial, into };
         command.SetAction(async (parsed, stop) =>
         {
@@ -252,7 +268,7 @@ internal static class TraceCommand
             {
                 if (screen.Json) screen.Document(traces);
                 else if (traces.Length == 0) screen.Say($"{sweep} keeps no traces; a plan says 'traces: first-pass' or 'all'.");
-                else foreach (var t in traces) screen.Say($"{t.Name["traces/".Length..]}  {t.Bytes} bytes");
+                else screen.List([new("trace"), new("bytes", Right: true, Rank: 1)], [.. traces.Select(t => (string[])[t.Name["traces/".Length..], t.Bytes.ToString(System.Globalization.CultureInfo.InvariantCulture)])]);
                 return ExitCodes.Ok;
             }
             var found = traces.Where(t => t.Name["traces/".Length..].StartsWith(wanted, StringComparison.Ordinal)).ToArray();
@@ -269,7 +285,7 @@ internal static class TraceCommand
 
     private static async Task Write(string? path, string name, MemoryStream content, Screen screen, CancellationToken stop)
     {
-        if (path is not null)
+        if (path is not null and not ReportCommand.Output)
         {
             await File.WriteAllBytesAsync(path, content.ToArray(), stop);
             if (screen.Json) screen.Document(new { trace = name, file = Path.GetFullPath(path), bytes = content.Length });

@@ -6,16 +6,16 @@ using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Console;
 
-/// <summary><c>sweep archive</c> and <c>sweep adopt</c>: results leave the grid as a directory, and come back.</summary>
+/// <summary><c>sweep archive</c>, <c>sweep adopt</c>, <c>sweep delete</c>: results leave the grid as a directory, come back, or go for good.</summary>
 internal static class RetentionCommands
 {
     private const string Manifest = "manifest.json";
 
-    public static Command Make() => new("sweep", "Moves results of ended sweeps out of the grid and back.") { Archive(), Adopt() };
+    public static Command Make() => new("sweep", "Moves results of ended sweeps out of the grid and back, or deletes them.") { Archive(), Adopt(), Delete() };
 
     private static Command Archive()
     {
-        var id = new Argument<string>("sweep") { Description = "Its id." };
+        var id = GridNames.Sweep();
         var to = new Option<string?>("--to") { Description = "Directory to make; SWEEP if not said.", HelpName = "DIR" };
         var command = new Command("archive", "Moves an ended sweep's results into a new directory, verifies it, then removes them from the grid.") { id, to };
         command.SetAction(async (parsed, stop) =>
@@ -61,6 +61,52 @@ internal static class RetentionCommands
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static Command Delete()
+    {
+        var id = GridNames.Sweep();
+        var yes = new Option<bool>("--yes") { Description = "Do not ask." };
+        var only = new Option<string?>("--manifest") { Description = "Only if its manifest.json has this SHA-256.", HelpName = "SHA256" };
+        var command = new Command("delete", "Deletes an ended sweep and its results for good; 'sweep archive' keeps them.") { id, yes, only };
+        command.SetAction(async (parsed, stop) =>
+        {
+            var screen = GridCommand.Screen(parsed);
+            var sweep = parsed.GetValue(id)!;
+            using var client = GridCommand.Client(parsed);
+            var status = await client.Sweep(sweep, stop);
+            if (!status.HasEnded) throw new CommandException(ExitCodes.Usage, $"{sweep} has not ended ({Tables.Phase(status.Phase)}): only what has ended can be deleted; 'energygrid cancel {sweep}' ends it.");
+            var manifest = await ManifestSha256(client, sweep, stop);
+            if (parsed.GetValue(only) is { } wanted && !wanted.Equals(manifest, StringComparison.OrdinalIgnoreCase))
+                throw new CommandException(ExitCodes.Usage, $"the manifest of {sweep} has SHA-256 {manifest}, not {wanted}: nothing was deleted.");
+            if (!parsed.GetValue(yes)) await Ask($"{sweep} ({status.Name}), {Tables.Phase(status.Phase)}, {status.CommittedTrials} trials, manifest {manifest}", screen, stop);
+            await client.Remove(sweep, manifest, stop);
+            if (screen.Json) screen.Document(new { deleted = sweep, manifest });
+            else screen.Say($"{sweep} is deleted; its manifest was {manifest}.");
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static async Task<string> ManifestSha256(GridClient client, string sweep, CancellationToken stop)
+    {
+        using var bytes = new MemoryStream();
+        try { await client.Download(sweep, Manifest, bytes, stop); }
+        catch (GridProblemException e) when (e.Status == System.Net.HttpStatusCode.NotFound)
+        {
+            throw new CommandException(ExitCodes.Usage, $"{sweep} has no manifest that could vouch for what is deleted: {e.Message}");
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(bytes.GetBuffer().AsSpan(0, (int)bytes.Length)));
+    }
+
+    // Whoever cannot be asked has to say so beforehand.
+    private static async Task Ask(string what, Screen screen, CancellationToken stop)
+    {
+        if (System.Console.IsInputRedirected) throw new CommandException(ExitCodes.Usage, $"{what}: say --yes to delete it for good; nothing was deleted.");
+        screen.Complain($"{what}");
+        System.Console.Error.Write("Delete it and its results for good? [y/N] ");
+        var answer = await Task.Run(System.Console.ReadLine, stop).WaitAsync(stop);
+        if (answer?.Trim().ToLowerInvariant() is not ("y" or "yes")) throw new CommandException(ExitCodes.Cancelled, "nothing was deleted.");
     }
 
     private static bool IsThere(string path) => File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any());

@@ -4,17 +4,23 @@ using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Console;
 
-/// <summary><c>submit</c>: sends a plan; with --watch stays to its end and prints the matrix.</summary>
+/// <summary><c>submit</c>: sends a plan; with --watch or --wait stays to its end.</summary>
 internal static class SubmitCommand
 {
     public static Command Make()
     {
-        var file = new Argument<string>("plan") { Description = "Plan file, YAML or JSON." };
+        var file = new Argument<string>("plan") { Description = "Plan file, YAML or JSON; - is standard input." };
         var id = new Option<string?>("--id") { Description = "The sweep's id: the same plan again under it changes nothing.", HelpName = "ID" };
         var priority = new Option<int>("--priority") { Description = "Of sweeps that want the same devices the higher one has them first; of equals, the older. -100 to 100.", HelpName = "N" };
         var watch = new Option<bool>("--watch") { Description = "Stay to the end and print the matrix." };
+        var wait = new Option<bool>("--wait") { Description = "Stay to the end without a display; the exit code says how it ended." };
+        var quiet = new Option<bool>("--quiet") { Description = "Print the sweep's id and nothing else." };
         var dry = new Option<bool>("--dry-run") { Description = "Check and expand the plan here; send nothing." };
-        var command = new Command("submit", "Submits a plan to the grid.") { file, id, priority, watch, dry };
+        var command = new Command("submit", "Submits a plan to the grid.") { file, id, priority, watch, wait, quiet, dry };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(watch) && (result.GetValue(wait) || result.GetValue(quiet))) result.AddError("--watch shows how it goes: --wait and --quiet are for those who do not look.");
+        });
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -25,17 +31,19 @@ internal static class SubmitCommand
                 PlanCommand.ShowSummary(plan.Plan, screen, screen.Json ? PlanForecast.Of(plan.Plan, "") : await PlanForecast.Ask(plan.Plan, client, stop));
                 return ExitCodes.Ok;
             }
-            if (screen.IsLive) PlanCommand.ShowForecast(await PlanForecast.Ask(plan.Plan, client, stop), screen);
-            var status = await Send(client, plan, parsed.GetValue(id), parsed.GetValue(priority), stop);
+            var (silent, stays) = (parsed.GetValue(quiet), parsed.GetValue(wait));
+            if (screen.IsLive && !silent) PlanCommand.ShowForecast(await PlanForecast.Ask(plan.Plan, client, stop), screen);
+            var status = await screen.Waiting($"the grid at {client.Address}", Send(client, plan, parsed.GetValue(id), parsed.GetValue(priority), stop));
             if (!parsed.GetValue(watch))
             {
-                if (screen.Json) screen.Document(status);
-                else
+                if (screen.Json && !stays) screen.Document(status);
+                else if (silent) screen.Say(status.Id);
+                else if (!screen.Json)
                 {
                     screen.Say($"submitted {status.Id}");
                     screen.Say($"'energygrid watch {status.Id}' shows how it goes.");
                 }
-                return ExitCodes.Ok;
+                return stays ? await WatchCommand.Wait(client, screen, status.Id, silent, stop) : ExitCodes.Ok;
             }
             if (!screen.Json) screen.Say($"submitted {status.Id}; Ctrl-C leaves it running.");
             return await WatchCommand.ToTheEnd(client, screen, status.Id, stop);
@@ -62,14 +70,31 @@ internal static class WatchCommand
 {
     public static Command Make()
     {
-        var id = new Argument<string>("sweep") { Description = "Its id." };
-        var command = new Command("watch", "Follows a sweep to its end and prints its matrix.") { id };
+        var id = GridNames.Sweep();
+        var command = new Command("watch", "Follows a sweep to its end, through silos that end and come back, and prints its matrix.") { id };
         command.SetAction(async (parsed, stop) =>
         {
             using var client = GridCommand.Client(parsed);
             return await ToTheEnd(client, GridCommand.Screen(parsed), parsed.GetValue(id)!, stop);
         });
         return command;
+    }
+
+    /// <summary>The same without the matrix.</summary>
+    public static async Task<int> Follow(GridClient client, Screen screen, string id, CancellationToken stop)
+    {
+        var ended = await new SweepBoard(client, screen, [id]).Run(stop);
+        return Code(ended[id], await MatrixOf(client, id, stop));
+    }
+
+    /// <summary>Waits for the end and shows nothing before it; with <paramref name="silent"/> nothing then either.</summary>
+    public static async Task<int> Wait(GridClient client, Screen screen, string id, bool silent, CancellationToken stop)
+    {
+        SweepStatus? last = null;
+        await foreach (var news in SweepFollow.ToTheEnd(client, id, line => screen.Complain($"energygrid: {line}"), stop)) last = news.Status ?? last;
+        if (screen.Json) screen.Document(last);
+        else if (!silent) screen.Say(SweepBoard.Progress(last!));
+        return Code(last!, await MatrixOf(client, id, stop));
     }
 
     public static async Task<int> ToTheEnd(GridClient client, Screen screen, string id, CancellationToken stop)

@@ -19,14 +19,24 @@ public sealed class Screen
         Json = json;
         People = Make(json ? Term.Error : Term.Out, json ? Term.IsErrorRedirected : Term.IsOutputRedirected);
         Faults = Make(Term.Error, Term.IsErrorRedirected);
+        IsTerminal = json ? !Term.IsErrorRedirected : !Term.IsOutputRedirected;
         IsLive = !json && !Term.IsOutputRedirected && !Dumb;
     }
 
     /// <summary>Whether standard output is for a program.</summary>
     public bool Json { get; }
 
+    /// <summary>Whether people look at a terminal, and not at a file or through a pipe.</summary>
+    public bool IsTerminal { get; }
+
     /// <summary>Whether a display may redraw itself.</summary>
     public bool IsLive { get; }
+
+    /// <summary>Whether there may be colours: a terminal that has them, and no NO_COLOR.</summary>
+    public bool HasColours => IsLive && Environment.GetEnvironmentVariable("NO_COLOR") is not { Length: > 0 };
+
+    /// <summary>Of the terminal, cells.</summary>
+    public int Width => People.Profile.Width;
 
     /// <summary>For people: standard output, or standard error with --json.</summary>
     public IAnsiConsole People { get; }
@@ -40,6 +50,32 @@ public sealed class Screen
 
     /// <summary>A line for people, as it stands: brackets are no markup.</summary>
     public void Say(string line) => People.Profile.Out.Writer.WriteLine(Harmless(line));
+
+    /// <summary>A line of a screen, with what the terminal can.</summary>
+    internal void Draw(InkLine line) => People.Profile.Out.Writer.WriteLine(IsLive ? line.Painted(HasColours) : line.Text.TrimEnd());
+
+    /// <summary>A list: aligned to the terminal's width, or one row a line with a tab between columns where there is none.</summary>
+    internal void List(IReadOnlyList<Column> columns, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        IReadOnlyList<string>[] clean = [.. rows.Select(r => (string[])[.. r.Select(NumberText.Clean)])];
+        var first = true;
+        foreach (var line in IsTerminal ? Columns.Aligned(columns, clean, Width) : Columns.Piped(columns, clean))
+        {
+            Draw(InkLine.Of(line, first ? Tone.Strong : Tone.Plain));
+            first = false;
+        }
+    }
+
+    /// <summary>Waits, and says on standard error what for once that has taken some seconds: nobody is to wonder whether a command hangs.</summary>
+    /// <param name="what">What is waited for.</param>
+    /// <param name="work">What is waited for.</param>
+    public async Task<T> Waiting<T>(string what, Task<T> work)
+    {
+        if (await Task.WhenAny(work, Task.Delay(SilentFor)) != work) Complain($"energygrid: waiting for {what}; Ctrl-C ends that.");
+        return await work;
+    }
+
+    private static readonly TimeSpan SilentFor = TimeSpan.FromSeconds(3);
 
     /// <summary>A line on standard error.</summary>
     public void Complain(string line) => Faults.Profile.Out.Writer.WriteLine(Harmless(line));

@@ -14,6 +14,11 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
     private static readonly TimeSpan Frame = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan PlainPeriod = TimeSpan.FromSeconds(5);
 
+    private static readonly Column[] DeviceColumns =
+    [
+        new("device", Rank: 0), new("phase", Rank: 1), new("done", Right: true, Rank: 2), new("power", Right: true, Rank: 3), new("temp", Right: true, Rank: 5), new("cell", Rank: 4, Least: 10),
+    ];
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, SweepStatus> _latest = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _said = new(StringComparer.Ordinal);
@@ -39,7 +44,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
 
     private async Task Follow(string id, CancellationToken stop)
     {
-        await foreach (var news in client.Watch(id, 0, stop))
+        await foreach (var news in SweepFollow.ToTheEnd(client, id, line => Hear(id, line), stop))
         {
             if (screen.Json) lock (_gate) screen.Line(new { sweep = id, @event = news.Event, status = news.Status });
             else if (news.Event is { } line) Hear(id, line);
@@ -52,14 +57,28 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
         lock (_gate)
         {
             var text = $"{line.AtUtc.ToLocalTime():HH:mm:ss}  {(ids.Count > 1 ? Name(id) + "  " : "")}{(line.Text.Length > 0 ? line.Text : line.Kind)}";
-            if (screen.IsLive)
-            {
-                _tail.Enqueue(text);
-                while (_tail.Count > 4) _tail.Dequeue();
-            }
+            if (screen.IsLive) Keep(text);
             // A log wants the turns of the sweep, not each of some hundred trials: those are in the line of progress.
             else if (line.Kind != "trial") screen.Say(text);
         }
+    }
+
+    // Of the grid, and not of the sweep.
+    private void Hear(string id, string line)
+    {
+        lock (_gate)
+        {
+            var text = $"{TimeProvider.System.GetLocalNow():HH:mm:ss}  {(ids.Count > 1 ? Name(id) + "  " : "")}{line}";
+            if (screen.Json) screen.Complain($"energygrid: {line}");
+            else if (screen.IsLive) Keep(text);
+            else screen.Say(text);
+        }
+    }
+
+    private void Keep(string text)
+    {
+        _tail.Enqueue(text);
+        while (_tail.Count > 4) _tail.Dequeue();
     }
 
     private void See(string id, SweepStatus status)
@@ -71,12 +90,15 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
             var now = TimeProvider.System.GetTimestamp();
             if (!status.HasEnded && _said.TryGetValue(id, out var last) && TimeProvider.System.GetElapsedTime(last, now) < PlainPeriod) return;
             _said[id] = now;
-            screen.Say(Progress(id, status));
+            screen.Say(Titled(id, status));
         }
     }
 
-    private string Progress(string id, SweepStatus s) =>
-        $"{(ids.Count > 1 ? Name(id) + ": " : "")}{s.CommittedTrials}/{s.PlannedTrials} trials, {s.InvalidTrials} invalid, {Tables.Phase(s.Phase)}"
+    private string Titled(string id, SweepStatus s) => $"{(ids.Count > 1 ? Name(id) + ": " : "")}{Progress(s)}";
+
+    /// <summary>How a sweep stands, in a line.</summary>
+    public static string Progress(SweepStatus s) =>
+        $"{s.CommittedTrials}/{s.PlannedTrials} trials, {s.InvalidTrials} invalid, {Tables.Phase(s.Phase)}"
         + (s.HasEnded ? "" : double.IsFinite(s.SecondsLeft) ? $", about {Say.Seconds(s.SecondsLeft)} left" : "")
         + (s.Reason.Length > 0 ? $": {s.Reason}" : s.Waiting.Length > 0 ? $": {s.Waiting}" : "");
 
@@ -99,7 +121,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
         });
         lock (_gate)
             foreach (var id in ids)
-                if (_latest.TryGetValue(id, out var status)) screen.Say(Progress(id, status));
+                if (_latest.TryGetValue(id, out var status)) screen.Say(Titled(id, status));
     }
 
     private Rows Picture()
@@ -111,8 +133,8 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
             foreach (var id in ids) parts.Add(Bar(id, width));
             var running = _latest.Values.SelectMany(s => s.Running.IsDefault ? [] : s.Running.AsEnumerable()).OrderBy(r => r.Device, StringComparer.Ordinal).ToArray();
             var room = Math.Max(3, screen.People.Profile.Height - ids.Count - _tail.Count - 7);
-            if (running.Length > 0) parts.Add(Devices(running, room, width));
-            foreach (var line in _tail) parts.Add(new Text(Cut(line, width), new Style(decoration: Decoration.Dim)));
+            if (running.Length > 0) parts.AddRange(Devices(running, room, width).Select((line, i) => new Text(line, new Style(decoration: i == 1 ? Decoration.Bold : Decoration.None))));
+            foreach (var line in _tail) parts.Add(new Text(Cells.Cut(Clean(line), width), new Style(decoration: Decoration.Dim)));
             return new Rows(parts);
         }
     }
@@ -127,27 +149,30 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
             : s.Phase == SweepPhase.Paused ? $"paused: {s.Reason}"
             : s.Waiting.Length > 0 && s.Running.IsDefaultOrEmpty ? $"{s.CommittedTrials}/{s.PlannedTrials} trials  {s.Waiting}"
             : $"{s.CommittedTrials}/{s.PlannedTrials} trials  stage {s.Stage}  {(double.IsFinite(s.SecondsLeft) ? Say.Seconds(s.SecondsLeft) + " left" : "…")}";
-        right = Cut(right, Math.Max(20, width / 2));
-        var name = Name(id).PadRight(Math.Min(24, Math.Max(12, width / 5)));
-        var room = Math.Clamp(width - name.Length - right.Length - 10, 8, 60);
+        // What it says goes before the bar, and the bar before the whole name.
+        right = Cells.Cut(Clean(right), Math.Max(20, width / 2));
+        var name = Cells.Fit(Clean(Name(id)), Math.Clamp(width / 5, 8, 24));
+        var room = Math.Clamp(width - Cells.Width(name) - Cells.Width(right) - 8, 0, 60);
         var full = (int)Math.Round(share * room);
         var colour = s.Phase switch { SweepPhase.Paused => "yellow", SweepPhase.FinishedWithFailures => "red", _ => "green" };
         return new Markup($"[bold]{Markup.Escape(name)}[/] [{colour}]{new string('━', full)}[/][dim]{new string('─', room - full)}[/] {share * 100,3:0} % {Markup.Escape(right)}");
     }
 
-    private static Table Devices(RunningTrial[] running, int room, int width)
+    private static IEnumerable<string> Devices(RunningTrial[] running, int room, int width)
     {
-        var wide = width >= 100;
-        var table = wide ? Tables.Plain("device", "trial", "phase", ">done", ">power", ">°C") : Tables.Plain("device", "phase", ">done", ">power");
-        foreach (var r in running.Take(room))
-        {
-            var (device, done, power) = (Cut(r.Device, wide ? 40 : 34), Say.Percent(r.Fraction), Say.Watts(r.Watts));
-            string[] cells = wide ? [device, Cut(r.Trial, width - 90), Tables.Phase(r.Phase), done, power, double.IsFinite(r.Celsius) ? $"{r.Celsius:0}" : "—"] : [device, Tables.Phase(r.Phase), done, power];
-            table.AddRow(cells.Select(Markup.Escape).ToArray());
-        }
-        if (running.Length > room) table.Caption = new TableTitle($"and {running.Length - room} more");
-        return table;
+        var names = DeviceNames.Short(running.Select(r => Uuid(r.Device)));
+        string[][] rows = [.. running.Take(room).Select(r => (string[])
+        [
+            Clean($"{r.Device[..^Uuid(r.Device).Length]}{names[Uuid(r.Device)]}"), Tables.Phase(r.Phase), Say.Percent(r.Fraction), Say.Watts(r.Watts),
+            double.IsFinite(r.Celsius) ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{r.Celsius:0} °C") : Say.Absent, Clean(SweepText.Cell(r.Trial)),
+        ])];
+        yield return " ";
+        foreach (var line in Columns.Aligned(DeviceColumns, rows, width)) yield return line;
+        if (running.Length > room) yield return $"and {running.Length - room} more";
+        yield return " ";
     }
 
-    private static string Cut(string text, int width) => text.Length <= width ? text : width < 2 ? "" : text[..(width - 1)] + "…";
+    private static string Uuid(string device) => device[(device.LastIndexOf('/') + 1)..];
+
+    private static string Clean(string text) => Report.NumberText.Clean(text);
 }

@@ -29,4 +29,8 @@ public interface INodeGrain : IGrainWithStringKey
     /// <summary>Who holds and who waits.</summary>
     [Alias("View"), AlwaysInterleave, ResponseTimeout("00:00:05")]
     Task<NodeView> View();
+
+    /// <summary>What each of its devices measured last, in one answer.</summary>
+    [Alias("Latest"), AlwaysInterleave, ResponseTimeout("00:00:05")]
+    Task<ImmutableArray<LatestReading>> Latest();
 }

@@ -52,6 +52,7 @@ public sealed record RunningTrial(
 /// <param name="EndedUtc">When, if it has ended.</param>
 /// <param name="Waiting">What it waits for while nothing is wrong: devices that another sweep holds, a host that is away; empty if for nothing.</param>
 /// <param name="Priority">Of sweeps that want the same devices the higher one has them first; of equals, the older.</param>
+/// <param name="SubmittedBy">Who; empty if that was not told.</param>
 [GenerateSerializer, Immutable, Alias("SweepStatus")]
 public sealed record SweepStatus(
     [property: Id(0)] string Id,
@@ -69,7 +70,8 @@ public sealed record SweepStatus(
     [property: Id(12)] DateTimeOffset SubmittedUtc,
     [property: Id(13)] DateTimeOffset? EndedUtc,
     [property: Id(14)] string Waiting = "",
-    [property: Id(15)] int Priority = 0)
+    [property: Id(15)] int Priority = 0,
+    [property: Id(16)] string SubmittedBy = "")
 {
     /// <summary>Whether nothing more will happen.</summary>
     public bool HasEnded => Phase is SweepPhase.Finished or SweepPhase.FinishedWithFailures or SweepPhase.Cancelled;

@@ -159,18 +159,14 @@ public sealed partial class GpuGrain(
 
     private GpuStatus Look()
     {
-        var (watts, celsius) = _agent.Latest(_key.Device);
-        if (_work is not { } work) return new GpuStatus(this.GetPrimaryKeyString(), silo.SiloAddress.ToString(), "", "", null, TrialPhase.Idle, 0, 0, watts, celsius, OrderEnd.None, null, "", []);
+        var latest = _agent.Latest(_key.Device);
+        if (_work is not { } work) return new GpuStatus(this.GetPrimaryKeyString(), silo.SiloAddress.ToString(), "", "", null, TrialPhase.Idle, 0, 0, latest.Watts, latest.Celsius, OrderEnd.None, null, "", []);
         var progress = work.Progress;
         return new GpuStatus(this.GetPrimaryKeyString(), silo.SiloAddress.ToString(), work.Order.Id, work.Order.Holder, work.Order.Trial, progress.Phase, progress.Fraction, progress.SecondsLeft,
-            watts, celsius, work.End, work.Result, work.Trouble, [.. work.Order.Devices.Select(uuid => Member(uuid, watts, celsius))]);
+            latest.Watts, latest.Celsius, work.End, work.Result, work.Trouble, [.. work.Order.Devices.Select(uuid => Member(uuid == _key.Device ? latest : _agent.Latest(uuid)))]);
     }
 
-    private MemberStatus Member(string uuid, double watts, double celsius)
-    {
-        if (uuid != _key.Device) (watts, celsius) = _agent.Latest(uuid);
-        return new MemberStatus(uuid, watts, celsius);
-    }
+    private static MemberStatus Member(LatestReading latest) => new(latest.Uuid, latest.Watts, latest.Celsius);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Trial {Trial} on {Device} ended without a result, its outcome is unknown: {Reason}")]
     private partial void LogLost(TrialId trial, string device, string reason);

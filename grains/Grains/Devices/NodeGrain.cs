@@ -113,6 +113,8 @@ public sealed class NodeGrain(
     public Task<NodeView> View() => Task.FromResult(new NodeView(Host, _agent.Inventory.Devices,
         [.. state.State.Leases.Where(Alive).Select(l => new HeldDevices(l.Holder, l.Pass, l.Epoch, l.Devices))], [.. Line().Select(w => w.Holder)], _agent.IsOpening));
 
+    public Task<ImmutableArray<LatestReading>> Latest() => Task.FromResult<ImmutableArray<LatestReading>>([.. _agent.Inventory.Devices.Select(d => _agent.Latest(d.Uuid))]);
+
     private string Incarnation => silo.SiloAddress.ToString();
 
     private LeaseRow? Find(string holder) => state.State.Leases.FirstOrDefault(l => l.Holder == holder);

@@ -34,8 +34,8 @@ public interface INodeAgent
     /// <param name="stop">Stops it between steps: the result's outcome is then <see cref="TrialOutcome.Cancelled"/>.</param>
     Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop);
 
-    /// <summary>Latest power, W, and temperature, °C, of a device; NaN where unknown.</summary>
-    (double Watts, double Celsius) Latest(string uuid);
+    /// <summary>What a device's sensors said last; NaN where unknown.</summary>
+    LatestReading Latest(string uuid);
 
     /// <summary>Readings of a device from now on, thinned to at most <paramref name="hertz"/>.</summary>
     IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop);

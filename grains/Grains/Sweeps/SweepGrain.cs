@@ -266,7 +266,7 @@ public sealed partial class SweepGrain(
     {
         var s = _kept.Now;
         if (HasEnded)
-            return new SweepStatus(Id, s.Name, s.Phase, s.Reason, s.Committed, s.Committed, s.Valid, s.Committed - s.Valid, s.Voided, s.Stage, 0, [], s.SubmittedUtc, s.EndedUtc, "", s.Priority);
+            return new SweepStatus(Id, s.Name, s.Phase, s.Reason, s.Committed, s.Committed, s.Valid, s.Committed - s.Valid, s.Voided, s.Stage, 0, [], s.SubmittedUtc, s.EndedUtc, "", s.Priority, s.SubmittedBy);
         var reports = _lines.Values.Select(l => l.Report).OfType<GroupReport>().ToArray();
         var trouble = _trouble.Length > 0 ? _trouble : reports.FirstOrDefault(r => r.Trouble.Length > 0) is { } troubled ? troubled.Trouble : "";
         var committed = Math.Max(reports.Sum(r => r.Committed), _results.Count);
@@ -275,7 +275,7 @@ public sealed partial class SweepGrain(
         if (_committedAtStart < 0 && _taken) _committedAtStart = committed;
         return new SweepStatus(Id, s.Name, trouble.Length > 0 ? SweepPhase.Paused : s.Phase, trouble.Length > 0 ? trouble : s.Reason, planned, committed, valid, committed - valid,
             reports.Sum(r => r.Passes.Count(p => p.Phase == PassPhase.Void)), s.Stage, SecondsLeft(planned - committed, committed),
-            [.. reports.OrderBy(r => r.Group).SelectMany(r => r.Running)], s.SubmittedUtc, s.EndedUtc, Waiting(reports), s.Priority);
+            [.. reports.OrderBy(r => r.Group).SelectMany(r => r.Running)], s.SubmittedUtc, s.EndedUtc, Waiting(reports), s.Priority, s.SubmittedBy);
     }
 
     private double SecondsLeft(int left, int committed)

@@ -21,12 +21,12 @@ internal sealed class DeviceSampler
     private readonly List<DeviceRecording> _recordings = [];
     private readonly List<Queue<PowerSample>> _watchers = [];
     private object? _holder;
-    private double _watts = double.NaN;
-    private double _celsius = double.NaN;
+    private LatestReading _latest;
 
     public DeviceSampler(IDevice device)
     {
         Device = device;
+        _latest = LatestReading.None(device.Info.Uuid);
         Kind = device.Info.Kind == DeviceKind.Cpu ? SourceKind.Cpu : SourceKind.Gpu;
         _integrator = Integrator();
     }
@@ -35,9 +35,9 @@ internal sealed class DeviceSampler
 
     public SourceKind Kind { get; }
 
-    public (double Watts, double Celsius) Latest
+    public LatestReading Latest
     {
-        get { lock (_gate) return (_watts, _celsius); }
+        get { lock (_gate) return _latest; }
     }
 
     /// <summary>Brings everything up to the present.</summary>
@@ -59,7 +59,7 @@ internal sealed class DeviceSampler
                 if (_integrator.Ready >= 4) TakeReady();
             }
             foreach (var recording in _recordings) recording.Add(readings, CollectionsMarshal.AsSpan(_steps));
-            if (readings.Length > 0) (_watts, _celsius) = (readings[^1].InstantWatts, readings[^1].Celsius);
+            if (readings.Length > 0) _latest = new(Device.Info.Uuid, readings[^1].InstantWatts, readings[^1].Celsius, readings[^1].Megahertz);
             foreach (var watcher in _watchers) Feed(watcher, readings);
             _readings.Clear();
             _steps.Clear();

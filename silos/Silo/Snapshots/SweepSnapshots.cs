@@ -60,7 +60,7 @@ internal sealed class SweepSnapshots
     {
         var valid = trials.Count(t => t.Outcome == TrialOutcome.Valid);
         return new(manifest.Sweep, manifest.Plan, manifest.Phase, "taken in from a directory of results", trials.Length, trials.Length, valid, trials.Length - valid,
-            manifest.Passes.Count(p => p.State == "void"), 2, 0, [], manifest.SubmittedUtc, manifest.EndedUtc);
+            manifest.Passes.Count(p => p.State == "void"), 2, 0, [], manifest.SubmittedUtc, manifest.EndedUtc, SubmittedBy: manifest.SubmittedBy);
     }
 
     /// <summary>Something was changed through this silo: the next look is a new one.</summary>

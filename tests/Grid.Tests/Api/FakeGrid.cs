@@ -160,6 +160,7 @@ public class FakeFactory : DispatchProxy
     {
         var (face, key) = (targetMethod!.GetGenericArguments()[0], (string)args![0]!);
         if (face == typeof(ISweepGrain)) return _grid.Sweeps.TryGetValue(key, out var sweep) ? sweep : new FakeSweep(_grid, key);
+        if (face == typeof(INodeGrain)) return new Console.FakeNode(_grid, key);
         return new FakeNamedGrain(_grid, key);
     }
 }

@@ -100,7 +100,7 @@ public sealed class LostTrialTests
 
             public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) => run(() => agent.Run(order, report, stop), order);
 
-            public (double Watts, double Celsius) Latest(string uuid) => agent.Latest(uuid);
+            public LatestReading Latest(string uuid) => agent.Latest(uuid);
 
             public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
         }

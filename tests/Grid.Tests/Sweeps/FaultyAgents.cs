@@ -37,7 +37,7 @@ internal sealed class FaultyAgents(INodeAgents inner, Action<TrialOrder, int> fa
         }
 
         // Asked at every look at the device.
-        public (double Watts, double Celsius) Latest(string uuid)
+        public LatestReading Latest(string uuid)
         {
             if (all._seen.TryRemove(uuid, out var seen)) seen.SetResult();
             return agent.Latest(uuid);

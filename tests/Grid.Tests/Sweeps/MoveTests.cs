@@ -238,7 +238,7 @@ public sealed class MoveTests
                 return agent.Run(order, report, stop);
             }
 
-            public (double Watts, double Celsius) Latest(string uuid) => agent.Latest(uuid);
+            public LatestReading Latest(string uuid) => agent.Latest(uuid);
 
             public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
         }
@@ -261,7 +261,7 @@ public sealed class MoveTests
 
             public Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop) => agent.Run(order, report, stop);
 
-            public (double Watts, double Celsius) Latest(string uuid) => all.Silent == Host ? throw new TimeoutException($"{Host} says nothing") : agent.Latest(uuid);
+            public LatestReading Latest(string uuid) => all.Silent == Host ? throw new TimeoutException($"{Host} says nothing") : agent.Latest(uuid);
 
             public IAsyncEnumerable<PowerSample> Watch(string uuid, double hertz, CancellationToken stop) => agent.Watch(uuid, hertz, stop);
         }
