@@ -122,6 +122,7 @@ public sealed class WorkerEngine : IStepEngine
         {
             _running = false;
             if (_stepped && _fault is null) _inRow = 0;
+            _stepped = false;
         }
     }
 
@@ -214,7 +215,7 @@ public sealed class WorkerEngine : IStepEngine
             lock (_gate)
             {
                 if (_closed) throw Closed;
-                worker = _worker = new WorkerProcess(_options, $"worker of gpu {_board.Index}", Heard, (w, how) => End(w, how, counts: !w.Started.IsCompletedSuccessfully));
+                worker = _worker = new WorkerProcess(_options, $"worker of gpu {_board.Index}", Heard, Ended);
             }
 
             await worker.Started.ConfigureAwait(false);
@@ -225,7 +226,7 @@ public sealed class WorkerEngine : IStepEngine
             catch (InvalidOperationException error) when (error is not WorkerEndedException)
             {
                 // It lives, and is of no use.
-                End(worker, error.Message, counts: true);
+                End(worker, (_, _) => error.Message, counts: true);
                 throw;
             }
 
@@ -282,11 +283,15 @@ public sealed class WorkerEngine : IStepEngine
         }
 
         // A fault that outlives its context may not outlive its process.
-        if (report.Lost is { } lost) End(worker, $"{lost}; the process that ran it was ended");
+        if (report.Lost is { } lost) End(worker, (_, _) => $"{lost}; the process that ran it was ended");
         if (answered is null) return;
         if (report.Outcome == WorkerOutcome.Done) answered.Done.TrySetResult(report.Text);
         else answered.Done.TrySetException(new InvalidOperationException(report.Text));
     }
+
+    // By the worker's thread, too.
+    private void Ended(WorkerProcess worker, string how, string last) =>
+        End(worker, (_, doing) => $"{how} while it {doing}{(last.Length > 0 ? $"; it said last: {last}" : "")}", counts: !worker.Started.IsCompletedSuccessfully);
 
     private void Mark(long timestamp, long steps)
     {
@@ -329,7 +334,7 @@ public sealed class WorkerEngine : IStepEngine
             if (_silence.Look() < bound) return;
         }
 
-        End(worker, string.Create(CultureInfo.InvariantCulture, $"a kernel did not return within {bound:G3} s; the process that ran it was ended"), isHang: true);
+        End(worker, (what, doing) => string.Create(CultureInfo.InvariantCulture, $"{what} did not return within {bound:G3} s while it {doing}; the process that ran it was ended"));
     }
 
     private void GiveBackIfIdle(WorkerProcess worker)
@@ -346,7 +351,10 @@ public sealed class WorkerEngine : IStepEngine
     }
 
     /// <summary>Ends a worker, or what is left of one, and tells why whoever waits for it. Another one is started when it is needed.</summary>
-    private void End(WorkerProcess worker, string how, bool isHang = false, bool counts = false)
+    /// <param name="worker">Which; nothing is done if it is another one by now.</param>
+    /// <param name="why">The reason, by what was at work (a kernel, the driver) and what it did.</param>
+    /// <param name="counts">Whether it counts as one that ended in a row though nobody needed it.</param>
+    private void End(WorkerProcess worker, Func<string, string, string> why, bool counts = false)
     {
         Owed[] failing;
         string reason;
@@ -354,15 +362,12 @@ public sealed class WorkerEngine : IStepEngine
         {
             // It was given back, or ended before.
             if (!ReferenceEquals(_worker, worker)) return;
-            var (owed, isBusy) = (_owed.Values.LastOrDefault(o => o.BoundSeconds > 0), _running || _load is not null || _owed.Count > 0);
-            var doing = _load is { } load && (_running || owed is null) ? $"{(_running ? "ran" : "held")} {Name(load.Configuration, load.Layers)}" : owed?.Doing ?? "waited";
-            reason = isHang && !_running && owed is not null
-                ? string.Create(CultureInfo.InvariantCulture, $"what it {owed.Doing} did not end within {owed.BoundSeconds:G3} s; the process that ran it was ended")
-                : $"while it {doing}: {how}";
+            var isBusy = _running || _load is not null || _owed.Count > 0;
+            reason = _running && _load is { } load ? why("a kernel", $"ran {Name(load.Configuration, load.Layers)}") : why("the driver", _owed.Values.LastOrDefault()?.Doing ?? "waited");
             failing = TakeOwed();
             if (_load is not null) _fault ??= reason;
             if (isBusy || counts) _inRow++;
-            if (_inRow >= _options.MostInRow) _lost ??= string.Create(CultureInfo.InvariantCulture, $"{_inRow} processes for its GPU work ended in a row, the last of them {reason}");
+            if (_inRow >= _options.MostInRow) _lost ??= string.Create(CultureInfo.InvariantCulture, $"{_inRow} processes for its GPU work ended in a row; the last time, {reason}");
             Forget(worker);
         }
 

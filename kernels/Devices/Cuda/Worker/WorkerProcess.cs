@@ -24,7 +24,7 @@ internal sealed class WorkerProcess
     private readonly Lock _writing = new();
     private readonly Complaints _complaints;
     private readonly Action<WorkerProcess, WorkerReport> _heard;
-    private readonly Action<WorkerProcess, string> _ended;
+    private readonly Action<WorkerProcess, string, string> _ended;
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _garbled;
@@ -32,8 +32,8 @@ internal sealed class WorkerProcess
     /// <param name="options">How it is started.</param>
     /// <param name="name">Of its thread.</param>
     /// <param name="heard">Told every report, by that thread.</param>
-    /// <param name="ended">Told how it ended, by that thread: the last that is heard of it.</param>
-    public WorkerProcess(WorkerOptions options, string name, Action<WorkerProcess, WorkerReport> heard, Action<WorkerProcess, string> ended)
+    /// <param name="ended">Told how it ended, and the last line that it complained of, by that thread: the last that is heard of it.</param>
+    public WorkerProcess(WorkerOptions options, string name, Action<WorkerProcess, WorkerReport> heard, Action<WorkerProcess, string, string> ended)
     {
         (_heard, _ended, _complaints) = (heard, ended, new Complaints(options.Log));
         var start = new ProcessStartInfo(options.Command.Program, options.Command.Arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
@@ -105,7 +105,7 @@ internal sealed class WorkerProcess
         {
             var reason = $"the process that runs GPU work cannot be started: {error.Message}";
             _gone.SetResult();
-            _ended(this, reason);
+            _ended(this, reason, "");
             _started.SetException(new InvalidOperationException(reason, error));
             _ = _started.Task.Exception;
             return;
@@ -120,7 +120,7 @@ internal sealed class WorkerProcess
         var code = _process.ExitCode;
         lock (_writing) _process.Dispose();
         _gone.SetResult();
-        _ended(this, _garbled ?? Ending(code, complaining.IsCompleted ? _complaints.Last : ""));
+        _ended(this, _garbled ?? Ending(code), complaining.IsCompleted ? _complaints.Last : "");
     }
 
     private void Listen()
@@ -148,13 +148,9 @@ internal sealed class WorkerProcess
         _complaints.Close();
     }
 
-    private static string Ending(int code, string last)
-    {
-        var how = code > SignalBase
-            ? string.Create(CultureInfo.InvariantCulture, $"was ended by signal {code - SignalBase}{Signal(code - SignalBase)}")
-            : string.Create(CultureInfo.InvariantCulture, $"ended by itself with exit code {code}");
-        return $"the process that ran it {how}{(last.Length > 0 ? $"; it said last: {last}" : "")}";
-    }
+    private static string Ending(int code) => code > SignalBase
+        ? string.Create(CultureInfo.InvariantCulture, $"the process that ran it was ended by signal {code - SignalBase}{Signal(code - SignalBase)}")
+        : string.Create(CultureInfo.InvariantCulture, $"the process that ran it ended by itself with exit code {code}");
 
     private static string Signal(int number) => number switch
     {

@@ -92,7 +92,7 @@ public sealed class WorkerTests : IDisposable
         var worker = await Run(device);
         File.WriteAllText(_hang, "0");
         await Until(() => device.Condition().Hindrance is not null, "the hang shows");
-        Assert.Matches("^while it ran A at 1 layers: a kernel did not return within [0-9.]+ s; the process that ran it was ended$", device.Condition().Hindrance);
+        Assert.Matches("^a kernel did not return within [0-9.]+ s while it ran A at 1 layers; the process that ran it was ended$", device.Condition().Hindrance);
         Assert.Null(device.Quarantine);
         var steps = (await Marks(device, static _ => true)).Concat(_marks).Max(m => m.Steps);
 
@@ -115,7 +115,7 @@ public sealed class WorkerTests : IDisposable
         using var device = Open(o => o with { CallSeconds = 6 });
         File.WriteAllText(_hang, "0");
         var failed = await Assert.ThrowsAnyAsync<InvalidOperationException>(() => device.Load(A, Cost, 1, CancellationToken.None));
-        Assert.Matches("^what it loaded A at 1 layers did not end within [0-9.]+ s; the process that ran it was ended$", failed.Message);
+        Assert.Matches("^the driver did not return within [0-9.]+ s while it loaded A at 1 layers; the process that ran it was ended$", failed.Message);
         await device.Unload();
         await Run(device);
         await device.Stop();
@@ -128,7 +128,7 @@ public sealed class WorkerTests : IDisposable
         var worker = await Run(device);
         using (var process = Process.GetProcessById(worker)) process.Kill();
         await Until(() => device.Condition().Hindrance is not null, "its end shows");
-        Assert.Equal("while it ran A at 1 layers: the process that ran it was ended by signal 9 (SIGKILL: by hand, or because memory ran out)", device.Condition().Hindrance);
+        Assert.Equal("the process that ran it was ended by signal 9 (SIGKILL: by hand, or because memory ran out) while it ran A at 1 layers", device.Condition().Hindrance);
         await device.Stop();
         await device.Unload();
         await Run(device);
@@ -177,7 +177,7 @@ public sealed class WorkerTests : IDisposable
             await device.Unload();
         }
 
-        Assert.Contains("2 processes for its GPU work ended in a row, the last of them while it ran A at 1 layers: a kernel did not return", device.Quarantine);
+        Assert.Contains("2 processes for its GPU work ended in a row; the last time, a kernel did not return within", device.Quarantine);
         Assert.Throws<DeviceLostException>(() => device.Condition());
         Assert.Throws<DeviceLostException>(() => device.Refusal(A, Cost, 1));
         Assert.True(await device.Revive());
@@ -219,7 +219,7 @@ public sealed class WorkerTests : IDisposable
     public void A_worker_that_cannot_work_refuses_the_device_with_what_it_said()
     {
         var ended = Assert.Throws<GpuRefusedException>(() => Open(o => o with { Command = new("bash", ["-c", "printf 'no \\033[2Jway\\n' >&2; exit 3"]) }));
-        Assert.Equal("while it opened the board: the process that ran it ended by itself with exit code 3; it said last: no ?[2Jway", ended.Message);
+        Assert.Equal("the process that ran it ended by itself with exit code 3 while it opened the board; it said last: no ?[2Jway", ended.Message);
         Assert.Contains("gpu 0: no ?[2Jway", _log);
         var absent = Assert.Throws<GpuRefusedException>(() => Open(o => o with { Command = new("/nonexistent/worker", []) }));
         Assert.Contains("cannot be started", absent.Message);
