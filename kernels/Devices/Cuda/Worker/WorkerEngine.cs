@@ -108,7 +108,7 @@ public sealed class WorkerEngine : IStepEngine
         lock (_gate)
         {
             // Without a worker there is a fault, which is found by whoever looks.
-            if (_worker is null) return;
+            if (!_isOpen || _worker is null) return;
             (_running, _stepped) = (true, false);
             _silence.Break();
             _worker.Send(new WorkerRequest(0, WorkerAct.Start));

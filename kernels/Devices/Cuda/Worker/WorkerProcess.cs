@@ -37,7 +37,7 @@ internal sealed class WorkerProcess
     {
         (_heard, _ended, _complaints) = (heard, ended, new Complaints(options.Log));
         var start = new ProcessStartInfo(options.Command.Program, options.Command.Arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        foreach (var variable in start.Environment.Keys.Where(k => !Passed.Contains(k) && !PassedBeginnings.Any(k.StartsWith)).ToArray()) start.Environment.Remove(variable);
+        foreach (var variable in start.Environment.Keys.Where(k => !Passed.Contains(k) && !PassedBeginnings.Any(b => k.StartsWith(b, StringComparison.Ordinal))).ToArray()) start.Environment.Remove(variable);
         _process.StartInfo = start;
         var keeper = new Thread(Keep) { IsBackground = true, Name = name };
         keeper.Start();
@@ -144,7 +144,14 @@ internal sealed class WorkerProcess
     {
         using var from = new StreamReader(_process.StandardError.BaseStream, Encoding.UTF8);
         var buffer = new char[1024];
-        while (await from.ReadAsync(buffer) is > 0 and var count) _complaints.Add(buffer.AsSpan(0, count));
+        try
+        {
+            while (await from.ReadAsync(buffer) is > 0 and var count) _complaints.Add(buffer.AsSpan(0, count));
+        }
+        catch (Exception error) when (error is IOException or ObjectDisposedException)
+        {
+            // Whatever it had to say, that was all of it.
+        }
         _complaints.Close();
     }
 
