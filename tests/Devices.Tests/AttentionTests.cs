@@ -8,7 +8,7 @@ namespace EnergyGrid.Devices.Tests;
 public sealed class AttentionTests
 {
     private const long Second = UtcNanoseconds.PerSecond;
-    private const long Start = 1_800_000_000 * Second;
+    private const long Epoch = 1_800_000_000 * Second;
 
     [Fact]
     public void A_device_is_attended_while_a_trial_holds_it_or_records_it_or_its_power_is_watched()
@@ -37,7 +37,7 @@ public sealed class AttentionTests
         var device = new Seldom();
         var sampler = new DeviceSampler(device);
         // At the second, as it would be: some milliseconds late.
-        for (var s = 0; s <= 10; s++) device.Read(Start + s * Second + 3_000_000);
+        for (var s = 0; s <= 10; s++) device.Read(Epoch + s * Second + 3_000_000);
         var windows = Windows();
         Assert.Equal(9, windows.Count(w => w.CoveredSeconds > 0.999));
         Assert.All(windows, w => Assert.Equal(Provenance.Measured, w.Provenance));
@@ -45,11 +45,11 @@ public sealed class AttentionTests
 
         var trial = new object();
         sampler.TryHold(trial);
-        for (var i = 1; i <= 40; i++) device.Read(Start + 10 * Second + i * Second / 10);
+        for (var i = 1; i <= 40; i++) device.Read(Epoch + 10 * Second + i * Second / 10);
         windows = Windows();
         Assert.All(windows, w => Assert.Equal(Provenance.Measured, w.Provenance));
         // A second of silence now is one: across it, nobody knows which window the energy is of.
-        for (var i = 52; i <= 70; i++) device.Read(Start + 10 * Second + i * Second / 10);
+        for (var i = 52; i <= 70; i++) device.Read(Epoch + 10 * Second + i * Second / 10);
         Assert.Contains(Windows(), w => w.Provenance == Provenance.Modelled);
 
         List<PowerWindow> Windows()
@@ -84,7 +84,7 @@ public sealed class AttentionTests
         public void Read(long at)
         {
             Now = at;
-            _pending.Add(new DeviceReading(at, 100.0 * (at - Start) / Second, 100, 100, 40, 1500, 0, 0));
+            _pending.Add(new DeviceReading(at, 100.0 * (at - Epoch) / Second, 100, 100, 40, 1500, 0, 0));
         }
 
         public DeviceCondition Condition() => default;

@@ -24,11 +24,11 @@ public sealed class WorkerSpeechTests
         var serving = Task.Run(() => GpuWorker.Serve(asked, told, board => board == "GPU-1" ? engine : throw new InvalidOperationException("another board")));
 
         Frames.Write(requests, new WorkerRequest(1, WorkerAct.Open, "GPU-1", GpuWorker.Build));
-        Assert.Equal((1, WorkerOutcome.Done), Answer());
+        Assert.Equal((1, WorkerOutcome.Done), await Answer());
         Frames.Write(requests, new WorkerRequest(2, WorkerAct.Refusal, Configuration: ConfigurationMessage.Of(H), Layers: 3));
-        Assert.Equal($"no {H} at 3", Read().Text);
+        Assert.Equal($"no {H} at 3", (await Read()).Text);
         Frames.Write(requests, new WorkerRequest(3, WorkerAct.Load, Configuration: ConfigurationMessage.Of(H), Layers: 2));
-        Assert.Equal((3, WorkerOutcome.Done), Answer());
+        Assert.Equal((3, WorkerOutcome.Done), await Answer());
         Assert.Equal((H, 2), engine.Loaded);
 
         var random = new Random(7);
@@ -40,24 +40,34 @@ public sealed class WorkerSpeechTests
             expected.Add(new EngineMark(expected.Count == 0 ? long.MaxValue / 3 : expected[^1].Timestamp + random.NextInt64(1, 1 << 40), i * 3L));
             engine.Mark(expected[^1]);
             // Somebody listens all the while, so that reports overlap with the marks.
-            if (i % 1000 == 999) heard.AddRange(MarksOf(Read()));
+            if (i % 1000 == 999) heard.AddRange(MarksOf(await Read()));
         }
 
         Frames.Write(requests, new WorkerRequest(5, WorkerAct.Stop));
         WorkerReport report;
-        do heard.AddRange(MarksOf(report = Read()));
+        do heard.AddRange(MarksOf(report = await Read()));
         while (report.Id != 5);
         Assert.Equal(expected, heard);
 
         engine.Fails = true;
         Frames.Write(requests, new WorkerRequest(6, WorkerAct.Unload));
-        report = Read();
+        // That it broke may be told before the answer.
+        do report = await Read();
+        while (report.Id != 6);
         Assert.Equal((6, WorkerOutcome.Failed, "it broke", "a fault"), (report.Id, report.Outcome, report.Text, report.Fault));
         requests.Dispose();
         await serving.WaitAsync(TimeSpan.FromSeconds(30));
 
-        WorkerReport Read() => Frames.Read<WorkerReport>(reports)!;
-        (long, WorkerOutcome) Answer() => Read() is var r ? (r.Id, r.Outcome) : default;
+        async Task<WorkerReport> Read()
+        {
+            var read = Task.Run(() => Frames.Read<WorkerReport>(reports)!);
+            // Who serves no more tells nothing more.
+            await Task.WhenAny(read, serving).WaitAsync(TimeSpan.FromSeconds(30));
+            if (serving.IsFaulted) await serving;
+            return await read.WaitAsync(TimeSpan.FromSeconds(30));
+        }
+
+        async Task<(long, WorkerOutcome)> Answer() => await Read() is var r ? (r.Id, r.Outcome) : default;
         static IEnumerable<EngineMark> MarksOf(WorkerReport r) => r.Timestamps.Zip(r.Steps, (t, s) => new EngineMark(t, s));
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda;
+using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Worker;
 using EnergyGrid.Workloads;
@@ -48,7 +49,7 @@ public sealed class WorkerTests : IDisposable
         using var device = Open();
         var worker = Assert.Single(Workers());
         Assert.DoesNotContain("ENERGYGRID_REDIS", File.ReadAllText($"/proc/{worker}/environ"));
-        using (var own = Assert.Single(LocalGpus.Open(Options() with { Steps = static (board, time) => new ContextEngine(board, time) }, TimeProvider.System)))
+        using (var own = Open(static board => new ContextEngine(board, TimeProvider.System)))
         {
             var large = A with { ModelWidth = 65536, Heads = 512, KeyValueHeads = 512, FeedForwardWidth = 262144 };
             var refusal = own.Refusal(large, Catalogue.Cost(large), 8);
@@ -216,16 +217,21 @@ public sealed class WorkerTests : IDisposable
     }
 
     [Fact]
-    public void A_worker_that_cannot_work_refuses_the_device_with_what_it_said()
+    public async Task A_worker_that_cannot_work_says_what_it_said()
     {
-        var ended = Assert.Throws<GpuRefusedException>(() => Open(o => o with { Command = new("bash", ["-c", "printf 'no \\033[2Jway\\n' >&2; exit 3"]) }));
+        var ended = await Refused("bash", "-c", "printf 'no \\033[2Jway\\n' >&2; exit 3");
         Assert.Equal("the process that ran it ended by itself with exit code 3 while it opened the board; it said last: no ?[2Jway", ended.Message);
         Assert.Contains("gpu 0: no ?[2Jway", _log);
-        var absent = Assert.Throws<GpuRefusedException>(() => Open(o => o with { Command = new("/nonexistent/worker", []) }));
+        var absent = await Refused("/nonexistent/worker");
         Assert.Contains("cannot be started", absent.Message);
-        var garbled = Assert.Throws<GpuRefusedException>(() => Open(o => o with { Command = new("bash", ["-c", "echo this is no frame; sleep 60"]) }));
+        var garbled = await Refused("bash", "-c", "echo this is no frame; exec sleep 60");
         Assert.Contains("said what nobody understands", garbled.Message);
-        Assert.Empty(Workers());
+
+        async Task<InvalidOperationException> Refused(string program, params string[] arguments)
+        {
+            using var engine = new WorkerEngine(CudaDriver.Boards()[0], TimeProvider.System, new WorkerOptions(new WorkerCommand(program, arguments)) { Log = _log.Enqueue });
+            return await Assert.ThrowsAnyAsync<InvalidOperationException>(engine.Open);
+        }
     }
 
     private static double Span(List<DeviceReading> readings) => readings.Count == 0 ? 0 : (readings[^1].TimeNanoseconds - readings[0].TimeNanoseconds) / 1e9;
@@ -278,15 +284,24 @@ public sealed class WorkerTests : IDisposable
         }
     }
 
-    private LocalGpuOptions Options() => new("here", "local", "r1")
-    {
-        Qualification = new QualificationOptions { WindowSeconds = 0.6, SettleSeconds = 0.1, AliasSeconds = 0.3, AliasPhases = 2 },
-    };
-
     private CudaDevice Open(Func<WorkerOptions, WorkerOptions>? change = null)
     {
         var workers = new WorkerOptions(WorkerProgram.Command) { HangSeconds = 1.5, Log = _log.Enqueue };
         if (change is not null) workers = change(workers);
-        return Assert.Single(LocalGpus.Open(Options() with { Steps = (board, time) => new WorkerEngine(board, time, workers) }, TimeProvider.System));
+        return Open(board => new WorkerEngine(board, TimeProvider.System, workers));
+    }
+
+    // As LocalGpus does it, but for the look at the sensors, which takes long.
+    private static CudaDevice Open(Func<CudaBoard, IStepEngine> engine)
+    {
+        var board = CudaDriver.Boards()[0];
+        var nvml = new NvmlSession();
+        var clock = new NodeClock(TimeProvider.System);
+        var qualification = new BoardQualification { Uuid = board.Uuid, At = clock.GetUtcNow(), Metering = Metering.Counter, Verdict = "as scripted", UpdatePeriodSeconds = 0.1, PollSeconds = 0.01 };
+        var sensor = new BoardSensor(nvml.Of(board), clock, qualification);
+        var info = new DeviceInfo(
+            "here", board.Uuid, "emulated", DeviceKind.Cuda, "local", "r1", 0, board.MemoryBytes, 1e9, Provenance.Modelled, 1e9, sensor.RatedWatts, sensor.PowerLimitWatts, "emulated", sensor.EnergySource,
+            sensor.EnergyProvenance);
+        return new CudaDevice(engine(board), sensor, nvml, info, clock);
     }
 }
