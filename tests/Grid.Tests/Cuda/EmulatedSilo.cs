@@ -49,7 +49,7 @@ internal static class EmulatedSilo
         return devices;
     }
 
-    public static string Plan(string model, int devices) => $$"""
+    public static string Plan(string model, int devices, int passes = 5) => $$"""
         name: emulated
         operating_point:
           quality: {target: "not applicable: synthetic weights", check: "none: equal arithmetic on seeded random data"}
@@ -65,7 +65,7 @@ internal static class EmulatedSilo
             baseline: A
             sweep:
               - {workload: [A, F], batch: 2, context: 40, d_model: 256, d_ff: 256, model_layers: 8, vocabulary: 0}
-        passes: {min: 5, max: 5, half_width: 0.5}
+        passes: {min: {{passes}}, max: {{passes}}, half_width: 0.5}
         aa: {delta: 0.5}
         trial: {warmup_s: 0.1, window_s: 0.8, cooldown_s: 0.1, precondition_timeout_s: 10}
         guards: {min_coverage: 0.5, max_clock_error_s: 60}
