@@ -36,6 +36,7 @@ public sealed class WorkerEngine : IStepEngine
     private StepLoad? _load;
     private string? _fault;
     private string? _workerFault;
+    private string? _ending;
     private string? _lost;
     private long _ids;
     private long _stepsBefore;
@@ -261,7 +262,7 @@ public sealed class WorkerEngine : IStepEngine
         var owed = new Owed(boundSeconds, doing);
         lock (_gate)
         {
-            if (!ReferenceEquals(_worker, worker)) return Task.FromException<string?>(new WorkerEndedException(_fault ?? "the process that ran GPU work has ended"));
+            if (!ReferenceEquals(_worker, worker)) return Task.FromException<string?>(new WorkerEndedException(_ending ?? "the process that ran GPU work has ended"));
             if (Bound() == 0) _silence.Break();
             _owed.Add(++_ids, owed);
             worker.Send(request with { Id = _ids });
@@ -363,7 +364,8 @@ public sealed class WorkerEngine : IStepEngine
             // It was given back, or ended before.
             if (!ReferenceEquals(_worker, worker)) return;
             var isBusy = _running || _load is not null || _owed.Count > 0;
-            reason = _running && _load is { } load ? why("a kernel", $"ran {Name(load.Configuration, load.Layers)}") : why("the driver", _owed.Values.LastOrDefault()?.Doing ?? "waited");
+            reason = _running && _load is { } load ? why("a kernel", $"ran {Name(load.Configuration, load.Layers)}") : why("the driver", _owed.Values.LastOrDefault()?.Doing ?? (_isOpen ? "waited" : "opened the board"));
+            _ending = reason;
             failing = TakeOwed();
             if (_load is not null) _fault ??= reason;
             if (isBusy || counts) _inRow++;

@@ -1,4 +1,4 @@
-using System.IO.Pipes;
+using System.IO.Pipelines;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Worker;
@@ -13,15 +13,16 @@ public sealed class WorkerSpeechTests
         "H", Batch: 2, Context: 2048, ModelWidth: 256, Heads: 8, FeedForwardWidth: 292, ShortLayers: 1, LongLayers: 2, Stack: "cuda", DataSeed: -5)) with
     { MiddleLayers = 3, WeightsPath = "/somewhere/ä", Vocabulary = 7 };
 
-    [Fact]
+    [Fact(Timeout = 60_000)]
     public async Task Every_mark_of_the_engine_arrives_unchanged_and_in_order_before_the_answer_that_follows_it()
     {
-        using var requests = new AnonymousPipeServerStream(PipeDirection.Out);
-        using var reports = new AnonymousPipeServerStream(PipeDirection.In);
-        using var asked = new AnonymousPipeClientStream(PipeDirection.In, requests.ClientSafePipeHandle);
-        using var told = new AnonymousPipeClientStream(PipeDirection.Out, reports.ClientSafePipeHandle);
+        var (down, up) = (new Pipe(), new Pipe());
+        await using var requests = down.Writer.AsStream();
+        await using var asked = down.Reader.AsStream();
+        await using var reports = up.Reader.AsStream();
+        await using var told = up.Writer.AsStream();
         var engine = new ScriptedEngine();
-        var serving = Task.Run(() => GpuWorker.Serve(asked, told, board => board == "GPU-1" ? engine : throw new InvalidOperationException("another board")));
+        var serving = Task.Factory.StartNew(() => GpuWorker.Serve(asked, told, board => board == "GPU-1" ? engine : throw new InvalidOperationException("another board")), TaskCreationOptions.LongRunning);
 
         Frames.Write(requests, new WorkerRequest(1, WorkerAct.Open, "GPU-1", GpuWorker.Build));
         Assert.Equal((1, WorkerOutcome.Done), await Answer());
@@ -74,8 +75,9 @@ public sealed class WorkerSpeechTests
     [Fact]
     public void Another_build_of_the_program_is_refused()
     {
-        using var reports = new AnonymousPipeServerStream(PipeDirection.In);
-        using var told = new AnonymousPipeClientStream(PipeDirection.Out, reports.ClientSafePipeHandle);
+        var up = new Pipe();
+        using var reports = up.Reader.AsStream();
+        using var told = up.Writer.AsStream();
         using var requests = new MemoryStream();
         Frames.Write(requests, new WorkerRequest(1, WorkerAct.Open, "GPU-1", "another"));
         requests.Position = 0;
