@@ -2,16 +2,13 @@ using System.IO.Pipelines;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Worker;
-using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Devices.Tests.Cuda.Worker;
 
 /// <summary>What a silo and a worker say to each other, without a process between them.</summary>
 public sealed class WorkerSpeechTests
 {
-    private static readonly Configuration H = Catalogue.Resolve(new ConfigurationRequest(
-        "H", Batch: 2, Context: 2048, ModelWidth: 256, Heads: 8, FeedForwardWidth: 292, ShortLayers: 1, LongLayers: 2, Stack: "cuda", DataSeed: -5)) with
-    { MiddleLayers = 3, WeightsPath = "/somewhere/ä", Vocabulary = 7 };
+    private static readonly Configuration H = new("H", "FP16", 2, 2048, 256, 8, 8, 292, 8, 1, 2, 7, "cuda", -5, "normal", 3, "/somewhere/ä");
 
     [Fact(Timeout = 60_000)]
     public async Task Every_mark_of_the_engine_arrives_unchanged_and_in_order_before_the_answer_that_follows_it()
