@@ -85,6 +85,9 @@ public sealed record SiloOptions
     /// <summary>How long each look at a GPU's sensors takes on start, s. Below 10 s the counter's check against power is coarse.</summary>
     public double QualificationSeconds { get; init; } = 10;
 
+    /// <summary>Whether the GPUs' sensors are looked at as long as on the first start, whatever is remembered of them.</summary>
+    public bool Requalify { get; init; }
+
     /// <summary>Told what opening the GPUs is doing.</summary>
     public Action<string> Say { get; init; } = static _ => { };
 
@@ -112,7 +115,7 @@ public sealed record SiloOptions
     /// <summary>Directory of grain state.</summary>
     public string StateDirectory => Path.Combine(DataDirectory, "state");
 
-    /// <summary>What was found about the sensors of this machine's GPUs, a file a device: the latest.</summary>
+    /// <summary>What was found about the sensors of this machine's GPUs, a file a device: remembered from one start to the next.</summary>
     public string DevicesDirectory => Path.Combine(DataDirectory, "devices");
 
     /// <summary>Directory of results, one directory a sweep.</summary>

@@ -72,7 +72,7 @@ public sealed partial class CudaBench : IEvidenceBench
         try
         {
             var nvml = new NvmlSession();
-            var sensors = nvml.Of(board);
+            var sensors = nvml.Of(board.Uuid, board.PciBusId);
             return new CudaBench(board, nvml, sensors, double.IsNaN(sensors.EnergyJoules()) ? "nvml power, integrated" : "nvml energy counter");
         }
         catch (Exception e) when (e is DriverMissingException or NvmlException or ArgumentException or UnauthorizedAccessException)

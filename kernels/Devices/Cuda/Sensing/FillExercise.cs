@@ -36,7 +36,7 @@ public sealed class FillExercise(CudaBoard board, TimeProvider time, long bytes 
                     _failure = error;
                 }
             })
-            { IsBackground = true, Name = $"exercise of gpu {of.Board.Index}" };
+            { IsBackground = true, Name = $"exercise of gpu {of.Board.BusIndex}" };
             _thread.Start();
         }
 
