@@ -20,16 +20,27 @@ public sealed record FoundGpu(int Index, string Uuid, string Name, CudaBoard? Bo
 /// <param name="NvmlTrouble">Why NVML says nothing of any, in words; null where it does.</param>
 public sealed record GpuSurvey(IReadOnlyList<FoundGpu> Gpus, string? NvmlTrouble)
 {
+    /// <summary>Of a GPU without sensors.</summary>
+    internal const string Unmetered = "it tells neither energy nor power, so it cannot be metered (a display card, a vGPU, a part in MIG mode).";
+
     /// <summary>Those that the process may use, under nvidia-smi's indices.</summary>
     public IReadOnlyList<CudaBoard> Boards => [.. Gpus.Select(g => g.Board).OfType<CudaBoard>()];
 
     /// <summary>Looks: this takes no longer than the two libraries' start.</summary>
     /// <exception cref="DriverMissingException">There is no CUDA driver.</exception>
     /// <exception cref="DriverTooOldException">It cannot translate PTX 8.0.</exception>
-    /// <exception cref="CudaException">It does not start.</exception>
+    /// <exception cref="GpuRefusedException">It does not start.</exception>
     public static GpuSurvey Look()
     {
-        var boards = CudaDriver.Boards();
+        IReadOnlyList<CudaBoard> boards;
+        try
+        {
+            boards = CudaDriver.Boards();
+        }
+        catch (CudaException e)
+        {
+            throw new GpuRefusedException($"The CUDA driver does not start: {e.Message}", e);
+        }
         try
         {
             using var nvml = new NvmlSession();
@@ -64,8 +75,9 @@ public sealed record GpuSurvey(IReadOnlyList<FoundGpu> Gpus, string? NvmlTrouble
 
     private static FoundGpu Found(int index, CudaBoard? board, Seen gpu)
     {
-        // The trouble of the board is the driver's, which cannot compute on it; NVML's alone is found again when it is opened.
-        return new(index, board?.Uuid ?? gpu.Uuid ?? $"GPU-unknown-{index}", board?.Name ?? gpu.Name ?? "unknown GPU", board is null ? null : board with { BusIndex = index }, gpu.Key, board?.Trouble ?? gpu.Trouble);
+        // In a virtual machine NVML may know another UUID: the driver's is the one that counts, as long as it tells it.
+        var uuid = board is { Trouble: null } ? board.Uuid : gpu.Uuid ?? board?.Uuid ?? $"GPU-unknown-{index}";
+        return new(index, uuid, board?.Name ?? gpu.Name ?? "unknown GPU", board is null ? null : board with { BusIndex = index, Uuid = uuid }, gpu.Key, board?.Trouble ?? gpu.Trouble);
     }
 
     private static Seen Ask(NvmlSession nvml, int index)
@@ -73,7 +85,7 @@ public sealed record GpuSurvey(IReadOnlyList<FoundGpu> Gpus, string? NvmlTrouble
         try
         {
             var device = nvml.ByIndex(index);
-            return new(index, device.Uuid, device.Name, device.PciBusId, QualificationKey.Of(device, nvml.DriverVersion), null);
+            return new(index, device.Uuid, device.Name, device.PciBusId, QualificationKey.Of(device, nvml.DriverVersion), device.CanBeMetered() ? null : Unmetered);
         }
         catch (Exception e) when (e is NvmlException or DeviceLostException or ArgumentException or UnauthorizedAccessException)
         {

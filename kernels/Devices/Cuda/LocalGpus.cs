@@ -147,9 +147,11 @@ public static class LocalGpus
         // One that did not say what it is may say it now.
         if (board.Trouble is not null) board = CudaDriver.Describe(board.Index) with { BusIndex = board.BusIndex };
         var sensors = nvml.Of(board.Uuid, board.PciBusId);
-        if (double.IsNaN(sensors.EnergyJoules()) && double.IsNaN(sensors.PowerUsageWatts()) && double.IsNaN(sensors.Field(NvmlField.InstantPower)))
-            throw new InvalidOperationException($"{board.Uuid} cannot be metered: it tells neither energy nor power (a display card, a vGPU, a part in MIG mode).");
-        var qualification = Qualified(board, sensors, nvml.DriverVersion, options, time);
+        if (!sensors.CanBeMetered()) throw new InvalidOperationException($"{board.Uuid}: {GpuSurvey.Unmetered}");
+        options.Say($"gpu {board.BusIndex}: {board.Name}, {board.Uuid}: looking at its sensors");
+        var qualification = SensorQualifier.Recall(
+            sensors, nvml.DriverVersion, options.Memory is { } directory ? new QualificationMemory(directory) : null, options.Requalify, time, new FillExercise(board, time, options.ExerciseBytes),
+            options.Qualification, line => options.Say($"gpu {board.BusIndex}: {line}"));
         options.Say($"gpu {board.BusIndex}: {qualification.EnergySource}");
         var (bandwidth, peak) = Ceilings(board, time);
         var clock = time as NodeClock ?? new NodeClock(time);
@@ -167,49 +169,6 @@ public static class LocalGpus
         {
             meter.Dispose();
             throw;
-        }
-    }
-
-    /// <summary>What was found earlier if a short look finds that it fits still; else what a long one finds now, which is kept.</summary>
-    private static BoardQualification Qualified(CudaBoard board, NvmlDevice sensors, string driver, LocalGpuOptions options, TimeProvider time)
-    {
-        var exercise = new FillExercise(board, time, options.ExerciseBytes);
-        var memory = options.Memory is { } directory ? new QualificationMemory(directory) : null;
-        var key = QualificationKey.Of(sensors, driver);
-        var began = time.GetTimestamp();
-        var (kept, why) = Remembered();
-        if (kept is not null)
-        {
-            why = SensorQualifier.Misfit(sensors, kept, time, exercise, options.Qualification);
-            if (why is null)
-            {
-                options.Say(string.Create(CultureInfo.InvariantCulture, $"gpu {board.BusIndex}: {board.Name}, {board.Uuid}: qualification remembered from {kept.At.UtcDateTime:yyyy-MM-dd HH:mm}Z, fits still ({time.GetElapsedTime(began).TotalSeconds:F1} s)"));
-                return kept with { ConfirmedAt = time.GetUtcNow() };
-            }
-        }
-
-        options.Say($"gpu {board.BusIndex}: {board.Name}, {board.Uuid}: looking at its sensors{(why is null ? "" : $"; qualification redone: {why}")}");
-        var found = SensorQualifier.Run(sensors, time, exercise, options.Qualification);
-        try
-        {
-            if (found.Metering != Metering.None) memory?.Keep(key, found);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            options.Say($"gpu {board.BusIndex}: its qualification cannot be remembered, the next start does it again: {e.Message}");
-        }
-        return found;
-
-        (BoardQualification? Kept, string? Why) Remembered()
-        {
-            if (memory is null) return (null, null);
-            if (options.Requalify) return (null, "it was asked for");
-            var (earlier, damage) = memory.Of(key.Uuid);
-            if (earlier is null) return (null, damage);
-            if (earlier.Key.Change(key) is { } change) return (null, change);
-            // Whoever asks for a longer look wants its finer figures.
-            var (window, asked) = (earlier.Found.WindowSeconds, options.Qualification.WindowSeconds);
-            return window >= asked ? (earlier.Found, null) : (null, FormattableString.Invariant($"it looked for {window:0.#} s at each load, {asked:0.#} s are asked for"));
         }
     }
 

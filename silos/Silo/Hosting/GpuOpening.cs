@@ -59,7 +59,7 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid: {Reason} It is looked at again now and then.")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid, and looked at again now and then: {Reason}")]
     private static partial void NotOffered(ILogger log, int index, string uuid, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "gpu {Index} ({Uuid}) answers now and is offered to the grid")]

@@ -120,6 +120,9 @@ public sealed unsafe class NvmlDevice
     /// <summary>nvmlDeviceGetPowerUsage, W: on Ampere and later a mean of about a second. NaN if it is not said.</summary>
     public double PowerUsageWatts() => Ask(nvmlDeviceGetPowerUsage, "nvmlDeviceGetPowerUsage", out uint milliwatts) ? milliwatts / 1000.0 : double.NaN;
 
+    /// <summary>Whether it tells its energy or its power at all: a display card, a vGPU or a part in MIG mode may tell neither.</summary>
+    public bool CanBeMetered() => !(double.IsNaN(EnergyJoules()) && double.IsNaN(PowerUsageWatts()) && double.IsNaN(Field(NvmlField.InstantPower)));
+
     /// <summary>The enforced limit, W; NaN if it is not said.</summary>
     public double PowerLimitWatts()
     {
