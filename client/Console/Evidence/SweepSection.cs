@@ -231,7 +231,7 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
 
     private static string Between(double? low, double? high) => low is { } l && high is { } h ? $"{Number(l)} – {Number(h)}" : "—";
 
-    [GeneratedRegex("model: [^,}]+,", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("(?<![a-z_])model: [^,}]+,", RegexOptions.CultureInvariant)]
     private static partial Regex ModelKey();
 
     [GeneratedRegex("^stack: \\w+", RegexOptions.CultureInvariant | RegexOptions.Multiline)]

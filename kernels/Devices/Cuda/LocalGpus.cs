@@ -1,6 +1,6 @@
 using System.Globalization;
 using EnergyGrid.Contracts;
-using EnergyGrid.Devices.Cuda.Evidence;
+using EnergyGrid.Devices.Cuda.Loads;
 using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;

@@ -20,7 +20,7 @@ public sealed class EmulatedEvidenceTests(EmulatedLibraries libraries) : IDispos
         var into = Path.Combine(_scratch.FullName, "out");
         for (var part = 1; part <= EvidenceParts.Count; part++)
         {
-            var (code, said, error) = await Run("--out", into, "--part", $"{part}", "--deadline", part == 1 ? "12" : "30");
+            var (code, said, error) = await Run("--out", into, "--part", $"{part}", "--deadline", part == 1 ? "8" : "30");
             Assert.True(code == 0, $"{code}: {said}{error}");
             foreach (var section in EvidenceParts.Sections(part))
             {

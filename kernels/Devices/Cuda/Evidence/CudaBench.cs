@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Loads;
 using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;

@@ -95,9 +95,9 @@ public sealed unsafe class NvmlDevice
             "nvmlDeviceGetPciInfo");
     }
 
-    private delegate NvmlReturn TextCall(nint device, byte* text, uint length);
+    private delegate NvmlReturn TextQuestion(nint device, byte* text, uint length);
 
-    private delegate NvmlReturn Call<T>(nint device, out T value);
+    private delegate NvmlReturn Question<T>(nint device, out T value);
 
     /// <summary>GPU-….</summary>
     public string Uuid { get; }
@@ -238,7 +238,7 @@ public sealed unsafe class NvmlDevice
     }
 
     // The one way to ask: what the library is too old for is as absent as what the board lacks.
-    private bool Ask<T>(Call<T> call, string function, out T value)
+    private bool Ask<T>(Question<T> call, string function, out T value)
         where T : unmanaged
     {
         value = default;
@@ -252,7 +252,7 @@ public sealed unsafe class NvmlDevice
         }
     }
 
-    private string? Text(TextCall call, string function)
+    private string? Text(TextQuestion call, string function)
     {
         var at = NvmlSession.Buffer(out var buffer);
         return Ask(Read, function, out bool _) ? NvmlSession.Text(NvmlReturn.Success, buffer) : null;

@@ -52,6 +52,14 @@ public static partial class SensorQualifier
             stretches.Add(look.For("busy", seconds, options.LookSeconds));
         }
 
+        var why = Change(device, earlier, stretches);
+        // Whoever looks again now begins with idle: the power sensors must have forgotten the work.
+        if (why is not null && exercise is not null) look.Settle(options.SettleSeconds);
+        return why;
+    }
+
+    private static string? Change(NvmlDevice device, BoardQualification earlier, List<Stretch> stretches)
+    {
         var checks = stretches.Select(s => s.Check()).ToArray();
         var residual = checks.Select(c => c.Residual).Where(double.IsFinite).DefaultIfEmpty(double.NaN).MaxBy(Math.Abs);
         var (metering, verdict) = Judge(checks, residual, stretches, device.Name);
