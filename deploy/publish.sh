@@ -3,7 +3,9 @@
 #   deploy/publish.sh                  for linux-x64
 #   deploy/publish.sh -r linux-arm64   for Grace and other 64-bit Arm machines
 #   deploy/publish.sh --gzip           where the target has no xz
-# On the target: tar -xf energygrid-linux-x64.tar.xz, then energygrid/energygrid gpu-evidence --out DIR. It needs the NVIDIA driver and nothing else.
+# On the target, which needs the NVIDIA driver and nothing else: tar -xf energygrid-linux-x64.tar.xz, then two calls of six minutes each:
+#   energygrid/energygrid gpu-evidence --out DIR --part 1
+#   energygrid/energygrid gpu-evidence --out DIR --part 2
 set -euo pipefail
 
 # What fits through a chat, a ticket or a slow login node. More than that is a mistake in the package, not a larger package.
@@ -14,7 +16,7 @@ runtime=linux-x64
 packer=xz
 
 usage() {
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 }
 

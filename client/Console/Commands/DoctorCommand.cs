@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using EnergyGrid.Devices;
+using EnergyGrid.Devices.Cuda;
+using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Sdk;
 using EnergyGrid.Silo;
 using Spectre.Console;
@@ -22,12 +25,15 @@ internal static class DoctorCommand
 
     public static Command Make()
     {
-        var command = new Command("doctor", "Says what this machine can measure with, and what to do about the rest.");
+        var data = new Option<string?>("--data") { Description = "Directory of 'up --data', for what is remembered of the GPUs; its default if not said.", HelpName = "DIR" };
+        var command = new Command("doctor", "Says what this machine can measure with, and what to do about the rest.") { data };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
             using var client = GridCommand.Client(parsed);
-            var findings = new List<Finding> { Runtime(), Sdk(), await Grid(client, stop), Port(), Data(), Rapl(), Nvidia(), CudaDriver(), Machine() };
+            var findings = new List<Finding> { Runtime(), Sdk(), await Grid(client, stop), Port(), Data(), Rapl(), Nvidia() };
+            findings.AddRange(Gpus(parsed.GetValue(data)));
+            findings.Add(Machine());
             if (screen.Json) screen.Document(findings);
             else Show(findings, screen);
             return findings.Any(f => f.State == "wrong") ? ExitCodes.Failed : ExitCodes.Ok;
@@ -40,8 +46,8 @@ internal static class DoctorCommand
         foreach (var f in findings)
         {
             var mark = f.State switch { "ok" => "[green]ok    [/]", "absent" => "[yellow]absent[/]", _ => "[red]wrong [/]" };
-            screen.People.MarkupLine($"{mark}  [bold]{Markup.Escape(f.Check.PadRight(14))}[/] {Markup.Escape(f.Found)}");
-            if (f.Advice.Length > 0) screen.People.Write(new Padder(new Text(f.Advice, new Style(decoration: Decoration.Dim)), new Padding(8, 0, 0, 0)));
+            screen.People.MarkupLine($"{mark}  [bold]{Markup.Escape(f.Check.PadRight(14))}[/] {Markup.Escape(Screen.Harmless(f.Found))}");
+            if (f.Advice.Length > 0) screen.People.Write(new Padder(new Text(Screen.Harmless(f.Advice), new Style(decoration: Decoration.Dim)), new Padding(8, 0, 0, 0)));
         }
     }
 
@@ -120,14 +126,55 @@ internal static class DoctorCommand
         return new("GPU driver", "absent", "no NVIDIA driver is loaded", "Simulated GPUs and the cpu device work without it.");
     }
 
-    private static Finding CudaDriver()
+    // Each GPU has a line of its own: what is wrong with one is no fault of the others.
+    private static IEnumerable<Finding> Gpus(string? data)
     {
-        foreach (var name in new[] { "libcuda.so.1", "libnvidia-ml.so.1" })
+        const string Check = "CUDA, NVML";
+        GpuSurvey survey;
+        try
         {
-            if (!NativeLibrary.TryLoad(name, out var handle)) return new("CUDA, NVML", "absent", $"{name} cannot be loaded", "They come with the driver; in a container give it --gpus all.");
-            NativeLibrary.Free(handle);
+            survey = GpuSurvey.Look();
         }
-        return new("CUDA, NVML", "ok", "libcuda.so.1 and libnvidia-ml.so.1 load", "");
+        catch (DriverMissingException e)
+        {
+            return [new(Check, "absent", e.Message, "")];
+        }
+        catch (Exception e) when (e is DriverTooOldException or GpuRefusedException)
+        {
+            return [new(Check, "wrong", e.Message, "'energygrid up --gpus none' starts without GPUs.")];
+        }
+        var libraries = survey.NvmlTrouble is { } nvml
+            ? new Finding(Check, "wrong", nvml, "Without NVML no GPU can be metered, and none is offered.")
+            : new Finding(Check, survey.Gpus.Count == 0 ? "absent" : "ok", survey.Gpus.Count == 0 ? "there is a driver and no GPU" : "both answer", "");
+        var memory = Memory(data);
+        return [libraries, .. survey.Gpus.Select(g => Gpu(g, memory))];
+    }
+
+    private static Finding Gpu(FoundGpu gpu, QualificationMemory? memory)
+    {
+        var (check, name) = ($"gpu {gpu.Index}", $"{gpu.Name}, {gpu.Uuid}");
+        if (gpu.Trouble is { } trouble) return new(check, "wrong", $"{name}: {trouble}", "It is not offered; the others are. 'energygrid up' looks at it again now and then.");
+        if (gpu.Board is null)
+            return new(check, "absent", $"{name}: not given to this process", Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") is { } visible ? $"CUDA_VISIBLE_DEVICES is '{visible}'." : "NVML knows it, the CUDA driver does not show it here.");
+        if (memory is null || gpu.Key is null) return new(check, "ok", name, "");
+        var (kept, why) = memory.Of(gpu.Uuid);
+        why ??= kept?.Key.Change(gpu.Key);
+        return new(check, "ok", why is not null ? $"{name}: qualification will be redone: {why}"
+            : kept is null ? $"{name}: not qualified yet, the first start takes about a minute"
+            : string.Create(CultureInfo.InvariantCulture, $"{name}: qualification remembered from {kept.Found.At.UtcDateTime:yyyy-MM-dd HH:mm}Z; {kept.Found.EnergySource}"), "");
+    }
+
+    private static QualificationMemory? Memory(string? data)
+    {
+        try
+        {
+            return new(new SiloOptions { DataDirectory = Path.GetFullPath(data ?? UpCommand.DefaultData) }.DevicesDirectory);
+        }
+        catch (CommandException)
+        {
+            // No home directory: 'up' will be told where.
+            return null;
+        }
     }
 
     private static Finding Machine() =>

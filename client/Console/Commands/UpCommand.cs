@@ -36,13 +36,14 @@ internal static partial class UpCommand
         var scale = new Option<double>("--time-scale") { Description = "Seconds of simulated time in one second.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var seed = new Option<long>("--seed") { Description = "Of the simulated sensors.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var noLocal = new Option<bool>("--no-local") { Description = "Leave this machine's processor out; its GPUs have --gpus." };
-        var gpus = new Option<string>("--gpus") { Description = "This machine's GPUs: all, none, or a list of indices or UUIDs. Each is looked at for about a minute, then offered.", HelpName = "all|none|LIST", DefaultValueFactory = _ => "all" };
+        var gpus = new Option<string>("--gpus") { Description = "This machine's GPUs: all, none, or a list of indices (nvidia-smi's) or UUIDs. Each is looked at, on the first start for about a minute, then offered.", HelpName = "all|none|LIST", DefaultValueFactory = _ => "all" };
         var qualify = new Option<double>("--qualify") { Description = "How long each look at a GPU's sensors takes, s; below 10 the check of its counter is coarse.", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
+        var requalify = new Option<bool>("--requalify") { Description = "Look at the GPUs' sensors as on the first start, whatever is remembered of them." };
         var runLog = new Option<string?>("--run-log") { Description = "Logs every trial that a device here begins and ends, a line of JSON each, apart from what the grid keeps.", HelpName = "FILE" };
         var otlp = new Option<string?>("--otlp") { Description = "Collector of traces and metrics, OTLP over HTTP; also OTEL_EXPORTER_OTLP_ENDPOINT and its kin.", HelpName = "URL" };
         var dashboard = new Option<bool>("--dashboard") { Description = "Serve Orleans' dashboard under /orleans, for operators; it profiles every call." };
         var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
-        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, redisFile, mayForget, cluster, site, rack, control, siloPort, siloAddress, siloCertificate, siloKey, siloCa, simulate, model, scale, seed, noLocal, gpus, qualify, otlp, dashboard, runLog, verbose };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, redisFile, mayForget, cluster, site, rack, control, siloPort, siloAddress, siloCertificate, siloKey, siloCa, simulate, model, scale, seed, noLocal, gpus, qualify, requalify, otlp, dashboard, runLog, verbose };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -73,6 +74,7 @@ internal static partial class UpCommand
                 LocalCpu = !parsed.GetValue(noLocal),
                 Gpus = parsed.GetValue(gpus)! switch { "all" => null, "none" => [], var list => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) },
                 QualificationSeconds = qualification,
+                Requalify = parsed.GetValue(requalify),
                 Otlp = parsed.GetValue(otlp) is not { } collector ? null : Uri.TryCreate(collector, UriKind.Absolute, out var to) && to.Scheme is "http" or "https" ? to : throw new CommandException(ExitCodes.Usage, $"--otlp '{collector}' is no address; say for example http://127.0.0.1:4318."),
                 Dashboard = parsed.GetValue(dashboard),
                 Say = line => { if (!screen.Json) screen.Say(line); },
@@ -111,7 +113,7 @@ internal static partial class UpCommand
         return command;
     }
 
-    private static string DefaultData
+    internal static string DefaultData
     {
         get
         {

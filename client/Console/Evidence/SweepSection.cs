@@ -41,27 +41,58 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
     private const string ResultsDirectory = "sweep";
 
     /// <summary>Least time worth starting a grid for, s of the device's time: a few trials.</summary>
-    private const double LeastSeconds = 150;
+    private const double LeastSeconds = 150, LeastBriefSeconds = 45;
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
     /// <summary>How long a running trial may take to end once the time is up.</summary>
     private static readonly TimeSpan LastTrial = TimeSpan.FromSeconds(75);
 
+    /// <summary>What two short calls have time for: one step against itself, three passes. Whether the device repeats itself, not what anything costs.</summary>
+    private const string BriefPlan = """
+        name: one-device-aa
+        description: One step against itself on one device.
+        operating_point:
+          quality: {target: "not applicable: synthetic weights", check: "none: equal arithmetic on seeded random data"}
+          service: {milliseconds_per_token: 100000, statistic: mean}
+        workload_mix: decode only, no arrivals
+        batching: closed batch, all sequences step together
+        hardware: {description: one GPU of this machine, model: H100-SXM-80GB, devices: 1}
+        boundary: gpu
+        stack: simulated
+        groups:
+          - {name: aa, baseline: A, sweep: [WORKLOAD]}
+        aa: {group: aa, of: A, delta: 0.01}
+        passes: {min: 3, max: 3, half_width: 0.05}
+        TIMING
+        traces: none
+
+        """;
+
+    private const string DeviceWorkload = "{workload: [A], batch: 8, context: 4096, vocabulary: 0}";
+    private const string DeviceTiming = "trial: {warmup_s: {min: 2, max: 5}, window_s: 5, cooldown_s: 2, precondition_timeout_s: 20}";
+
+    // An emulation takes hours for a layer of full width, and keeps no time.
+    private const string EmulatedWorkload = "{workload: [A], batch: 2, context: 40, d_model: 256, d_ff: 256, model_layers: 8, vocabulary: 0}";
+    private const string EmulatedTiming = "layers: [1, 3]\ntrial: {warmup_s: 0.1, window_s: 0.8, cooldown_s: 0.1, precondition_timeout_s: 10}\nguards: {min_coverage: 0.5, max_clock_error_s: 60}";
+
     public string Name => "sweep";
 
     public string Title => "The match groups as a sweep, scope \"this device\"";
 
     /// <summary>The plan that is run where none is given, for a device.</summary>
-    public static string PlanText(BenchIdentity device)
+    /// <param name="device">Which.</param>
+    /// <param name="brief">Whether a minute or two are to do.</param>
+    public static string PlanText(BenchIdentity device, bool brief = false)
     {
-        using var stream = typeof(SweepSection).Assembly.GetManifestResourceStream("plans/one-device.yaml") ?? throw new InvalidOperationException("The plan one-device.yaml is not embedded.");
-        using var reader = new StreamReader(stream);
-        var text = ModelKey().Replace(reader.ReadToEnd(), $"model: {device.Model},");
+        var emulated = device.Kind == BenchKind.Emulated;
+        var text = !brief ? Embedded() : BriefPlan
+            .Replace("WORKLOAD", emulated ? EmulatedWorkload : DeviceWorkload, StringComparison.Ordinal).Replace("TIMING", emulated ? EmulatedTiming : DeviceTiming, StringComparison.Ordinal);
+        text = ModelKey().Replace(text, $"model: \"{device.Model}\",");
         return StackKey().Replace(text, $"stack: {(device.Kind == BenchKind.Simulated ? "simulated" : "cuda")}");
     }
 
-    public IReadOnlyList<EvidenceUnit> Units(EvidenceContext context) => [new(Unit, LeastSeconds, stop => Run(context, stop), () => Clear(context))];
+    public IReadOnlyList<EvidenceUnit> Units(EvidenceContext context) => [new(Unit, context.Settings.Brief ? LeastBriefSeconds : LeastSeconds, stop => Run(context, stop), () => Clear(context))];
 
     public SectionReport Report(EvidenceContext context, UnitDocuments documents)
     {
@@ -124,7 +155,7 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
             using var client = new GridClient(SiloHost.AddressOf(app));
             await Ready(client, stop);
             // The same text under the same id again changes nothing: a further call finds the sweep where it was.
-            var status = await client.Submit(planText ?? PlanText(context.Bench.Identity), Unit, stop);
+            var status = await client.Submit(planText ?? PlanText(context.Bench.Identity, context.Settings.Brief), Unit, stop);
             if (status.Phase == SweepPhase.Paused) status = await client.Resume(Unit, stop);
             while (!status.HasEnded && !context.Deadline.IsCancellationRequested)
             {
@@ -189,11 +220,18 @@ internal sealed partial class SweepSection(string? planText = null) : IEvidenceS
         }
     }
 
+    private static string Embedded()
+    {
+        using var stream = typeof(SweepSection).Assembly.GetManifestResourceStream("plans/one-device.yaml") ?? throw new InvalidOperationException("The plan one-device.yaml is not embedded.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+
     private static string Number(double value) => Say.Number(value);
 
     private static string Between(double? low, double? high) => low is { } l && high is { } h ? $"{Number(l)} – {Number(h)}" : "—";
 
-    [GeneratedRegex("model: [^,}]+,", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("(?<![a-z_])model: [^,}]+,", RegexOptions.CultureInvariant)]
     private static partial Regex ModelKey();
 
     [GeneratedRegex("^stack: \\w+", RegexOptions.CultureInvariant | RegexOptions.Multiline)]

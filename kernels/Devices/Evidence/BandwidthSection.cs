@@ -42,7 +42,7 @@ public sealed class BandwidthSection : IEvidenceSection
     {
         var s = context.Settings;
         var seconds = 2 * (s.LoadSeconds + s.StreamSeconds + s.Repeats * s.StepSeconds);
-        return [.. Catalogue.Codes.Select(code => new EvidenceUnit(code, seconds, stop => Task.FromResult<object?>(Measure(context, code, stop))))];
+        return [.. Codes(s).Select(code => new EvidenceUnit(code, seconds, stop => Task.FromResult<object?>(Measure(context, code, stop))))];
     }
 
     public SectionReport Report(EvidenceContext context, UnitDocuments documents)
@@ -79,6 +79,9 @@ public sealed class BandwidthSection : IEvidenceSection
             : missed.Count == 0 ? $"All {rows.Count(r => r[12] == "reached")} bars are reached." : $"Not at its bar: {string.Join(", ", missed)}.";
         return new(rows.Count == 0 ? SectionVerdict.Wrong : missed.Count > 0 ? SectionVerdict.BarMissed : SectionVerdict.Shown, headline, [table], notes.ToImmutable(), figures.ToImmutable());
     }
+
+    /// <summary>The catalogue's, those with a bar first where time is short.</summary>
+    internal static IEnumerable<string> Codes(EvidenceSettings settings) => settings.Brief ? Catalogue.Codes.OrderBy(code => Bar(code) is null) : Catalogue.Codes;
 
     internal static (double Mean, ConfidenceInterval? Interval) Mean(IEnumerable<double> values)
     {

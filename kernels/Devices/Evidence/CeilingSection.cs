@@ -87,7 +87,11 @@ public sealed class CeilingSection : IEvidenceSection
     }
 
     private static IEnumerable<(CeilingKernel Kernel, double Duty)> Windows(EvidenceSettings settings) =>
-        from kernel in Enum.GetValues<CeilingKernel>() from duty in settings.DutyLevels select (kernel, duty);
+        from kernel in Enum.GetValues<CeilingKernel>()
+        from duty in settings.DutyLevels
+        // The model is fitted without the copy: its own ceiling is all that a short call asks of it.
+        where duty == 1 || kernel != CeilingKernel.Copy || !settings.Brief
+        select (kernel, duty);
 
     private static string Id(CeilingKernel kernel, double duty) => $"{kernel.ToString().ToLowerInvariant()}-{Text.Duty(duty)}";
 

@@ -12,7 +12,7 @@ namespace EnergyGrid.Devices.Evidence;
 /// <param name="Title">What it shows.</param>
 /// <param name="Finished">Whether all units are there.</param>
 /// <param name="Units">Document of each finished unit.</param>
-/// <param name="Report">Once finished.</param>
+/// <param name="Report">Over the units that are there; of an unfinished one it says what is missing.</param>
 public sealed record SectionFile(
     int Format, string Section, string Title, bool Finished, ImmutableSortedDictionary<string, JsonElement> Units, SectionReport? Report);
 
@@ -81,7 +81,7 @@ public sealed class EvidenceDirectory : IDisposable
     public string Keep(SectionFile file, BenchKind kind)
     {
         Replace(file.Section + ".json", JsonSerializer.Serialize(file, DocumentJson.Indented) + "\n");
-        if (file.Report is { } report) Replace(file.Section + ".md", SummaryPage.OfSection(file.Title, report, kind));
+        if (file.Report is { } report) Replace(file.Section + ".md", SummaryPage.OfSection(file.Title, report, kind, file.Finished));
         return Sha256(File_(file.Section + ".json"));
     }
 

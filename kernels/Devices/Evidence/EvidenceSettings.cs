@@ -11,7 +11,7 @@ public sealed record EvidenceSettings
     public double CeilingSeconds { get; init; } = 6;
 
     /// <summary>Duty levels of each ceiling kernel. Six, so that four remain where the power cap takes the highest.</summary>
-    public ImmutableArray<double> DutyLevels { get; init; } = [0.15, 0.3, 0.45, 0.6, 0.8, 1.0];
+    public ImmutableArray<double> DutyLevels { get; init; } = CarefulDuties;
 
     /// <summary>How long the stream ceiling is measured again around each step, s.</summary>
     public double StreamSeconds { get; init; } = 1;
@@ -34,6 +34,9 @@ public sealed record EvidenceSettings
     /// <summary>How often each comparison against the oracle runs, each time with fresh data.</summary>
     public int ComparisonSeeds { get; init; } = 1;
 
+    /// <summary>Whether everything is measured as shortly as it shows anything: the copy kernel at full duty alone, the steps with a bar first.</summary>
+    public bool Brief { get; init; }
+
     /// <summary>Whether shapes are cut down to what an emulation can run.</summary>
     public bool Small { get; init; }
 
@@ -41,19 +44,37 @@ public sealed record EvidenceSettings
     public required ulong Seed { get; init; }
 
     /// <summary>What suits a bench.</summary>
-    public static EvidenceSettings For(BenchKind kind, ulong seed) => kind switch
+    /// <param name="kind">What stands behind it.</param>
+    /// <param name="seed">Of all data.</param>
+    /// <param name="brief">Whether two calls of six minutes are to hold everything; else precision comes first, over as many calls as it takes.</param>
+    public static EvidenceSettings For(BenchKind kind, ulong seed, bool brief = false) => (kind, brief) switch
     {
-        BenchKind.Emulated => new()
+        (BenchKind.Emulated, _) => new()
         {
             Seed = seed,
             Small = true,
+            Brief = brief,
             CeilingSeconds = 0.4,
+            DutyLevels = brief ? BriefDuties : CarefulDuties,
             StreamSeconds = 0.05,
             StepSeconds = 0.05,
             Repeats = 2,
             LoadSeconds = 2,
             PerturbationSeconds = 0.05,
             PerturbationBlocks = 2,
+        },
+        (_, true) => new()
+        {
+            Seed = seed,
+            Brief = true,
+            CeilingSeconds = 2.5,
+            DutyLevels = BriefDuties,
+            StreamSeconds = 0.5,
+            StepSeconds = 0.5,
+            Repeats = 3,
+            LoadSeconds = 3,
+            PerturbationSeconds = 1.5,
+            PerturbationBlocks = 4,
         },
         _ => new() { Seed = seed },
     };
@@ -75,6 +96,10 @@ public sealed record EvidenceSettings
     /// <summary>The device as the catalogue sees it.</summary>
     public static DeviceProfile Profile(BenchIdentity device) =>
         new(device.Model, DeviceProfile.H100Sxm.BandwidthBytesPerSecond, DeviceProfile.H100Sxm.PeakFlopsPerSecond, DeviceProfile.H100Sxm.DatasheetFlopsPerSecond, device.MemoryBytes, device.CacheBytes);
+
+    private static ImmutableArray<double> CarefulDuties => [0.15, 0.3, 0.45, 0.6, 0.8, 1.0];
+
+    private static ImmutableArray<double> BriefDuties => [0.25, 0.5, 0.75, 1.0];
 
     private long DataSeed => (long)(Seed & ((1UL << 53) - 1));
 }

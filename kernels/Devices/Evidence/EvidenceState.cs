@@ -12,16 +12,18 @@ namespace EnergyGrid.Devices.Evidence;
 /// <param name="Device">The device.</param>
 /// <param name="Sections">By name, those that have begun.</param>
 /// <param name="Calls">Every call of the command.</param>
+/// <param name="Brief">Whether it is collected by the two short parts.</param>
 public sealed record EvidenceState(
     int Format, DateTimeOffset StartedUtc, string Software, ulong Seed, string Host, BenchIdentity Device,
-    ImmutableSortedDictionary<string, SectionState> Sections, ImmutableArray<EvidenceCall> Calls)
+    ImmutableSortedDictionary<string, SectionState> Sections, ImmutableArray<EvidenceCall> Calls, bool Brief = false)
 {
     /// <summary>Of this program.</summary>
     public const int CurrentFormat = 1;
 
     /// <summary>Why this device and program may not add to this directory, or null: evidence of two of them is not one run.</summary>
-    public string? Mismatch(BenchIdentity device, string software)
+    public string? Mismatch(BenchIdentity device, string software, bool brief)
     {
+        if (Brief != brief) return Brief ? "it was begun with --part, this is without" : "it was begun without --part, this is with it";
         if (Device.Kind != device.Kind) return $"it holds evidence of a device that is {Of(Device.Kind)}, this one is {Of(device.Kind)}";
         if (Device.Uuid != device.Uuid) return $"it holds evidence of {Device.Uuid} ({Device.Name}), this is {device.Uuid} ({device.Name})";
         if (Device.Driver != device.Driver) return $"it was begun with driver {Device.Driver}, this is driver {device.Driver}";

@@ -159,6 +159,9 @@ public interface IEvidenceBench : IDisposable
 /// <summary>A unit of evidence failed on a device that is still there: a kernel faulted, memory ran out, a permission is missing.</summary>
 public sealed class EvidenceFaultException(string message, Exception? inner = null) : Exception(message, inner);
 
+/// <summary>A unit of evidence does not return, and nothing in this process can make it: which, and what becomes of it.</summary>
+public sealed class EvidenceHungException(string message) : Exception(message);
+
 /// <summary>The evidence cannot be collected so: what is wrong, and what would be right.</summary>
 public sealed class EvidenceRefusedException(string message) : Exception(message);
 

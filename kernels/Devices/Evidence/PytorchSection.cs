@@ -90,7 +90,7 @@ public sealed class PytorchSection(string python = "python3") : IEvidenceSection
         return
         [
             new(Probe, 10, async stop => await Ask<PytorchProbe>(context, stop, "--probe")),
-            .. Catalogue.Codes.Select(code => new EvidenceUnit(code, seconds, stop => Time(context, code, stop))),
+            .. BandwidthSection.Codes(s).Select(code => new EvidenceUnit(code, seconds, stop => Time(context, code, stop))),
         ];
     }
 

@@ -52,21 +52,22 @@ public static class SummaryPage
         foreach (var section in sections)
         {
             var found = outcome.Reports.FirstOrDefault(r => r.Section == section);
-            var command = $"`energygrid gpu-evidence --out DIR --only {section.Name}`";
-            Line(found.Report is { } report
-                ? $"| {section.Name} | {Word(report.Verdict)} | {Cell(report.Headline)} | {command} |"
-                : $"| {section.Name} | {(state.Sections.TryGetValue(section.Name, out var begun) ? $"unfinished, {Int(begun.Units)} units done" : "has not run")} | — | {command} |");
+            var command = $"`{CommandFor(section.Name, state.Brief)}`";
+            if (found.Report is { } report) Line($"| {section.Name} | {Word(report.Verdict)} | {Cell(report.Headline)} | {command} |");
+            else if (outcome.Unfinished.FirstOrDefault(u => u.Section == section) is { Report: not null } begun) Line($"| {section.Name} | unfinished | {Cell(begun.Needs)} | {command} |");
+            else Line($"| {section.Name} | has not run | — | {command} |");
         }
         Line();
-        foreach (var (section, report) in outcome.Reports) page.Append(OfSection(section.Title, report, d.Kind, "##")).Append('\n');
+        foreach (var (section, report) in outcome.Reports) page.Append(OfSection(section.Title, report, d.Kind, finished: true, "##")).Append('\n');
+        foreach (var begun in outcome.Unfinished.Where(u => u.Report is not null)) page.Append(OfSection(begun.Section.Title, begun.Report!, d.Kind, finished: false, "##")).Append('\n');
         return page.ToString().TrimEnd('\n') + "\n";
     }
 
     /// <summary>The page of one section.</summary>
-    public static string OfSection(string title, SectionReport report, BenchKind kind, string heading = "#")
+    public static string OfSection(string title, SectionReport report, BenchKind kind, bool finished, string heading = "#")
     {
         var page = new StringBuilder();
-        page.Append(CultureInfo.InvariantCulture, $"{heading} {title}\n\n**{Word(report.Verdict)}.** {report.Headline}\n");
+        page.Append(CultureInfo.InvariantCulture, $"{heading} {title}\n\n**{(finished ? Word(report.Verdict) : report.Verdict == SectionVerdict.Wrong ? "unfinished, and WRONG so far" : "unfinished")}.** {report.Headline}\n");
         if (Banner(kind) is { } banner && !report.Tables.IsEmpty) page.Append(CultureInfo.InvariantCulture, $"\n*{banner}*\n");
         foreach (var table in report.Tables)
         {
@@ -85,6 +86,7 @@ public static class SummaryPage
         banner = Banner(outcome.State.Device.Kind),
         finished = sections.All(s => outcome.Reports.Any(r => r.Section == s)),
         left = outcome.Left,
+        unfinished = outcome.Unfinished.Select(u => new { u.Section.Name, done = u.Done, missing = u.Missing, seconds = Math.Ceiling(u.Seconds) }),
         device = outcome.State.Device,
         host = outcome.State.Host,
         software = outcome.State.Software,
@@ -100,6 +102,10 @@ public static class SummaryPage
         SectionVerdict.BarMissed => "a bar was not reached",
         _ => "WRONG",
     };
+
+    private static string CommandFor(string section, bool brief) => EvidenceParts.Of(section) is { } part && brief
+        ? string.Create(CultureInfo.InvariantCulture, $"energygrid gpu-evidence --out DIR --part {part}")
+        : $"energygrid gpu-evidence --out DIR --only {section}";
 
     private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).Replace('\n', ' ');
 

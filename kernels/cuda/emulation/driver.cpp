@@ -6,6 +6,8 @@
 // on a GPU, until the primary context is reset; the error's text then tells what the emulation saw.
 //
 //   EMULATED_CUDA_DEVICES=n            how many GPUs; 1
+//   EMULATED_CUDA_ORDER=i,j,…          which boards of the machine the process sees, in which order: as CUDA_VISIBLE_DEVICES does; 0, 1, …
+//   EMULATED_CUDA_FAULT=name:i:code    a question about the i-th board of the machine (cuDeviceGetUuid_v2) answers this error
 //   EMULATED_CUDA_MEMORY=bytes[K|M|G]  memory of each; 4G
 //   EMULATED_CUDA_DRIVER=12040         what the driver supports; 12.4
 //   EMULATED_CUDA_STICKY=process       a fault survives the reset of the context, as some do: only a new process helps
@@ -373,6 +375,27 @@ void clear(Device& gone) {
     if (!sticky || std::strcmp(sticky, "process")) gone.sticky = Success;
 }
 
+/// The machine's board behind a handle: they differ where the process sees some only, or in another order.
+int board_of(int handle) {
+    const char* order = setting("EMULATED_CUDA_ORDER");
+    if (!order) return handle;
+    std::istringstream in(order);
+    std::string part;
+    for (int i = 0; std::getline(in, part, ','); i++)
+        if (i == handle) return std::atoi(part.c_str());
+    return handle;
+}
+
+/// What a question about a board is to answer in place of its answer; Success where none is.
+int fault(const char* name, int handle) {
+    const char* text = setting("EMULATED_CUDA_FAULT");
+    if (!text) return Success;
+    std::string all(text);
+    size_t first = all.find(':'), second = all.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos || all.substr(0, first) != name || std::atoi(all.c_str() + first + 1) != board_of(handle)) return Success;
+    return std::atoi(all.c_str() + second + 1);
+}
+
 }  // namespace
 
 #define API extern "C" __attribute__((visibility("default"))) int
@@ -400,21 +423,28 @@ API cuDeviceGet(int* handle, int ordinal) {
     *handle = ordinal;
     return Success;
 }
-API cuDeviceGetName(char* name, int length, int) { std::snprintf(name, static_cast<size_t>(length), "NVIDIA GPU (emulated on the host)"); return Success; }
+API cuDeviceGetName(char* name, int length, int handle) {
+    std::snprintf(name, static_cast<size_t>(length), "NVIDIA GPU (emulated on the host)");
+    return fault(__func__, handle);
+}
 API cuDeviceGetUuid_v2(unsigned char* uuid, int handle) {
     static const unsigned char start[] = {'e', 'm', 'u', 'l', 'a', 't', 'e', 'd'};
     std::memset(uuid, 0, 16);
     std::memcpy(uuid, start, sizeof start);
-    uuid[15] = static_cast<unsigned char>(handle);
-    return Success;
+    uuid[15] = static_cast<unsigned char>(board_of(handle));
+    return fault(__func__, handle);
 }
-API cuDeviceGetPCIBusId(char* id, int length, int handle) { std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", handle + 1); return Success; }
+API cuDeviceGetPCIBusId(char* id, int length, int handle) {
+    std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", board_of(handle) + 1);
+    return fault(__func__, handle);
+}
 API cuDeviceGetAttribute(int* value, int which, int handle) {
+    if (int code = fault(__func__, handle)) return code;
     if (which != 33) return attribute(which, value);
-    *value = handle + 1;
+    *value = board_of(handle) + 1;
     return Success;
 }
-API cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = total_memory(); return Success; }
+API cuDeviceTotalMem_v2(size_t* bytes, int handle) { *bytes = total_memory(); return fault(__func__, handle); }
 
 API cuDevicePrimaryCtxRetain(void** context, int handle) {
     Lock lock(state().gate);

@@ -4,7 +4,7 @@
 // these seconds, powers in W. One directive a line, # begins a comment; before the first `device` it holds for all, after `device i` for that one.
 //
 //   devices N                    how many; 1                       device I                 what follows is of device I
-//   name TEXT  uuid TEXT  serial TEXT  bus TEXT  driver TEXT       identity; "emulated" is in the name whatever the script says
+//   name TEXT  uuid TEXT  serial TEXT  bus TEXT  vbios TEXT  driver TEXT  identity; "emulated" is in the name whatever the script says
 //   power T P                    P from T on                       power T ramp P S         from what it was at T to P within S seconds, then P
 //   power T sine P A F           P plus a sine of amplitude A and frequency F, from T on
 //   counter period S [phase S]   the energy counter steps so often; 0.1, 0
@@ -21,6 +21,7 @@
 //   lack NAME                    it answers NOT_SUPPORTED
 //   cost S                       every read takes so long (CPU busy)
 //   lost T                       from T on every call on the device answers GPU_IS_LOST
+//   fault NAME CODE [T0 [T1]]    a function, a field, or `all` answers CODE, any number, from T0 to T1; 0, for ever
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -65,7 +66,7 @@ struct Piece {
 struct Span { double from, to; };
 
 struct Gpu {
-    std::string name = "NVIDIA GPU", uuid, serial = "0000000000000", bus;
+    std::string name = "NVIDIA GPU", uuid, serial = "0000000000000", vbios = "96.00.30.00.01", bus;
     std::vector<Piece> pieces;
     double counter_period = 0.1, counter_phase = 0, counter_error = 0, counter_reset = Never;
     double sensor_period = 0.1, sensor_window = 0.025;
@@ -77,6 +78,7 @@ struct Gpu {
     std::vector<std::pair<u32, Span>> processes;
     std::vector<double> gpm;
     std::set<std::string> denied, lacking;
+    std::map<std::string, std::pair<int, Span>> faults;
 
     double power(double t) const {
         const Piece* now = &pieces.front();
@@ -125,6 +127,7 @@ bool apply(Gpu& gpu, const std::string& key, std::istringstream& in) {
     else if (key == "uuid") gpu.uuid = rest();
     else if (key == "serial") gpu.serial = rest();
     else if (key == "bus") gpu.bus = rest();
+    else if (key == "vbios") gpu.vbios = rest();
     else if (key == "power") {
         if (!(in >> at >> word)) return false;
         Piece piece{at, 0, 0, 0, 0, 0};
@@ -176,6 +179,14 @@ bool apply(Gpu& gpu, const std::string& key, std::istringstream& in) {
     else if (key == "lack") gpu.lacking.insert(rest());
     else if (key == "cost") in >> gpu.cost;
     else if (key == "lost") in >> gpu.lost;
+    else if (key == "fault") {
+        Span span{0, Never};
+        int code = 0;
+        if (!(in >> word >> code)) return false;
+        if (in >> a) span.from = a;
+        if (in >> a) span.to = a;
+        gpu.faults[word] = {code, span};
+    }
     else return false;
     return true;
 }
@@ -236,6 +247,15 @@ bool read_script() {
     return true;
 }
 
+/// The code that a function or a field of a device is to answer now; Success where none is.
+int fault(const Gpu& gpu, const std::string& name) {
+    for (const std::string& which : {name, std::string("all")}) {
+        auto found = gpu.faults.find(which);
+        if (found != gpu.faults.end() && now() >= found->second.second.from && now() < found->second.second.to) return found->second.first;
+    }
+    return Success;
+}
+
 /// The device behind a handle; what keeps the call from being answered.
 int enter(void* handle, const char* function, Gpu** gpu) {
     Library& l = library();
@@ -244,6 +264,7 @@ int enter(void* handle, const char* function, Gpu** gpu) {
     if (index >= l.gpus.size()) return InvalidArgument;
     *gpu = &l.gpus[index];
     if (now() >= (*gpu)->lost) return GpuIsLost;
+    if (int code = fault(**gpu, function)) return code;
     if ((*gpu)->denied.count(function)) return NoPermission;
     if ((*gpu)->lacking.count(function)) return NotSupported;
     if ((*gpu)->cost > 0)
@@ -312,6 +333,7 @@ void answer(Gpu& gpu, FieldValue& value) {
     value.timestamp = static_cast<long long>(now() * 1e6);
     value.latency = 0;
     value.result = gpu.denied.count(name) ? NoPermission : gpu.lacking.count(name) ? NotSupported : Success;
+    if (auto named = gpu.faults.find(name); named != gpu.faults.end() && !value.result) value.result = fault(gpu, name);
     if (value.result) return;
     auto milliwatts = [&](double watts) { value.type = UnsignedInt; value.value.ull = 0; value.value.u = static_cast<u32>(std::lround(1000 * watts)); };
     auto nanoseconds = [&](u64 ns) { value.type = UnsignedLongLong; value.value.ull = ns; };
@@ -387,13 +409,13 @@ API nvmlDeviceGetCount_v2(u32* count) {
     return Success;
 }
 
-static int find(void** handle, bool (*fits)(const Gpu&, const std::string&), const std::string& text) {
+static int find(const char* function, void** handle, bool (*fits)(const Gpu&, const std::string&), const std::string& text) {
     Lock lock(library().gate);
     if (!library().references) return Uninitialized;
     for (size_t i = 0; i < library().gpus.size(); i++)
         if (fits(library().gpus[i], text)) {
             *handle = reinterpret_cast<void*>(i + 1);
-            return now() >= library().gpus[i].lost ? GpuIsLost : Success;
+            return now() >= library().gpus[i].lost ? GpuIsLost : fault(library().gpus[i], function);
         }
     return NotFound;
 }
@@ -405,15 +427,16 @@ API nvmlDeviceGetHandleByIndex_v2(u32 index, void** handle) {
     if (!library().references) return Uninitialized;
     if (index >= library().gpus.size()) return InvalidArgument;
     *handle = reinterpret_cast<void*>(static_cast<size_t>(index) + 1);
-    return now() >= library().gpus[index].lost ? GpuIsLost : Success;
+    return now() >= library().gpus[index].lost ? GpuIsLost : fault(library().gpus[index], __func__);
 }
-API nvmlDeviceGetHandleByUUID(const char* uuid, void** handle) { return find(handle, [](const Gpu& g, const std::string& t) { return g.uuid == t; }, uuid); }
+API nvmlDeviceGetHandleByUUID(const char* uuid, void** handle) { return find(__func__, handle, [](const Gpu& g, const std::string& t) { return g.uuid == t; }, uuid); }
 API nvmlDeviceGetHandleByPciBusId_v2(const char* bus, void** handle) {
-    return find(handle, [](const Gpu& g, const std::string& t) { return short_bus(g.bus) == short_bus(t); }, bus);
+    return find(__func__, handle, [](const Gpu& g, const std::string& t) { return short_bus(g.bus) == short_bus(t); }, bus);
 }
 API nvmlDeviceGetName(void* handle, char* text, u32 length) { ENTER(handle); return text_out(gpu->name, text, length); }
 API nvmlDeviceGetUUID(void* handle, char* text, u32 length) { ENTER(handle); return text_out(gpu->uuid, text, length); }
 API nvmlDeviceGetSerial(void* handle, char* text, u32 length) { ENTER(handle); return text_out(gpu->serial, text, length); }
+API nvmlDeviceGetVbiosVersion(void* handle, char* text, u32 length) { ENTER(handle); return text_out(gpu->vbios, text, length); }
 API nvmlDeviceGetPciInfo_v3(void* handle, PciInfo* info) {
     ENTER(handle);
     std::memset(info, 0, sizeof *info);

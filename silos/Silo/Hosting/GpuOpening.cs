@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Worker;
@@ -18,21 +19,24 @@ namespace EnergyGrid.Silo;
 internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, WorkerOptions? workers, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
 {
     private readonly LocalGpuOptions _options = workers is null ? options : options with { Steps = (board, time) => new WorkerEngine(board, time, workers with { Log = line => WorkerSaid(log, line) }) };
+    private readonly ConcurrentDictionary<string, string> _said = new();
     private int _left = boards.Count;
 
     /// <summary>How many have been neither offered nor refused.</summary>
-    public int Left => Volatile.Read(ref _left);
+    public int Left => Math.Max(0, Volatile.Read(ref _left));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        bool[] opened = [];
         try
         {
-            await Task.WhenAll(boards.Select(b => Task.Factory.StartNew(() => Open(b), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+            opened = await Task.WhenAll(boards.Select(b => Task.Factory.StartNew(() => Open(b), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
         }
         finally
         {
             if (node is not null) node.IsOpening = false;
         }
+        await LocalGpus.LookAgain(boards.Where((_, i) => !opened[i]), Open, TimeProvider.System, stoppingToken);
     }
 
     public override void Dispose()
@@ -41,15 +45,20 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
         base.Dispose();
     }
 
-    private void Open(CudaBoard board)
+    private bool Open(CudaBoard board)
     {
         try
         {
             node!.Offer(LocalGpus.OpenOne(board, _options, node.Clock));
+            if (_said.ContainsKey(board.Uuid)) OfferedAfterAll(log, board.BusIndex, board.Uuid);
+            return true;
         }
         catch (Exception e) when (e is GpuRefusedException or DriverMissingException)
         {
-            NotOffered(log, board.Index, board.Uuid, e.Message);
+            // Said again only where it is another reason.
+            if (_said.GetValueOrDefault(board.Uuid) != e.Message) NotOffered(log, board.BusIndex, board.Uuid, e.Message);
+            _said[board.Uuid] = e.Message;
+            return false;
         }
         finally
         {
@@ -60,6 +69,9 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
     [LoggerMessage(Level = LogLevel.Warning, Message = "worker of {Line}")]
     private static partial void WorkerSaid(ILogger log, string line);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid, and looked at again now and then: {Reason}")]
     private static partial void NotOffered(ILogger log, int index, string uuid, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "gpu {Index} ({Uuid}) answers now and is offered to the grid")]
+    private static partial void OfferedAfterAll(ILogger log, int index, string uuid);
 }

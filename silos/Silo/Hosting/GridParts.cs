@@ -103,11 +103,8 @@ internal static class GridParts
         ClockErrorSeconds = 0,
         Qualification = new QualificationOptions { WindowSeconds = options.QualificationSeconds, AliasSeconds = Math.Min(3, 0.3 * options.QualificationSeconds), SettleSeconds = Math.Min(2, 0.2 * options.QualificationSeconds) },
         Say = options.Say,
-        Keep = found =>
-        {
-            Directory.CreateDirectory(options.DevicesDirectory);
-            File.WriteAllText(Path.Combine(options.DevicesDirectory, $"{found.Uuid}.json"), found.ToJson());
-        },
+        Memory = options.DevicesDirectory,
+        Requalify = options.Requalify,
     };
 
     private static SimulatedProfile[] Profiles => [SimulatedProfile.H100, SimulatedProfile.H200];

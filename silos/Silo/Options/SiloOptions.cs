@@ -89,6 +89,9 @@ public sealed record SiloOptions
     /// <summary>How the processes are started and looked after that run the work on this machine's GPUs; null where this process runs it: in a program that cannot be its own worker.</summary>
     public WorkerOptions? GpuWorkers { get; init; } = WorkerCommand.OfThisProgram() is { } command ? new WorkerOptions(command) : null;
 
+    /// <summary>Whether the GPUs' sensors are looked at as long as on the first start, whatever is remembered of them.</summary>
+    public bool Requalify { get; init; }
+
     /// <summary>Told what opening the GPUs is doing.</summary>
     public Action<string> Say { get; init; } = static _ => { };
 
@@ -116,7 +119,7 @@ public sealed record SiloOptions
     /// <summary>Directory of grain state.</summary>
     public string StateDirectory => Path.Combine(DataDirectory, "state");
 
-    /// <summary>What was found about the sensors of this machine's GPUs, a file a device: the latest.</summary>
+    /// <summary>What was found about the sensors of this machine's GPUs, a file a device: remembered from one start to the next.</summary>
     public string DevicesDirectory => Path.Combine(DataDirectory, "devices");
 
     /// <summary>Directory of results, one directory a sweep.</summary>

@@ -1,5 +1,6 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda;
+using EnergyGrid.Devices.Cuda.Loads;
 using EnergyGrid.Devices.Cuda.Sensing;
 
 namespace EnergyGrid.Devices.Tests.Cuda;

@@ -36,6 +36,21 @@ public sealed partial class EmulatedLibraries : IDisposable
         return new Unset(variable);
     }
 
+    /// <summary>One more line of the sensors' script, for device 0, while it runs.</summary>
+    public unsafe void SensorLine(string line)
+    {
+        var text = Marshal.StringToCoTaskMemUTF8(line);
+        try
+        {
+            var command = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(NativeLibrary.Load(NvmlLibrary), "emulated_nvml_command");
+            if (command(text) != 0) throw new InvalidOperationException($"The emulated NVML does not understand '{line}'.");
+        }
+        finally
+        {
+            Marshal.FreeCoTaskMem(text);
+        }
+    }
+
     /// <summary>An unsigned constant of a kernel's source, as its host form compiles it.</summary>
     public static uint Constant(string source, string name, string define = "")
     {

@@ -31,9 +31,9 @@ public sealed class NvmlTests(EmulatedLibraries libraries)
     {
         using var board = new ScriptedBoard(libraries, "devices 1");
         var driver = Assert.Single(EnergyGrid.Devices.Cuda.CudaDriver.Boards());
-        Assert.Equal(driver.Uuid, board.Session.Of(driver).Uuid);
+        Assert.Equal(driver.Uuid, board.Session.Of(driver.Uuid, driver.PciBusId).Uuid);
         // In a virtual machine NVML may know another UUID: then the bus tells.
-        Assert.Equal(driver.Uuid, board.Session.Of(driver with { Uuid = "GPU-of-another-name" }).Uuid);
+        Assert.Equal(driver.Uuid, board.Session.Of("GPU-of-another-name", driver.PciBusId).Uuid);
     }
 
     [Fact]

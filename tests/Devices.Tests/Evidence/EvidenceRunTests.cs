@@ -168,4 +168,96 @@ public sealed class EvidenceRunTests : IDisposable
         }
         Assert.Equal(12, Directory.GetFiles(_scratch.Path).Length - 1);
     }
+
+    private static EvidenceOrder Parts(double seconds, params (string Section, double Share)[] parts) =>
+        new([.. parts.Select(p => p.Section)], TimeSpan.FromSeconds(seconds), "v1", "test", false, [.. parts.Select(p => p.Share)]);
+
+    [Fact]
+    public async Task Sections_with_shares_all_show_something_and_each_says_what_it_would_still_need()
+    {
+        // Units of a minute each: no share has room for more than the one that is begun anyway.
+        var outcome = await Run(Parts(30, ("first", 0.5), ("second", 0.5)), new CountingSection("first", 10) { Seconds = 60 }, new CountingSection("second", 10) { Seconds = 60 });
+        Assert.Equal("first, second", string.Join(", ", outcome.Left));
+        Assert.All(outcome.Unfinished, u => Assert.Equal(1, u.Done));
+        Assert.Equal("1 of 10 units; it would still need u2, u3, u4, u5, u6 and 4 more, about 540 s", outcome.Unfinished[0].Needs);
+        foreach (var name in new[] { "first", "second" })
+        {
+            Assert.Contains("**unfinished.** Unfinished: 1 of 10 units; it would still need u2", File.ReadAllText(_scratch.File($"{name}.md")));
+            Assert.Equal("u1", Assert.Single(JsonDocument.Parse(File.ReadAllBytes(_scratch.File($"{name}.json"))).RootElement.GetProperty("units").EnumerateObject()).Name);
+        }
+        Assert.Contains("| first | unfinished | 1 of 10 units", File.ReadAllText(_scratch.File("summary.md")));
+    }
+
+    [Fact]
+    public async Task What_units_really_take_counts_more_than_what_they_were_planned_for()
+    {
+        // 40 s would be the end of this call; none takes any time.
+        var section = new CountingSection("counted", 10) { Seconds = 40 };
+        Assert.Empty((await Run(Order(seconds: 100), section)).Left);
+    }
+
+    [Fact]
+    public async Task A_unit_that_the_deadline_cuts_off_is_left_and_named_and_the_next_call_goes_on_with_it()
+    {
+        var cut = true;
+        var section = new WaitingSection(() => cut);
+        var outcome = await Run(Order(seconds: 0.3), section);
+        Assert.Equal("waiting", Assert.Single(outcome.Left));
+        Assert.Equal("u2", Assert.Single(outcome.Unfinished[0].Missing));
+        cut = false;
+        Assert.Empty((await Run(Order(), section)).Left);
+    }
+
+    [Fact]
+    public async Task A_unit_that_hangs_is_kept_as_failed_the_call_ends_and_the_next_goes_on_behind_it()
+    {
+        using var hang = new ManualResetEventSlim();
+        var section = new WaitingSection(() => true, hang.WaitHandle);
+        var run = new EvidenceRun([section], TimeProvider.System) { MostHang = TimeSpan.FromSeconds(0.2) };
+        var hung = await Assert.ThrowsAsync<EvidenceHungException>(() => run.Run(_scratch.Path, _gpu, Order(seconds: 0.3), _ => { }, default));
+        Assert.Contains("waiting/u2", hung.Message);
+        Assert.Contains("did not return", File.ReadAllText(_scratch.File("waiting.json")));
+        hang.Set();
+        var outcome = await Run(Order(), section);
+        Assert.Equal(SectionVerdict.Wrong, outcome.Worst);
+        Assert.Empty(outcome.Left);
+    }
+
+    [Fact]
+    public async Task A_directory_of_the_two_parts_is_not_continued_without_them()
+    {
+        await Run(Parts(100, ("counted", 1)), new CountingSection("counted", 1));
+        Assert.Contains("begun with --part", (await Assert.ThrowsAsync<EvidenceRefusedException>(() => Run(Order(), new CountingSection("counted", 1)))).Message);
+    }
+
+    [Fact]
+    public void The_parts_have_every_section_once_and_all_of_their_time()
+    {
+        var all = Enumerable.Range(1, EvidenceParts.Count).SelectMany(p => EvidenceParts.Sections(p)).ToArray();
+        Assert.Equal(["bandwidth", "ceilings", "kernels", "perturbation", "pytorch", "qualification", "sweep"], all.Order());
+        Assert.All(Enumerable.Range(1, EvidenceParts.Count), p => Assert.Equal(1, EvidenceParts.Shares(p).Sum(), 1e-9));
+        // With the start, and a unit that hangs, a call ends within six minutes.
+        Assert.InRange(EvidenceParts.Seconds, 300, 340);
+    }
+}
+
+/// <summary>A unit that is done at once, and one that waits: for its end where it heeds that, else for what it hangs on.</summary>
+internal sealed class WaitingSection(Func<bool> waits, WaitHandle? hangs = null) : IEvidenceSection
+{
+    public string Name => "waiting";
+
+    public string Title => "waiting";
+
+    public IReadOnlyList<EvidenceUnit> Units(EvidenceContext context) =>
+    [
+        new("u1", 1e-3, _ => Task.FromResult<object?>(new { value = 1 })),
+        new("u2", 1e-3, stop =>
+        {
+            if (waits()) (hangs ?? stop.WaitHandle).WaitOne();
+            if (hangs is null) stop.ThrowIfCancellationRequested();
+            return Task.FromResult<object?>(new { value = 2 });
+        }),
+    ];
+
+    public SectionReport Report(EvidenceContext context, UnitDocuments documents) => SectionReport.Plain(SectionVerdict.Shown, $"{documents.Count} units");
 }

@@ -119,8 +119,10 @@ public sealed class EvidenceCommandTests : IDisposable
 
     [Theory]
     [InlineData("--only ceiling", "there is no such section; there are ceilings, qualification, kernels, bandwidth, perturbation, pytorch, sweep")]
-    [InlineData("--minutes 0", "--minutes 0")]
-    [InlineData("--minutes NaN", "--minutes NaN")]
+    [InlineData("--deadline 0", "--deadline 0")]
+    [InlineData("--deadline NaN", "--deadline NaN")]
+    [InlineData("--part 3", "--part 3: it is 1 or 2")]
+    [InlineData("--part 1 --only kernels", "exclude each other")]
     [InlineData("--device 0", "exclude each other")]
     public async Task Wrong_usage_is_2_and_named(string arguments, string says)
     {

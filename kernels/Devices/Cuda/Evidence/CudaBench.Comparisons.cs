@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Loads;
 using EnergyGrid.Devices.Cuda.Steps;
 using EnergyGrid.Devices.Evidence;
 using EnergyGrid.Workloads;

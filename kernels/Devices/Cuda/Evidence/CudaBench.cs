@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Cuda.Loads;
 using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;
@@ -26,17 +27,19 @@ public sealed partial class CudaBench : IEvidenceBench
     private readonly NvmlSession? _nvml;
     private readonly NvmlDevice? _sensors;
     private readonly NodeClock _clock = new(TimeProvider.System);
+    private readonly QualificationMemory? _memory;
+    private readonly string? _memoryDirectory;
     private NvmlSensorOptions _metering = new();
     private PrimaryContext? _context;
     private CudaStream? _stream;
     private KernelLibrary? _library;
     private ResidentStep? _resident;
 
-    private CudaBench(CudaBoard board, NvmlSession? nvml, NvmlDevice? sensors, string energy)
+    private CudaBench(CudaBoard board, NvmlSession? nvml, NvmlDevice? sensors, string energy, string? memory)
     {
-        (_board, _nvml, _sensors) = (board, nvml, sensors);
+        (_board, _nvml, _sensors, _memoryDirectory, _memory) = (board, nvml, sensors, memory, memory is null ? null : new QualificationMemory(memory));
         Identity = new BenchIdentity(
-            board.IsEmulated ? BenchKind.Emulated : BenchKind.Gpu, board.Uuid, HardwareName.Of(board.Name), board.Name, board.Index, nvml?.DriverVersion is { Length: > 0 } driver ? driver : "unknown",
+            board.IsEmulated ? BenchKind.Emulated : BenchKind.Gpu, board.Uuid, HardwareName.Of(board.Name), board.Name, board.BusIndex, nvml?.DriverVersion is { Length: > 0 } driver ? driver : "unknown",
             string.Create(CultureInfo.InvariantCulture, $"{board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"), string.Create(CultureInfo.InvariantCulture, $"{board.ComputeMajor}.{board.ComputeMinor}"),
             board.Multiprocessors, board.MemoryBytes, board.CacheBytes, sensors?.PowerLimitWatts() ?? double.NaN, energy, HashOfKernels(board.Architecture));
         Kernels = [.. KernelLibrary.Names(board.Architecture)];
@@ -49,19 +52,21 @@ public sealed partial class CudaBench : IEvidenceBench
     public ImmutableArray<string> Kernels { get; }
 
     /// <summary>Opens a device.</summary>
-    /// <param name="which">Index, UUID or MIG id; the first device if null.</param>
+    /// <param name="which">Index (nvidia-smi's), UUID or MIG id; the first device that can be used if null.</param>
+    /// <param name="memory">Where its qualification is kept, so that the sweep does not look at the sensors again; null for nowhere.</param>
     /// <exception cref="NoDeviceException">No driver, one that is too old, or no device: what to do about it.</exception>
     /// <exception cref="EvidenceRefusedException">There is no such device: which there are.</exception>
-    public static CudaBench Open(string? which)
+    public static CudaBench Open(string? which, string? memory = null)
     {
         CudaBoard board;
         try
         {
-            var boards = CudaDriver.Boards();
+            var boards = GpuSurvey.Look().Boards;
             if (boards.Count == 0) throw new NoDeviceException("The NVIDIA driver shows no GPU here. In a container, start it with --gpus all; look at CUDA_VISIBLE_DEVICES.");
-            board = which is null ? boards[0] : CudaDriver.Find(which);
+            board = which is not null ? CudaDriver.Find(which, boards)
+                : boards.FirstOrDefault(b => b.Trouble is null) ?? throw new NoDeviceException($"No GPU can be used: {string.Join("; ", boards.Select(b => $"index {b.BusIndex}: {b.Trouble}"))}.");
         }
-        catch (Exception e) when (e is DriverMissingException or DriverTooOldException or CudaException)
+        catch (Exception e) when (e is DriverMissingException or DriverTooOldException or GpuRefusedException)
         {
             throw new NoDeviceException(e.Message);
         }
@@ -69,15 +74,17 @@ public sealed partial class CudaBench : IEvidenceBench
         {
             throw new EvidenceRefusedException($"--device: {e.Message}");
         }
+        NvmlSession? nvml = null;
         try
         {
-            var nvml = new NvmlSession();
-            var sensors = nvml.Of(board);
-            return new CudaBench(board, nvml, sensors, double.IsNaN(sensors.EnergyJoules()) ? "nvml power, integrated" : "nvml energy counter");
+            nvml = new NvmlSession();
+            var sensors = nvml.Of(board.Uuid, board.PciBusId);
+            return new CudaBench(board, nvml, sensors, double.IsNaN(sensors.EnergyJoules()) ? "nvml power, integrated" : "nvml energy counter", memory);
         }
-        catch (Exception e) when (e is DriverMissingException or NvmlException or ArgumentException or UnauthorizedAccessException)
+        catch (Exception e) when (e is DriverMissingException or NvmlException or DeviceLostException or ArgumentException or UnauthorizedAccessException or EntryPointNotFoundException)
         {
-            return new CudaBench(board, null, null, $"none: {e.Message}");
+            nvml?.Dispose();
+            return new CudaBench(board, null, null, $"none: {e.Message}", memory);
         }
     }
 
@@ -85,9 +92,16 @@ public sealed partial class CudaBench : IEvidenceBench
     {
         if (_sensors is null) return Identity.EnergySource;
         var found = new List<string>();
-        if (_sensors.ComputeProcesses() is { } processes && processes.Count(p => p != Environment.ProcessId) is > 0 and var others) found.Add($"{others} other process(es) on the device");
-        if (_sensors.EccEnabled() == false) found.Add("ECC is off");
-        if (_sensors.MigEnabled() == true) found.Add("MIG is on");
+        try
+        {
+            if (_sensors.ComputeProcesses() is { } processes && processes.Count(p => p != Environment.ProcessId) is > 0 and var others) found.Add($"{others} other process(es) on the device");
+            if (_sensors.EccEnabled() == false) found.Add("ECC is off");
+            if (_sensors.MigEnabled() == true) found.Add("MIG is on");
+        }
+        catch (NvmlException e)
+        {
+            found.Add($"its state cannot be read ({e.Message})");
+        }
         return found.Count == 0 ? null : string.Join(", ", found);
     }
 
@@ -95,10 +109,17 @@ public sealed partial class CudaBench : IEvidenceBench
     {
         if (_sensors is null) throw new EvidenceFaultException($"No sensor: {Identity.EnergySource}");
         Abandon();
-        var small = Identity.Kind == BenchKind.Emulated;
-        var options = small ? new QualificationOptions { WindowSeconds = 1.2, SettleSeconds = 0.05, AliasSeconds = 0.3, AliasPhases = 2 } : new QualificationOptions();
-        var found = SensorQualifier.Run(_sensors, TimeProvider.System, small ? new FillExercise(_board, TimeProvider.System, 1 << 20) : new FillExercise(_board, TimeProvider.System), options, stop);
+        var node = Node("");
+        var found = SensorQualifier.Run(_sensors, TimeProvider.System, new FillExercise(_board, TimeProvider.System, node.ExerciseBytes), node.Qualification, stop);
         _metering = found.ToOptions();
+        try
+        {
+            if (found.Metering != Metering.None) _memory?.Keep(QualificationKey.Of(_sensors, _nvml!.DriverVersion), found);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The sweep looks again then: it costs a minute, and nothing is wrong with what was found.
+        }
         var properties = ImmutableArray.CreateBuilder<SensorProperty>();
         void Add(string name, double value, string unit, string note = "") => properties.Add(new(name, value, unit, note));
         Add("counter's update period", found.UpdatePeriodSeconds * 1e3, "ms", $"spread {Milliseconds(found.UpdateSpreadSeconds)}, {found.UpdateSteps.ToString(CultureInfo.InvariantCulture)} steps");
@@ -118,10 +139,10 @@ public sealed partial class CudaBench : IEvidenceBench
     public CeilingWindow RunCeiling(CeilingKernel kernel, double duty, double seconds, CancellationToken stop) => Guarded(() =>
     {
         Unload();
-        var size = Identity.Kind == BenchKind.Emulated ? LoadSize.Emulation : LoadSize.Device;
+        var size = Identity.Kind == BenchKind.Emulated ? LoadSize.Emulation : seconds < 1 ? LoadSize.Device with { MostBytes = 1L << 30 } : LoadSize.Device;
         using var load = new CeilingLoad(kernel, Library, Stream, 1, size);
-        // The sensor's step before and after the window, and clocks that have settled.
-        var (warm, margin) = Identity.Kind == BenchKind.Emulated ? (0.02, 0.25) : (1.0, 0.3);
+        // The sensor's step before and after the window, and clocks that have settled: a short window is no more than a look at what runs between others.
+        var (warm, margin) = Identity.Kind == BenchKind.Emulated ? (0.02, 0.25) : (Math.Min(1, seconds), 0.3);
         load.Run(duty, warm, _clock, stop);
         using var meter = Meter();
         var began = _clock.NowNanoseconds;
@@ -195,7 +216,7 @@ public sealed partial class CudaBench : IEvidenceBench
 
     public (INode Node, TimeProvider Time) OpenNode(string host)
     {
-        var options = new LocalGpuOptions(host, LocalNode.DefaultSite, LocalNode.DefaultRack);
+        var options = Node(host);
         var clock = new NodeClock(TimeProvider.System);
         return (new LocalNode(host, options.Site, options.Rack, [LocalGpus.Open(_board, options, clock)], clock), clock);
     }
@@ -204,6 +225,14 @@ public sealed partial class CudaBench : IEvidenceBench
     {
         Abandon();
         _nvml?.Dispose();
+    }
+
+    // How its sensors are looked at, in the section and for the sweep alike: the one is the other's memory.
+    private LocalGpuOptions Node(string host)
+    {
+        var options = new LocalGpuOptions(host, LocalNode.DefaultSite, LocalNode.DefaultRack) { Memory = _memoryDirectory };
+        return Identity.Kind != BenchKind.Emulated ? options
+            : options with { ExerciseBytes = 1 << 20, Qualification = new QualificationOptions { WindowSeconds = 1.2, SettleSeconds = 0.05, AliasSeconds = 0.3, AliasPhases = 2 } };
     }
 
     private PrimaryContext Context

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace EnergyGrid.Devices.Cuda.Nvml;
 
-/// <summary>What an NVML function returns (nvmlReturn_t).</summary>
+/// <summary>What an NVML function returns (nvmlReturn_t). A library may return numbers that have no name here.</summary>
 public enum NvmlReturn
 {
     Success = 0,
@@ -14,15 +14,22 @@ public enum NvmlReturn
     InsufficientSize = 7,
     DriverNotLoaded = 9,
     Timeout = 10,
+    IrqIssue = 11,
     LibraryNotFound = 12,
     FunctionNotFound = 13,
+    CorruptedInforom = 14,
     GpuIsLost = 15,
     ResetRequired = 16,
     OperatingSystem = 17,
     VersionMismatch = 18,
+    InUse = 19,
+    Memory = 20,
     NoData = 21,
+    ArgumentVersionMismatch = 25,
     Deprecated = 26,
     NotReady = 27,
+    GpuNotFound = 28,
+    InvalidState = 29,
     Unknown = 999,
 }
 
@@ -44,6 +51,7 @@ internal static unsafe partial class NvmlApi
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetName(nint device, byte* text, uint length);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetUUID(nint device, byte* text, uint length);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetSerial(nint device, byte* text, uint length);
+    [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetVbiosVersion(nint device, byte* text, uint length);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetPciInfo_v3(nint device, PciInfo* info);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetTotalEnergyConsumption(nint device, out ulong millijoules);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetPowerUsage(nint device, out uint milliwatts);

@@ -68,8 +68,8 @@ public enum GpmMetricId : uint
 public readonly record struct FieldQuery(NvmlField Field, NvmlScope Scope = NvmlScope.Gpu);
 
 /// <summary>
-/// One GPU through NVML. What it lacks, or what we may not see, is null or NaN and never zero. Every member throws
-/// <see cref="DeviceLostException"/> when the device does not answer any more.
+/// One GPU through NVML. What it lacks, what the library is too old for, or what we may not see, is null or NaN and never zero. Every member throws
+/// <see cref="DeviceLostException"/> when the device does not answer any more, and <see cref="NvmlException"/> for any other code, known or not.
 /// </summary>
 public sealed unsafe class NvmlDevice
 {
@@ -80,19 +80,24 @@ public sealed unsafe class NvmlDevice
     internal NvmlDevice(nint handle, string which)
     {
         (_handle, Uuid) = (handle, which);
-        Uuid = Text(static (h, text, length) => nvmlDeviceGetUUID(h, (byte*)text, length), "nvmlDeviceGetUUID") ?? which;
-        Name = Text(static (h, text, length) => nvmlDeviceGetName(h, (byte*)text, length), "nvmlDeviceGetName") ?? "unknown GPU";
-        Serial = Text(static (h, text, length) => nvmlDeviceGetSerial(h, (byte*)text, length), "nvmlDeviceGetSerial");
+        Uuid = Text(nvmlDeviceGetUUID, "nvmlDeviceGetUUID") ?? which;
+        Name = Text(nvmlDeviceGetName, "nvmlDeviceGetName") ?? "unknown GPU";
+        Serial = Text(nvmlDeviceGetSerial, "nvmlDeviceGetSerial");
+        Vbios = Text(nvmlDeviceGetVbiosVersion, "nvmlDeviceGetVbiosVersion");
         PciBusId = Text(
             static (h, text, length) =>
             {
                 PciInfo pci;
                 var result = nvmlDeviceGetPciInfo_v3(h, &pci);
-                new ReadOnlySpan<byte>(pci.BusId, 32).CopyTo(new Span<byte>((byte*)text, (int)length));
+                new ReadOnlySpan<byte>(pci.BusId, 32).CopyTo(new Span<byte>(text, (int)length));
                 return result;
             },
             "nvmlDeviceGetPciInfo");
     }
+
+    private delegate NvmlReturn TextQuestion(nint device, byte* text, uint length);
+
+    private delegate NvmlReturn Question<T>(nint device, out T value);
 
     /// <summary>GPU-….</summary>
     public string Uuid { get; }
@@ -103,54 +108,58 @@ public sealed unsafe class NvmlDevice
     /// <summary>Of the board; null if it has none to say.</summary>
     public string? Serial { get; }
 
+    /// <summary>Version of the board's own program, which its sensors are a part of; null if it is not said.</summary>
+    public string? Vbios { get; }
+
     /// <summary>domain:bus:device.function.</summary>
     public string? PciBusId { get; }
 
     /// <summary>The energy counter, J since the driver was loaded; NaN if there is none.</summary>
-    public double EnergyJoules() =>
-        Answered(nvmlDeviceGetTotalEnergyConsumption(_handle, out var millijoules), "nvmlDeviceGetTotalEnergyConsumption") ? millijoules / 1000.0 : double.NaN;
+    public double EnergyJoules() => Ask(nvmlDeviceGetTotalEnergyConsumption, "nvmlDeviceGetTotalEnergyConsumption", out ulong millijoules) ? millijoules / 1000.0 : double.NaN;
 
     /// <summary>nvmlDeviceGetPowerUsage, W: on Ampere and later a mean of about a second. NaN if it is not said.</summary>
-    public double PowerUsageWatts() => Answered(nvmlDeviceGetPowerUsage(_handle, out var milliwatts), "nvmlDeviceGetPowerUsage") ? milliwatts / 1000.0 : double.NaN;
+    public double PowerUsageWatts() => Ask(nvmlDeviceGetPowerUsage, "nvmlDeviceGetPowerUsage", out uint milliwatts) ? milliwatts / 1000.0 : double.NaN;
+
+    /// <summary>Whether it tells its energy or its power at all: a display card, a vGPU or a part in MIG mode may tell neither.</summary>
+    public bool CanBeMetered() => !(double.IsNaN(EnergyJoules()) && double.IsNaN(PowerUsageWatts()) && double.IsNaN(Field(NvmlField.InstantPower)));
 
     /// <summary>The enforced limit, W; NaN if it is not said.</summary>
     public double PowerLimitWatts()
     {
-        if (Answered(nvmlDeviceGetEnforcedPowerLimit(_handle, out var milliwatts), "nvmlDeviceGetEnforcedPowerLimit")) return milliwatts / 1000.0;
+        if (Ask(nvmlDeviceGetEnforcedPowerLimit, "nvmlDeviceGetEnforcedPowerLimit", out uint milliwatts)) return milliwatts / 1000.0;
         return Field(NvmlField.PowerLimit) / 1000;
     }
 
     /// <summary>GPU temperature, °C; NaN if it is not said.</summary>
-    public double Celsius() => Answered(nvmlDeviceGetTemperature(_handle, 0, out var degrees), "nvmlDeviceGetTemperature") ? degrees : double.NaN;
+    public double Celsius() => Ask(static (nint h, out uint value) => nvmlDeviceGetTemperature(h, 0, out value), "nvmlDeviceGetTemperature", out var degrees) ? degrees : double.NaN;
 
     /// <summary>Memory temperature, °C; NaN if it is not said.</summary>
     public double MemoryCelsius() => Field(NvmlField.MemoryTemperature);
 
     /// <summary>Clock of the multiprocessors now, MHz; NaN if it is not said.</summary>
-    public double Megahertz() => Clock(1);
+    public double Megahertz() => Ask(static (nint h, out uint value) => nvmlDeviceGetClockInfo(h, 1, out value), "nvmlDeviceGetClockInfo", out var megahertz) ? megahertz : double.NaN;
 
     /// <summary>Clock of the memory now, MHz; NaN if it is not said.</summary>
-    public double MemoryMegahertz() => Clock(2);
+    public double MemoryMegahertz() => Ask(static (nint h, out uint value) => nvmlDeviceGetClockInfo(h, 2, out value), "nvmlDeviceGetClockInfo", out var megahertz) ? megahertz : double.NaN;
 
     /// <summary>Highest clock of the multiprocessors, MHz; NaN if it is not said.</summary>
-    public double HighestMegahertz() => Answered(nvmlDeviceGetMaxClockInfo(_handle, 1, out var megahertz), "nvmlDeviceGetMaxClockInfo") ? megahertz : double.NaN;
+    public double HighestMegahertz() => Ask(static (nint h, out uint value) => nvmlDeviceGetMaxClockInfo(h, 1, out value), "nvmlDeviceGetMaxClockInfo", out var megahertz) ? megahertz : double.NaN;
 
     /// <summary>Whether ECC is on; null if the board has none or does not say.</summary>
-    public bool? EccEnabled() => Answered(nvmlDeviceGetEccMode(_handle, out var current, out _), "nvmlDeviceGetEccMode") ? current != 0 : null;
+    public bool? EccEnabled() => Ask(static (nint h, out int value) => nvmlDeviceGetEccMode(h, out value, out _), "nvmlDeviceGetEccMode", out var current) ? current != 0 : null;
 
     /// <summary>ECC errors since the driver was loaded: corrected, uncorrected; null if they are not said.</summary>
     public (ulong Corrected, ulong Uncorrected)? EccErrors() =>
-        Answered(nvmlDeviceGetTotalEccErrors(_handle, 0, 0, out var corrected), "nvmlDeviceGetTotalEccErrors")
-        && Answered(nvmlDeviceGetTotalEccErrors(_handle, 1, 0, out var uncorrected), "nvmlDeviceGetTotalEccErrors")
+        Ask(static (nint h, out ulong value) => nvmlDeviceGetTotalEccErrors(h, 0, 0, out value), "nvmlDeviceGetTotalEccErrors", out var corrected)
+        && Ask(static (nint h, out ulong value) => nvmlDeviceGetTotalEccErrors(h, 1, 0, out value), "nvmlDeviceGetTotalEccErrors", out var uncorrected)
             ? (corrected, uncorrected)
             : null;
 
     /// <summary>Whether MIG is on; null if the board has none or does not say.</summary>
-    public bool? MigEnabled() => Try("nvmlDeviceGetMigMode", static h => (nvmlDeviceGetMigMode(h, out var current, out _), (double)current), out var value) ? value != 0 : null;
+    public bool? MigEnabled() => Ask(static (nint h, out uint value) => nvmlDeviceGetMigMode(h, out value, out _), "nvmlDeviceGetMigMode", out var current) ? current != 0 : null;
 
     /// <summary>Why the clocks are held down now, bits: 0x4 power cap, 0x8 hardware slowdown, 0x20 and 0x40 thermal, 0x80 power brake; null if it is not said.</summary>
-    public ulong? ThrottleReasons() =>
-        Answered(nvmlDeviceGetCurrentClocksThrottleReasons(_handle, out var reasons), "nvmlDeviceGetCurrentClocksThrottleReasons") ? reasons : null;
+    public ulong? ThrottleReasons() => Ask(nvmlDeviceGetCurrentClocksThrottleReasons, "nvmlDeviceGetCurrentClocksThrottleReasons", out ulong reasons) ? reasons : null;
 
     /// <summary>
     /// The processes with a compute context, by their numbers in this process's namespace where NVML knows them; null if it is not said.
@@ -158,26 +167,21 @@ public sealed unsafe class NvmlDevice
     public int[]? ComputeProcesses()
     {
         var room = new ProcessInfo[16];
-        try
+        while (true)
         {
-            while (true)
+            var (into, found) = (room, (uint)room.Length);
+            // A list that is too long for its room is an answer too: some may come in between.
+            if (!Ask(Listed, "nvmlDeviceGetComputeRunningProcesses", out bool fits)) return null;
+            if (fits) return [.. room[..(int)found].Select(p => (int)p.Pid)];
+            room = new ProcessInfo[found + 16];
+
+            NvmlReturn Listed(nint handle, out bool whole)
             {
-                var count = (uint)room.Length;
                 NvmlReturn result;
-                fixed (ProcessInfo* at = room) result = nvmlDeviceGetComputeRunningProcesses_v3(_handle, ref count, at);
-                if (result == NvmlReturn.InsufficientSize)
-                {
-                    // Some may come in between.
-                    room = new ProcessInfo[count + 16];
-                    continue;
-                }
-                if (!Answered(result, "nvmlDeviceGetComputeRunningProcesses")) return null;
-                return [.. room[..(int)count].Select(p => (int)p.Pid)];
+                fixed (ProcessInfo* at = into) result = nvmlDeviceGetComputeRunningProcesses_v3(handle, ref found, at);
+                whole = result != NvmlReturn.InsufficientSize;
+                return whole ? result : NvmlReturn.Success;
             }
-        }
-        catch (EntryPointNotFoundException)
-        {
-            return null;
         }
     }
 
@@ -197,56 +201,66 @@ public sealed unsafe class NvmlDevice
         if (queries.Length > MostFields || values.Length < queries.Length) throw new ArgumentException($"At most {MostFields} fields, with room for as many values.", nameof(queries));
         var asked = stackalloc FieldValue[MostFields];
         for (var i = 0; i < queries.Length; i++) asked[i] = new FieldValue { Field = (uint)queries[i].Field, Scope = (uint)queries[i].Scope };
-        var result = nvmlDeviceGetFieldValues(_handle, queries.Length, asked);
-        // An older driver calls a field that it does not know an invalid argument.
-        var whole = result != NvmlReturn.InvalidArgument && Answered(result, "nvmlDeviceGetFieldValues");
+        var (at, count) = ((nint)asked, queries.Length);
+        var whole = Ask(Asked, "nvmlDeviceGetFieldValues", out bool known) && known;
         for (var i = 0; i < queries.Length; i++)
         {
             // Whatever a single field answers, it must not cost the others, and with them the reading; only a lost device is more than an absent value.
-            if (asked[i].Result is NvmlReturn.GpuIsLost or NvmlReturn.ResetRequired) _ = Answered(asked[i].Result, $"field {(uint)queries[i].Field}");
+            if (asked[i].Result is NvmlReturn.GpuIsLost or NvmlReturn.GpuNotFound or NvmlReturn.ResetRequired) _ = NvmlException.Answered(asked[i].Result, $"field {(uint)queries[i].Field}", Uuid);
             values[i] = whole && asked[i].Result == NvmlReturn.Success ? asked[i].Value : double.NaN;
+        }
+
+        NvmlReturn Asked(nint handle, out bool known)
+        {
+            var result = nvmlDeviceGetFieldValues(handle, count, (FieldValue*)at);
+            // An older driver calls a field that it does not know an invalid argument.
+            known = result != NvmlReturn.InvalidArgument;
+            return known ? result : NvmlReturn.Success;
         }
     }
 
     /// <summary>Starts a measurement by GPM; null if the board has none or it is not permitted.</summary>
     public GpmMeasurement? StartGpm()
     {
-        static (NvmlReturn, double) Support(nint handle)
+        static NvmlReturn Support(nint handle, out uint supported)
         {
             var support = new GpmSupport { Version = 1 };
             var result = nvmlGpmQueryDeviceSupport(handle, &support);
-            return (result, support.Supported);
+            supported = support.Supported;
+            return result;
         }
 
-        if (!Try("nvmlGpmQueryDeviceSupport", Support, out var supported) || supported == 0) return null;
+        if (!Ask(Support, "nvmlGpmQueryDeviceSupport", out uint supported) || supported == 0) return null;
         var measurement = new GpmMeasurement(_handle, Uuid);
         if (measurement.Began) return measurement;
         measurement.Dispose();
         return null;
     }
 
-    private double Clock(int kind) => Answered(nvmlDeviceGetClockInfo(_handle, kind, out var megahertz), "nvmlDeviceGetClockInfo") ? megahertz : double.NaN;
-
-    private bool Answered(NvmlReturn result, string function) => NvmlException.Answered(result, function, Uuid);
-
-    private bool Try(string function, Func<nint, (NvmlReturn Result, double Value)> call, out double value)
+    // The one way to ask: what the library is too old for is as absent as what the board lacks.
+    private bool Ask<T>(Question<T> call, string function, out T value)
+        where T : unmanaged
     {
+        value = default;
         try
         {
-            (var result, value) = call(_handle);
-            return Answered(result, function);
+            return NvmlException.Answered(call(_handle, out value), function, Uuid);
         }
         catch (EntryPointNotFoundException)
         {
-            // The library is older than the function.
-            value = double.NaN;
             return false;
         }
     }
 
-    private string? Text(Func<nint, nint, uint, NvmlReturn> call, string function)
+    private string? Text(TextQuestion call, string function)
     {
         var at = NvmlSession.Buffer(out var buffer);
-        return Try(function, h => (call(h, (nint)at, NvmlSession.BufferBytes), 0), out _) ? NvmlSession.Text(NvmlReturn.Success, buffer) : null;
+        return Ask(Read, function, out bool _) ? NvmlSession.Text(NvmlReturn.Success, buffer) : null;
+
+        NvmlReturn Read(nint handle, out bool read)
+        {
+            read = true;
+            return call(handle, at, NvmlSession.BufferBytes);
+        }
     }
 }

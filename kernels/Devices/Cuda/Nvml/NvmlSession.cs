@@ -38,8 +38,11 @@ public sealed unsafe class NvmlSession : IDisposable
         }
     }
 
-    /// <summary>By its position in NVML's order, which is the bus's and not the CUDA driver's.</summary>
+    /// <summary>By its position in NVML's order, which is the bus's and not the CUDA driver's. Like the others, it throws what keeps this one device from answering.</summary>
     /// <exception cref="ArgumentException">There is no such device.</exception>
+    /// <exception cref="DeviceLostException">It is lost.</exception>
+    /// <exception cref="UnauthorizedAccessException">This process may not ask about it.</exception>
+    /// <exception cref="NvmlException">Any other code.</exception>
     public NvmlDevice ByIndex(int index) => Open(NvmlApi.nvmlDeviceGetHandleByIndex_v2((uint)index, out var handle), handle, $"index {index}");
 
     /// <summary>By GPU-….</summary>
@@ -50,16 +53,17 @@ public sealed unsafe class NvmlSession : IDisposable
     /// <exception cref="ArgumentException">There is no such device.</exception>
     public NvmlDevice ByPciBusId(string bus) => Open(NvmlApi.nvmlDeviceGetHandleByPciBusId_v2(bus, out var handle), handle, bus);
 
-    /// <summary>The device that the CUDA driver calls so: by its UUID, and by its bus where NVML does not know that (a virtual machine).</summary>
-    public NvmlDevice Of(CudaBoard board)
+    /// <summary>The device of that UUID, and that of the bus where NVML does not know the UUID (a virtual machine).</summary>
+    /// <exception cref="ArgumentException">There is no such device.</exception>
+    public NvmlDevice Of(string uuid, string bus)
     {
         try
         {
-            return ByUuid(board.Uuid);
+            return ByUuid(uuid);
         }
         catch (ArgumentException)
         {
-            return ByPciBusId(board.PciBusId);
+            return ByPciBusId(bus);
         }
     }
 
@@ -84,8 +88,8 @@ public sealed unsafe class NvmlSession : IDisposable
     {
         NvmlReturn.Success => new NvmlDevice(handle, which),
         NvmlReturn.NotFound or NvmlReturn.InvalidArgument => throw new ArgumentException($"NVML knows no GPU {which}."),
-        NvmlReturn.GpuIsLost or NvmlReturn.ResetRequired => throw new DeviceLostException($"GPU {which} does not answer: {result}."),
+        NvmlReturn.GpuIsLost or NvmlReturn.GpuNotFound or NvmlReturn.ResetRequired => throw new DeviceLostException($"GPU {which} does not answer: {result}."),
         NvmlReturn.NoPermission => throw new UnauthorizedAccessException($"No permission to ask NVML about GPU {which}: in a container the device must be passed in."),
-        _ => throw new NvmlException("nvmlDeviceGetHandle", result),
+        _ => throw new NvmlException("nvmlDeviceGetHandle", result, $"GPU {which}"),
     };
 }

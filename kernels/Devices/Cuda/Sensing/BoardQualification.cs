@@ -26,7 +26,20 @@ public enum Metering
 /// <param name="IntegratedJoules">J; NaN without a reading of power.</param>
 /// <param name="MeanWatts">By what the device is metered by, W.</param>
 /// <param name="Residual">(counter − integrated) / counter; NaN where one of them is not there.</param>
-public sealed record CounterCheck(string Load, double Seconds, double CounterJoules, double IntegratedJoules, double MeanWatts, double Residual);
+/// <param name="ModuleWatts">Mean power of the module that the GPU is a part of, W; NaN where none is told.</param>
+public sealed record CounterCheck(string Load, double Seconds, double CounterJoules, double IntegratedJoules, double MeanWatts, double Residual, double ModuleWatts = double.NaN)
+{
+    /// <summary>How near the counter's power must be to the module's to be taken for it, as a share.</summary>
+    private const double ModuleTolerance = 0.1;
+
+    /// <summary>What the counter says, W.</summary>
+    [JsonIgnore]
+    public double CounterWatts => CounterJoules / Seconds;
+
+    /// <summary>Whether the counter counts what the whole module draws, processor and memory included, and not the GPU.</summary>
+    [JsonIgnore]
+    public bool CountsModule => Residual > BoardQualification.MostResidual && Math.Abs(CounterWatts / ModuleWatts - 1) < ModuleTolerance;
+}
 
 /// <summary>One phase of the alias test: work that comes and goes at the sensor's own period.</summary>
 /// <param name="Phase">When it begins after the counter's step, as a share of the period.</param>
@@ -35,7 +48,7 @@ public sealed record CounterCheck(string Load, double Seconds, double CounterJou
 public sealed record AliasPhase(double Phase, double CounterWatts, double PowerWatts);
 
 /// <summary>
-/// What was found about a device's sensors on start. What is unknown is NaN, and null in JSON. Shares are of 1.
+/// What was found about a device's sensors. What is unknown is NaN, and null in JSON. Shares are of 1.
 /// </summary>
 public sealed record BoardQualification
 {
@@ -108,6 +121,13 @@ public sealed record BoardQualification
     /// <summary>Mean power of its memory, W, where the board tells it.</summary>
     public double MemoryWatts { get; init; } = double.NaN;
 
+    /// <summary>How long each stretch of constant load was looked at, s; NaN where an earlier program did not say.</summary>
+    public double WindowSeconds { get; init; } = double.NaN;
+
+    /// <summary>When a short look found that it fits still; null where it is of this start.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? ConfirmedAt { get; init; }
+
     /// <summary>What a device metered so says of the origin of its energy.</summary>
     [JsonIgnore]
     public string EnergySource => Metering switch
@@ -146,8 +166,9 @@ public sealed record BoardQualification
         var looked = string.Join(", ", Checks.Select(c => double.IsNaN(c.Seconds) ? c.Load : string.Create(CultureInfo.InvariantCulture, $"{c.Load} for {c.Seconds:F1} s")));
         return new SensorQualification(
             period, PartTimeSampling.OfWindow(perUpdate, period), Residual, double.NaN, "nothing: no meter of the node was there to step the board's load against", ratedWatts, At,
-            string.Create(CultureInfo.InvariantCulture, $"{(counter ? "energy counter" : "integrated power")}, looked at on start: {looked}; ")
-                + (double.IsNaN(perUpdate) ? "alias not looked at" : string.Create(CultureInfo.InvariantCulture, $"alias by a load in step with the sensor at {Alias.Count} phases ({perUpdate:P1} an update), for a window of {PartTimeSampling.WindowSeconds:F0} s")));
+            string.Create(CultureInfo.InvariantCulture, $"{(counter ? "energy counter" : "integrated power")}, looked at: {looked}; ")
+                + (double.IsNaN(perUpdate) ? "alias not looked at" : string.Create(CultureInfo.InvariantCulture, $"alias by a load in step with the sensor at {Alias.Count} phases ({perUpdate:P1} an update), for a window of {PartTimeSampling.WindowSeconds:F0} s"))
+                + (ConfirmedAt is { } again ? string.Create(CultureInfo.InvariantCulture, $"; found to fit still on {again.UtcDateTime:yyyy-MM-dd HH:mm}Z") : ""));
     }
 
     /// <summary>How the device is to be polled.</summary>
@@ -162,7 +183,8 @@ public sealed record BoardQualification
     /// <summary>All of it; what is unknown is null.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    /// <summary>How it is written wherever it is kept.</summary>
+    internal static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase), new UnknownIsNull() },

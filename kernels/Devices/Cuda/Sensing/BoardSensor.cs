@@ -77,14 +77,28 @@ public sealed class BoardSensor : IDisposable
     /// <summary>What energy is taken from, in words.</summary>
     public string EnergySource => Qualification.EnergySource;
 
-    /// <summary>The board's state now.</summary>
+    /// <summary>The board's state now. A code of NVML that has no meaning here makes it as lost as one that says so: what cannot be asked cannot be measured.</summary>
     /// <exception cref="DeviceLostException">It does not answer any more.</exception>
     public DeviceCondition Condition()
     {
         if (_sensor.Lost is { } lost) throw new DeviceLostException(lost.Message, lost);
-        var limit = _device.PowerLimitWatts();
-        return new DeviceCondition(
-            _device.Celsius(), _device.Megahertz(), double.IsNaN(limit) ? PowerLimitWatts : limit, OtherProcesses(), _options.ClockErrorSeconds + _clock.ErrorSeconds, Hindrance());
+        try
+        {
+            return Ask();
+        }
+        catch (NvmlException)
+        {
+            // Once is a hiccup: a trial of minutes is not given up for it.
+        }
+
+        try
+        {
+            return Ask();
+        }
+        catch (NvmlException again)
+        {
+            throw new DeviceLostException($"It cannot be asked for its state: {again.Message}", again);
+        }
     }
 
     /// <summary>Whether somebody measures or watches: else the sensors are read once a second.</summary>
@@ -95,6 +109,13 @@ public sealed class BoardSensor : IDisposable
     public void Drain(List<DeviceReading> readings) => _sensor.Drain(readings);
 
     public void Dispose() => _sensor.Dispose();
+
+    private DeviceCondition Ask()
+    {
+        var limit = _device.PowerLimitWatts();
+        return new DeviceCondition(
+            _device.Celsius(), _device.Megahertz(), double.IsNaN(limit) ? PowerLimitWatts : limit, OtherProcesses(), _options.ClockErrorSeconds + _clock.ErrorSeconds, Hindrance());
+    }
 
     private string? Hindrance()
     {

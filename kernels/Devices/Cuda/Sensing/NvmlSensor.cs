@@ -23,13 +23,20 @@ public sealed record NvmlSensorOptions
 
 /// <summary>
 /// Meters one device on a thread of its own. Where it has an energy counter, one reading per step of the counter; else one per power
-/// period. A counter that goes backwards is passed on as it is: that begins a new epoch for whoever sums it up. A read that fails is a gap.
+/// period. A counter that goes backwards is passed on as it is: that begins a new epoch for whoever sums it up. A read that fails is a gap; where all have failed for
+/// some seconds, or the device says that it is lost, it is lost until a later look is answered.
 /// </summary>
 public sealed class NvmlSensor : IDisposable
 {
     private const double Nano = 1e-9;
     private const double SilentPeriods = 2.5;
     private const double MostWait = 0.05;
+
+    /// <summary>Reads that fail for so long make the device lost, s.</summary>
+    private const double MostFailingSeconds = 3;
+
+    /// <summary>Between two looks at a lost device, s.</summary>
+    private const double LostPollSeconds = 2;
 
     // Bits of the throttle reasons, for drivers without the time counters.
     private const ulong PowerCapBit = 0x4, ThermalBits = 0x8 | 0x20 | 0x40 | 0x80;
@@ -51,6 +58,7 @@ public sealed class NvmlSensor : IDisposable
     private Thread? _thread;
     private long _lastStamp;
     private long _lastEmitted;
+    private long _failingSince;
     private double _lastJoules = double.NaN;
     private double _sampledCapSeconds;
     private double _sampledThermalSeconds;
@@ -84,7 +92,7 @@ public sealed class NvmlSensor : IDisposable
     /// <summary>How often the counter began anew.</summary>
     public int CounterEpoch { get; private set; }
 
-    /// <summary>Reads that failed for another reason than that the device is lost.</summary>
+    /// <summary>Reads that failed for another reason than that the device says that it is lost.</summary>
     public long FailedReads { get; private set; }
 
     /// <summary>Readings that were dropped because nobody drained them.</summary>
@@ -124,30 +132,22 @@ public sealed class NvmlSensor : IDisposable
     {
         try
         {
-            var before = _clock.NowNanoseconds;
-            var joules = _device.EnergyJoules();
-            // The read saw the counter somewhere between.
-            var now = before + (_clock.NowNanoseconds - before) / 2;
-            if (now <= _lastStamp) return true;
-            if (HasCounter)
-            {
-                if (!double.IsNaN(joules) && joules < _lastJoules) CounterEpoch++;
-                var stepped = !double.IsNaN(joules) && joules != _lastJoules;
-                if (!stepped && now >= _lastEmitted && (now - _lastEmitted) * Nano < SilentPeriods * _options.UpdatePeriodSeconds) return true;
-            }
-            if (!double.IsNaN(joules)) _lastJoules = joules;
-            Emit(now, joules);
+            Look();
+            (_failingSince, _lost) = (0, null);
+            return true;
         }
         catch (DeviceLostException lost)
         {
             _lost = lost;
-            return false;
         }
-        catch (NvmlException)
+        catch (NvmlException error)
         {
             FailedReads++;
+            var now = _clock.NowNanoseconds;
+            if (_failingSince == 0) _failingSince = now;
+            if ((now - _failingSince) * Nano >= MostFailingSeconds) _lost = new DeviceLostException($"Its sensors could not be read for {MostFailingSeconds:F0} s: {error.Message}", error);
         }
-        return true;
+        return _lost is null;
     }
 
     public void Dispose()
@@ -159,9 +159,27 @@ public sealed class NvmlSensor : IDisposable
 
     private void Sense()
     {
+        // The raster leaves out the instants that a longer wait has missed.
         var raster = new Raster(_clock.Time, PollSeconds);
         while (IsSlow ? SleepToSecond() : raster.Next(_ending))
-            if (!Poll()) return;
+            if (!Poll() && !Raster.Sleep(_clock.Time, TimeSpan.FromSeconds(LostPollSeconds), _ending)) return;
+    }
+
+    private void Look()
+    {
+        var before = _clock.NowNanoseconds;
+        var joules = _device.EnergyJoules();
+        // The read saw the counter somewhere between.
+        var now = before + (_clock.NowNanoseconds - before) / 2;
+        if (now <= _lastStamp) return;
+        if (HasCounter)
+        {
+            if (!double.IsNaN(joules) && joules < _lastJoules) CounterEpoch++;
+            var stepped = !double.IsNaN(joules) && joules != _lastJoules;
+            if (!stepped && now >= _lastEmitted && (now - _lastEmitted) * Nano < SilentPeriods * _options.UpdatePeriodSeconds) return;
+        }
+        if (!double.IsNaN(joules)) _lastJoules = joules;
+        Emit(now, joules);
     }
 
     // In short waits: whoever begins to measure does not wait for the second.

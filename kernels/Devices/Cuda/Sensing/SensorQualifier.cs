@@ -40,7 +40,7 @@ public sealed record QualificationOptions
 /// Looks at a device's sensors on start: update period, read cost, counter against integrated power, alias with a load in step with the
 /// sensor, idle with and without a context. Takes a minute at most; the device must be free.
 /// </summary>
-public static class SensorQualifier
+public static partial class SensorQualifier
 {
     // A read of the counter may take this share of the time between two.
     private const double MostPollShare = 0.05;
@@ -80,7 +80,7 @@ public static class SensorQualifier
 
         var checks = stretches.Select(s => s.Check()).ToArray();
         var residual = checks.Select(c => c.Residual).Where(double.IsFinite).DefaultIfEmpty(double.NaN).MaxBy(Math.Abs);
-        var (metering, verdict) = Judge(checks, residual, stretches);
+        var (metering, verdict) = Judge(checks, residual, stretches, device.Name);
         var clockwork = stretches.Select(s => s.Steps()).Where(s => s.Count >= 8).OrderByDescending(s => s.Count).FirstOrDefault();
         var period = clockwork.Count > 0 ? clockwork.PeriodSeconds : double.NaN;
         checks = [.. checks.Select(c => c with { MeanWatts = metering == Metering.Counter ? c.CounterJoules / c.Seconds : c.IntegratedJoules / c.Seconds })];
@@ -114,6 +114,7 @@ public static class SensorQualifier
             At = time.GetUtcNow(),
             Metering = metering,
             Verdict = verdict,
+            WindowSeconds = options.WindowSeconds,
             UpdatePeriodSeconds = period,
             UpdateSpreadSeconds = clockwork.Count > 0 ? clockwork.SpreadSeconds : double.NaN,
             UpdateSteps = clockwork.Count,
@@ -135,7 +136,7 @@ public static class SensorQualifier
         };
     }
 
-    private static (Metering Metering, string Verdict) Judge(CounterCheck[] checks, double residual, List<Stretch> stretches)
+    private static (Metering Metering, string Verdict) Judge(CounterCheck[] checks, double residual, List<Stretch> stretches, string name)
     {
         var power = stretches.Any(s => s.HasPower);
         if (!stretches.Any(s => s.HasCounter))
@@ -145,9 +146,19 @@ public static class SensorQualifier
         if (double.IsNaN(residual)) return (Metering.Counter, "the counter could not be compared: the device does not tell its power");
         var worst = checks.First(c => c.Residual == residual);
         var said = FormattableString.Invariant($"the counter disagrees with the integrated power by {100 * residual:+0.0;-0.0;0.0} % over {worst.Seconds:F1} s, {worst.Load}");
+        if (Module(worst, name) is { } module) said = $"{module}: {said}";
         return Math.Abs(residual) > BoardQualification.MostResidual
             ? (Metering.Integration, said)
             : (Metering.Counter, FormattableString.Invariant($"the counter agrees with the integrated power: {100 * residual:+0.00;-0.00;0.00} % over {worst.Seconds:F1} s at worst, {worst.Load}"));
+    }
+
+    // A counter of more than the GPU is not a bad counter: who reads the verdict must know which of the two it is.
+    private static string? Module(CounterCheck worst, string name)
+    {
+        if (worst.CountsModule)
+            return FormattableString.Invariant($"the energy counter is the whole module's, which draws {worst.ModuleWatts:F0} W: it counts {worst.CounterWatts:F0} W where the GPU draws {worst.IntegratedJoules / worst.Seconds:F0} W");
+        var grace = new[] { "GH200", "GB200", "GB300", "Grace" }.Any(n => name.Contains(n, StringComparison.OrdinalIgnoreCase));
+        return grace && worst.Residual > BoardQualification.MostResidual ? "the energy counter accounts for more than the GPU, as the whole module's does on a board with a Grace processor" : null;
     }
 
     private static double Spread(IEnumerable<double> watts)
@@ -163,6 +174,9 @@ public static class SensorQualifier
 
     private readonly record struct Seen(long Timestamp, double Joules, double Watts);
 
+    /// <summary>The module's power is looked at once in so many looks: it only names a cause.</summary>
+    private const int ModuleEvery = 50;
+
     private sealed class Look(NvmlDevice device, TimeProvider time, ManualResetEventSlim ending, CancellationToken stop)
     {
         public void Settle(double seconds)
@@ -175,6 +189,7 @@ public static class SensorQualifier
             var stretch = new Stretch(load, time);
             var raster = new Raster(time, lookSeconds);
             var start = time.GetTimestamp();
+            var looks = 0;
             while (time.GetElapsedTime(start).TotalSeconds < seconds)
             {
                 if (!raster.Next(ending)) stop.ThrowIfCancellationRequested();
@@ -185,6 +200,7 @@ public static class SensorQualifier
                 var watts = double.IsNaN(milliwatts) ? device.PowerUsageWatts() : milliwatts / 1000;
                 if (double.IsNaN(joules)) after = time.GetTimestamp();
                 stretch.Add(new Seen(before + (after - before) / 2, joules, watts), time.GetElapsedTime(before, after).TotalSeconds);
+                if (looks++ % ModuleEvery == 0) stretch.ModuleWatts.Add(device.Field(NvmlField.InstantPower, NvmlScope.Module) / 1000);
             }
             return stretch;
         }
@@ -195,6 +211,9 @@ public static class SensorQualifier
         private readonly List<Seen> _seen = [];
 
         public List<double> ReadSeconds { get; } = [];
+
+        /// <summary>NaN where no module is told.</summary>
+        public List<double> ModuleWatts { get; } = [];
 
         public bool HasCounter => _seen.Exists(s => !double.IsNaN(s.Joules));
 
@@ -268,7 +287,7 @@ public static class SensorQualifier
             var counter = at.Count >= 2 ? CounterEnergy.Between([.. counters], from, to, profile) : null;
             var integrated = HasPower ? PowerEnergy.Between([.. powers], from, to, profile with { Quantity = SensorQuantity.Power }) : null;
             var residual = counter is not null && integrated is not null ? CounterAgreement.Of(counter, integrated) : double.NaN;
-            return new(load, seconds, counter?.Joules ?? double.NaN, integrated?.Joules ?? double.NaN, double.NaN, residual);
+            return new(load, seconds, counter?.Joules ?? double.NaN, integrated?.Joules ?? double.NaN, double.NaN, residual, ModuleWatts.Count > 0 ? ModuleWatts.Average() : double.NaN);
         }
 
         public AliasPhase Alias(double phase)

@@ -298,7 +298,7 @@ public sealed class WorkerTests : IDisposable
         var nvml = new NvmlSession();
         var clock = new NodeClock(TimeProvider.System);
         var qualification = new BoardQualification { Uuid = board.Uuid, At = clock.GetUtcNow(), Metering = Metering.Counter, Verdict = "as scripted", UpdatePeriodSeconds = 0.1, PollSeconds = 0.01 };
-        var sensor = new BoardSensor(nvml.Of(board), clock, qualification);
+        var sensor = new BoardSensor(nvml.Of(board.Uuid, board.PciBusId), clock, qualification);
         var info = new DeviceInfo(
             "here", board.Uuid, "emulated", DeviceKind.Cuda, "local", "r1", 0, board.MemoryBytes, 1e9, Provenance.Modelled, 1e9, sensor.RatedWatts, sensor.PowerLimitWatts, "emulated", sensor.EnergySource,
             sensor.EnergyProvenance);

@@ -60,11 +60,11 @@ internal sealed class CompressedChain
             _indexRecent = plan.Own(layer, "recent index projections", 4L * _batch * _recentTokens * 4 * Index, BufferUse.State);
         }
 
-        _angles = Angles.At(plan, _context - 1, Rope);
-        _entryAngles = Angles.At(plan, (long)(_entries - 1) * _ratio, Rope);
+        _angles = AngleTable.At(plan, _context - 1, Rope);
+        _entryAngles = AngleTable.At(plan, (long)(_entries - 1) * _ratio, Rope);
     }
 
-    public static void Add(PlanBuilder plan, int layer, bool sparse, Stream stream, Segment output)
+    public static void Add(PlanBuilder plan, int layer, bool sparse, HiddenStream stream, Segment output)
     {
         var chain = new CompressedChain(plan, layer, sparse);
         if (!plan.IsZero)
@@ -75,7 +75,7 @@ internal sealed class CompressedChain
         chain.Run(stream, output);
     }
 
-    private void Run(Stream stream, Segment output)
+    private void Run(HiddenStream stream, Segment output)
     {
         var lowPanel = new Panel(Rank, _batch);
         var groupPanel = new Panel(_heads * Entry / LayerShape.OutputGroups, _batch, LayerShape.OutputGroups);

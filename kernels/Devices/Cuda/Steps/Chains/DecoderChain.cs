@@ -7,7 +7,7 @@ namespace EnergyGrid.Devices.Cuda.Steps;
 /// <param name="Residual">FP32 [batch][d_model].</param>
 /// <param name="Panel">gain·residual, one panel of d_model inputs.</param>
 /// <param name="Squares">Σ residual² of each sequence, for the deferred norm.</param>
-internal sealed record Stream(Place Residual, Place Panel, Place Squares);
+internal sealed record HiddenStream(Place Residual, Place Panel, Place Squares);
 
 /// <summary>A step: begin_step, then for each layer attention and MLP, each ending in a product that adds to the residual stream and writes the next panel.</summary>
 internal static class DecoderChain
@@ -21,7 +21,7 @@ internal static class DecoderChain
         var residual = plan.Shared("residual", 4L * c.Batch * width, BufferUse.Activations);
         var panel = new Panel(width, c.Batch);
         var input = plan.Shared("input", 4L * c.Batch * width, BufferUse.Table);
-        var stream = new Stream(residual, plan.Shared("panel before attention", panel), plan.Squares());
+        var stream = new HiddenStream(residual, plan.Shared("panel before attention", panel), plan.Squares());
         var gains = Enumerable.Range(0, layers).Select(layer => Gains(plan, layer)).ToArray();
         if (!plan.IsZero)
         {
@@ -43,7 +43,7 @@ internal static class DecoderChain
         });
         for (var layer = 0; layer < layers; layer++)
         {
-            var middle = new Stream(residual, plan.Shared("panel before MLP", panel), plan.Squares());
+            var middle = new HiddenStream(residual, plan.Shared("panel before MLP", panel), plan.Squares());
             var kind = Catalogue.KindOf(c, layer);
             var output = new Segment(SegmentKind.Residual, 0, middle.Panel, width, width, 0, gains[layer] + 4L * width, middle.Squares);
             switch (kind)
@@ -65,7 +65,7 @@ internal static class DecoderChain
             }
 
             // Behind the last layer nobody reads a panel.
-            stream = layer + 1 < layers ? new Stream(residual, plan.Shared("panel before attention", panel), plan.Squares()) : new Stream(residual, Place.Nowhere, Place.Nowhere);
+            stream = layer + 1 < layers ? new HiddenStream(residual, plan.Shared("panel before attention", panel), plan.Squares()) : new HiddenStream(residual, Place.Nowhere, Place.Nowhere);
             FeedForwardChain.Add(plan, layer, middle, new Segment(SegmentKind.Residual, 0, stream.Panel, width, width, 0, layer + 1 < layers ? gains[layer + 1] : Place.Nowhere, stream.Squares));
         }
 

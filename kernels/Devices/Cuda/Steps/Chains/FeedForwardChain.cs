@@ -3,7 +3,7 @@ namespace EnergyGrid.Devices.Cuda.Steps;
 /// <summary>SwiGLU: gate and up in one product whose epilogue multiplies them, then down onto the residual stream.</summary>
 internal static class FeedForwardChain
 {
-    public static void Add(PlanBuilder plan, int layer, Stream stream, Segment output)
+    public static void Add(PlanBuilder plan, int layer, HiddenStream stream, Segment output)
     {
         var (width, hidden) = (plan.Configuration.ModelWidth, plan.Configuration.FeedForwardWidth);
         var gates = StoredMatrix.Add(plan, layer, "gate and up", width, [new("gate", hidden), new("up", hidden)], RowOrder.Interleaved(0, 1, hidden));

@@ -7,7 +7,7 @@ internal static class GroupedChain
 {
     private const int Head = LayerShape.Head, AttentionThreads = 128, AttentionShared = 98848, TileTokens = 16;
 
-    public static void Add(PlanBuilder plan, int layer, bool isSparse, Stream stream, Segment output)
+    public static void Add(PlanBuilder plan, int layer, bool isSparse, HiddenStream stream, Segment output)
     {
         var c = plan.Configuration;
         var (batch, heads, kvHeads, context) = (c.Batch, c.Heads, c.KeyValueHeads, c.Context);
@@ -30,7 +30,7 @@ internal static class GroupedChain
                 new Segment(SegmentKind.Rotary, 0, queries, qRows, Head, Head),
                 new Segment(SegmentKind.Rotary, qRows, keys + newest, cacheStride, Head, headStride),
                 new Segment(SegmentKind.Heads, qRows + kvRows, values + newest, cacheStride, Head, headStride),
-            ], angles: Angles.At(plan, context - 1, Head));
+            ], angles: AngleTable.At(plan, context - 1, Head));
 
         var units = batch * kvHeads;
         if (isSparse)

@@ -7,7 +7,7 @@ internal static class LatentChain
 {
     private const int Rank = LayerShape.QueryRank, Latent = LayerShape.LatentWidth, Rope = LayerShape.RopeWidth, Entry = Latent + Rope, Nope = LayerShape.Head;
 
-    public static void Add(PlanBuilder plan, int layer, Stream stream, Segment output)
+    public static void Add(PlanBuilder plan, int layer, HiddenStream stream, Segment output)
     {
         var c = plan.Configuration;
         var (batch, heads, context) = (c.Batch, c.Heads, c.Context);
@@ -28,7 +28,7 @@ internal static class LatentChain
         var queries = plan.Shared("queries", 2L * batch * heads * Entry, BufferUse.Activations);
         var entry = plan.Shared("newest entry", 4L * batch * Entry, BufferUse.Activations);
         var lowSquares = plan.Squares();
-        var angles = Angles.At(plan, context - 1, Rope);
+        var angles = AngleTable.At(plan, context - 1, Rope);
 
         Product.Add(plan, $"layer {layer}: q_a and kv_a", down, new Panel(c.ModelWidth, batch), stream.Panel, stream.Squares,
             [

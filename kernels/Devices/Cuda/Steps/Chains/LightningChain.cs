@@ -7,7 +7,7 @@ internal static class LightningChain
 {
     private const int Head = LayerShape.Head, StateThreads = 256, StateShared = 108544;
 
-    public static void Add(PlanBuilder plan, int layer, Stream stream, Segment output)
+    public static void Add(PlanBuilder plan, int layer, HiddenStream stream, Segment output)
     {
         var c = plan.Configuration;
         var (batch, heads) = (c.Batch, c.Heads);

@@ -3,7 +3,7 @@ using EnergyGrid.Workloads;
 namespace EnergyGrid.Devices.Cuda.Steps;
 
 /// <summary>Cosines and sines of one position, as the reference implementation rounds them.</summary>
-internal static class Angles
+internal static class AngleTable
 {
     /// <summary>FP32 [width / 2] each.</summary>
     public static (Place Cosine, Place Sine) At(PlanBuilder plan, long position, int width)

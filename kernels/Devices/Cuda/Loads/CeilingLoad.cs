@@ -1,9 +1,8 @@
 using System.Runtime.InteropServices;
-using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;
 using EnergyGrid.Devices.Evidence;
 
-namespace EnergyGrid.Devices.Cuda.Evidence;
+namespace EnergyGrid.Devices.Cuda.Loads;
 
 /// <summary>StreamArguments of kernels/stream.cu.</summary>
 [StructLayout(LayoutKind.Sequential)]

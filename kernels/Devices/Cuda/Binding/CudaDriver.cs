@@ -24,40 +24,54 @@ public static unsafe class CudaDriver
         return version;
     }
 
-    /// <summary>The GPUs that this process may use, in the driver's order; none where there is a driver and no GPU.</summary>
+    /// <summary>
+    /// The GPUs that this process may use, in the driver's order; none where there is a driver and no GPU. One that does not say what it is is among them, with its
+    /// <see cref="CudaBoard.Trouble"/>: it must not keep the others from being used.
+    /// </summary>
     /// <exception cref="DriverMissingException">There is no driver.</exception>
     /// <exception cref="DriverTooOldException">It cannot translate PTX 8.0.</exception>
     public static IReadOnlyList<CudaBoard> Boards()
     {
-        var version = Start();
+        Start();
         if (DriverSeam.Initialize() == CUResult.ErrorNoDevice) return [];
-        var boards = new CudaBoard[DriverSeam.DeviceCount()];
-        for (var i = 0; i < boards.Length; i++)
-        {
-            int Ask(CUDeviceAttribute attribute) => DriverSeam.Attribute(i, attribute);
-            int Known(CUDeviceAttribute attribute) => DriverSeam.TryAttribute(i, attribute, out var value) ? value : 0;
-            boards[i] = new CudaBoard(
-                i, CudaContext.GetDeviceName(i), UuidText(DriverSeam.Uuid(i)), DriverSeam.PciBusId(i), DriverSeam.TotalBytes(i),
-                Ask(CUDeviceAttribute.ComputeCapabilityMajor), Ask(CUDeviceAttribute.ComputeCapabilityMinor), Ask(CUDeviceAttribute.MultiProcessorCount),
-                Ask(CUDeviceAttribute.L2CacheSize), Ask(CUDeviceAttribute.MaxSharedMemoryPerBlockOptin), Known(CUDeviceAttribute.ClockRate) / 1000.0,
-                Known(CUDeviceAttribute.MemoryClockRate) / 1000.0, Known(CUDeviceAttribute.GlobalMemoryBusWidth), version);
-        }
-        return boards;
+        var boards = Enumerable.Range(0, DriverSeam.DeviceCount()).Select(Look).ToArray();
+        // Of the boards that the process sees; whoever has NVML at hand knows the place among all.
+        var order = boards.OrderBy(b => b.PciBusId, StringComparer.OrdinalIgnoreCase).ToList();
+        return [.. boards.Select(b => b with { BusIndex = order.IndexOf(b) })];
     }
 
-    /// <summary>One GPU, by its ordinal, its UUID (or a beginning of it that fits one only) or its PCI bus id.</summary>
-    /// <exception cref="ArgumentException">There is none, or several: the message names those that there are.</exception>
-    public static CudaBoard Find(string which)
+    /// <summary>What the driver says of one GPU.</summary>
+    /// <param name="ordinal">Its place in the driver's order.</param>
+    /// <exception cref="CudaException">It does not say.</exception>
+    public static CudaBoard Describe(int ordinal)
     {
-        var boards = Boards();
-        var there = boards.Count == 0 ? "there is no GPU" : "there is " + string.Join(", ", boards.Select(b => $"index {b.Index} ({b.Uuid})"));
+        var version = Start();
+        int Ask(CUDeviceAttribute attribute) => DriverSeam.Attribute(ordinal, attribute);
+        int Known(CUDeviceAttribute attribute) => DriverSeam.TryAttribute(ordinal, attribute, out var value) ? value : 0;
+        return new CudaBoard(
+            ordinal, CudaContext.GetDeviceName(ordinal), UuidText(DriverSeam.Uuid(ordinal)), DriverSeam.PciBusId(ordinal), DriverSeam.TotalBytes(ordinal),
+            Ask(CUDeviceAttribute.ComputeCapabilityMajor), Ask(CUDeviceAttribute.ComputeCapabilityMinor), Ask(CUDeviceAttribute.MultiProcessorCount),
+            Ask(CUDeviceAttribute.L2CacheSize), Ask(CUDeviceAttribute.MaxSharedMemoryPerBlockOptin), Known(CUDeviceAttribute.ClockRate) / 1000.0,
+            Known(CUDeviceAttribute.MemoryClockRate) / 1000.0, Known(CUDeviceAttribute.GlobalMemoryBusWidth), version);
+    }
+
+    /// <summary>One GPU, by its index in the order of the bus, its UUID (or a beginning of it that fits one only) or its PCI bus id.</summary>
+    /// <exception cref="ArgumentException">There is none, or several: the message names those that there are.</exception>
+    public static CudaBoard Find(string which) => Find(which, Boards());
+
+    /// <summary>The same among boards that were looked at before.</summary>
+    /// <exception cref="ArgumentException">There is none, or several: the message names those that there are.</exception>
+    public static CudaBoard Find(string which, IReadOnlyList<CudaBoard> boards)
+    {
+        var there = boards.Count == 0 ? "there is no GPU" : "there is " + string.Join(", ", boards.OrderBy(b => b.BusIndex).Select(b => $"index {b.BusIndex} ({b.Uuid}{(b.Trouble is null ? "" : ", which cannot be used")})"));
         if (which.StartsWith("MIG-", StringComparison.OrdinalIgnoreCase))
             throw new ArgumentException($"'{which}' is a part of a GPU in MIG mode, whose power has no sensor of its own; {there}.");
         var fits = int.TryParse(which, out var index)
-            ? boards.Where(b => b.Index == index)
+            ? boards.Where(b => b.BusIndex == index)
             : boards.Where(b => b.Uuid.StartsWith(which, StringComparison.OrdinalIgnoreCase) || b.PciBusId.Equals(which, StringComparison.OrdinalIgnoreCase));
         return fits.ToArray() switch
         {
+            [{ Trouble: { } trouble }] => throw new ArgumentException($"GPU '{which}' cannot be used: {trouble}; {there}."),
             [var one] => one,
             [] => throw new ArgumentException($"No GPU '{which}': {there}."),
             _ => throw new ArgumentException($"'{which}' fits several GPUs: {there}."),
@@ -183,6 +197,33 @@ public static unsafe class CudaDriver
         return text.ToString();
     }
 
+    private static CudaBoard Look(int ordinal)
+    {
+        try
+        {
+            return Describe(ordinal);
+        }
+        catch (CudaException error)
+        {
+            // Whatever it does say helps to know which one it is.
+            return new CudaBoard(ordinal, Said(() => CudaContext.GetDeviceName(ordinal), "unknown GPU"), Said(() => UuidText(DriverSeam.Uuid(ordinal)), $"GPU-unknown-{ordinal}"),
+                Said(() => DriverSeam.PciBusId(ordinal), ""), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+            { Trouble = error.Message };
+        }
+
+        static string Said(Func<string> ask, string otherwise)
+        {
+            try
+            {
+                return ask();
+            }
+            catch (CudaException)
+            {
+                return otherwise;
+            }
+        }
+    }
+
     private static CUdeviceptr At<T>(CudaDeviceVariable<T> memory, long element)
         where T : unmanaged => memory.DevicePointer + element * sizeof(T);
 
@@ -195,7 +236,7 @@ public static unsafe class CudaDriver
 }
 
 /// <summary>A GPU as the driver describes it.</summary>
-/// <param name="Index">Its ordinal among those that the process may use.</param>
+/// <param name="Index">Its ordinal among those that the process may use, which CUDA_DEVICE_ORDER and CUDA_VISIBLE_DEVICES decide: for the driver alone, people know its <see cref="BusIndex"/>.</param>
 /// <param name="Name">As sold.</param>
 /// <param name="Uuid">GPU-….</param>
 /// <param name="PciBusId">domain:bus:device.function.</param>
@@ -213,6 +254,12 @@ public sealed record CudaBoard(
     int Index, string Name, string Uuid, string PciBusId, long MemoryBytes, int ComputeMajor, int ComputeMinor, int Multiprocessors,
     long CacheBytes, int SharedBytesPerBlock, double ClockMegahertz, double MemoryClockMegahertz, int MemoryBusBits, int DriverVersion)
 {
+    /// <summary>Its index as nvidia-smi has it: its place in the order of the bus.</summary>
+    public int BusIndex { get; init; } = Index;
+
+    /// <summary>Why it does not say what it is, in words; null where it does.</summary>
+    public string? Trouble { get; init; }
+
     /// <summary>The kernels' PTX that suits it: sm_90 or sm_80.</summary>
     public string Architecture => ComputeMajor >= 9 ? "sm_90" : "sm_80";
 

@@ -1,4 +1,6 @@
-namespace EnergyGrid.Devices.Cuda.Sensing;
+using EnergyGrid.Devices.Cuda.Sensing;
+
+namespace EnergyGrid.Devices.Cuda.Loads;
 
 /// <summary>
 /// Work for the qualification that needs no kernel: the driver fills a buffer again and again, which keeps the memory busy. One at a time.
@@ -36,7 +38,7 @@ public sealed class FillExercise(CudaBoard board, TimeProvider time, long bytes 
                     _failure = error;
                 }
             })
-            { IsBackground = true, Name = $"exercise of gpu {of.Board.Index}" };
+            { IsBackground = true, Name = $"exercise of gpu {of.Board.BusIndex}" };
             _thread.Start();
         }
 
