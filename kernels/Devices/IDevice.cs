@@ -40,6 +40,13 @@ public interface IDevice : IDisposable
     /// <summary>Gives buffers and context back.</summary>
     Task Unload();
 
+    /// <summary>
+    /// Whether somebody measures or watches now: a trial holds it or records it, or its power is watched. Where nobody does, a device may read its sensors about once a second,
+    /// and give back what only work needs.
+    /// </summary>
+    /// <returns>How often it reads from now on, s; 0 where that is as its sensor's profile says.</returns>
+    double Attend(bool closely) => 0;
+
     /// <summary>Appends what was read and which steps ended since the last drain, in time order.</summary>
     void Drain(List<DeviceReading> readings, List<StepMark> steps);
 }

@@ -24,7 +24,7 @@ public sealed class WindowIntegrator
     private const long Second = Readings.NanosecondsPerSecond;
 
     private readonly bool _isCounter;
-    private readonly long _gap;
+    private long _gap;
     private readonly int _keep;
     private readonly Entry[] _entries;
     private readonly int _mask;
@@ -73,6 +73,13 @@ public sealed class WindowIntegrator
 
     /// <summary>How far the node's clock may be from UTC, s. A window bears the worst that was set while it was open or revised.</summary>
     public double ClockErrorSeconds { get; set; }
+
+    /// <summary>How often the source is read just now, s, where that is less often than its profile says; 0 where it is not. Three times the longer of both is a gap.</summary>
+    public double PeriodSeconds
+    {
+        get => field;
+        set => _gap = Math.Max(Sensor.GapNanoseconds, (long)(SensorProfile.GapPeriods * (field = value) * Second));
+    }
 
     /// <summary>Readings pushed, of whatever fate.</summary>
     public long Pushed => _pushed;

@@ -21,6 +21,10 @@ internal sealed class DeviceSampler
     private readonly List<DeviceRecording> _recordings = [];
     private readonly List<Queue<PowerSample>> _watchers = [];
     private object? _holder;
+    private bool _isAttended;
+    private double _seldomSeconds;
+    private long _attendedFrom;
+    private long _latestReading;
     private double _watts = double.NaN;
     private double _celsius = double.NaN;
 
@@ -28,6 +32,7 @@ internal sealed class DeviceSampler
     {
         Device = device;
         Kind = device.Info.Kind == DeviceKind.Cpu ? SourceKind.Cpu : SourceKind.Gpu;
+        _seldomSeconds = device.Attend(false);
         _integrator = Integrator();
     }
 
@@ -59,7 +64,12 @@ internal sealed class DeviceSampler
                 if (_integrator.Ready >= 4) TakeReady();
             }
             foreach (var recording in _recordings) recording.Add(readings, CollectionsMarshal.AsSpan(_steps));
-            if (readings.Length > 0) (_watts, _celsius) = (readings[^1].InstantWatts, readings[^1].Celsius);
+            if (readings.Length > 0)
+            {
+                (_watts, _celsius, _latestReading) = (readings[^1].InstantWatts, readings[^1].Celsius, readings[^1].TimeNanoseconds);
+                // What was read seldom is gone by now: from here on a gap is a gap.
+                if (_seldomSeconds == 0 && _integrator.PeriodSeconds > 0 && _latestReading - _attendedFrom > UtcNanoseconds.FromSeconds(2 * _integrator.PeriodSeconds)) _integrator.PeriodSeconds = 0;
+            }
             foreach (var watcher in _watchers) Feed(watcher, readings);
             _readings.Clear();
             _steps.Clear();
@@ -74,6 +84,7 @@ internal sealed class DeviceSampler
             Device.Drain(_readings, _steps);
             _readings.Clear();
             _steps.Clear();
+            (_latestReading, _attendedFrom) = (0, 0);
             _integrator = Integrator();
         }
     }
@@ -93,30 +104,63 @@ internal sealed class DeviceSampler
     public DeviceRecording Record()
     {
         var recording = new DeviceRecording();
-        lock (_gate) _recordings.Add(recording);
+        lock (_gate)
+        {
+            _recordings.Add(recording);
+            Attend();
+        }
         return recording;
     }
 
     public void End(DeviceRecording recording)
     {
-        lock (_gate) _recordings.Remove(recording);
+        lock (_gate)
+        {
+            _recordings.Remove(recording);
+            Attend();
+        }
     }
 
     /// <summary>Holds the device for a trial; false if another one has it.</summary>
-    public bool TryHold(object holder) => Interlocked.CompareExchange(ref _holder, holder, null) is var before && (before is null || before == holder);
+    public bool TryHold(object holder)
+    {
+        lock (_gate)
+        {
+            if (_holder is not null && _holder != holder) return false;
+            _holder = holder;
+            Attend();
+            return true;
+        }
+    }
 
-    public void LetGo(object holder) => Interlocked.CompareExchange(ref _holder, null, holder);
+    public void LetGo(object holder)
+    {
+        lock (_gate)
+        {
+            if (_holder != holder) return;
+            _holder = null;
+            Attend();
+        }
+    }
 
     public Queue<PowerSample> Watch()
     {
         var queue = new Queue<PowerSample>();
-        lock (_gate) _watchers.Add(queue);
+        lock (_gate)
+        {
+            _watchers.Add(queue);
+            Attend();
+        }
         return queue;
     }
 
     public void Unwatch(Queue<PowerSample> queue)
     {
-        lock (_gate) _watchers.Remove(queue);
+        lock (_gate)
+        {
+            _watchers.Remove(queue);
+            Attend();
+        }
     }
 
     public bool TryNext(Queue<PowerSample> queue, out PowerSample sample)
@@ -124,7 +168,17 @@ internal sealed class DeviceSampler
         lock (_gate) return queue.TryDequeue(out sample);
     }
 
-    private WindowIntegrator Integrator() => new(Device.Info.Key, Kind, Device.Sensor.Profile, keepWindows: 16, keepReadings: 256);
+    private WindowIntegrator Integrator() => new(Device.Info.Key, Kind, Device.Sensor.Profile, keepWindows: 16, keepReadings: 256) { PeriodSeconds = _seldomSeconds };
+
+    // Under the gate: who measures and who watches has changed.
+    private void Attend()
+    {
+        var closely = _holder is not null || _recordings.Count > 0 || _watchers.Count > 0;
+        if (closely == _isAttended) return;
+        (_isAttended, _attendedFrom) = (closely, _latestReading);
+        _seldomSeconds = Device.Attend(closely);
+        _integrator.PeriodSeconds = Math.Max(_integrator.PeriodSeconds, _seldomSeconds);
+    }
 
     private void TakeReady()
     {

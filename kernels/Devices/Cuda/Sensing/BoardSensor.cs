@@ -71,6 +71,9 @@ public sealed class BoardSensor : IDisposable
     /// <summary>Whether NVML tells who uses the board. Where it does not, nobody else is seen, which is not the same as nobody being there.</summary>
     public bool TellsProcesses { get; }
 
+    /// <summary>The processes that hold a context on the board for us: nobody else's. None while there is no context.</summary>
+    public Func<IReadOnlyList<int>> OwnProcesses { get; set; } = static () => [Environment.ProcessId];
+
     /// <summary>What energy is taken from, in words.</summary>
     public string EnergySource => Qualification.EnergySource;
 
@@ -83,6 +86,10 @@ public sealed class BoardSensor : IDisposable
         return new DeviceCondition(
             _device.Celsius(), _device.Megahertz(), double.IsNaN(limit) ? PowerLimitWatts : limit, OtherProcesses(), _options.ClockErrorSeconds + _clock.ErrorSeconds, Hindrance());
     }
+
+    /// <summary>Whether somebody measures or watches: else the sensors are read once a second.</summary>
+    /// <returns>As <see cref="IDevice.Attend"/>.</returns>
+    public double Attend(bool closely) => (_sensor.IsSlow = !closely) ? 1 : 0;
 
     /// <summary>Appends what was read since the last drain, in time order.</summary>
     public void Drain(List<DeviceReading> readings) => _sensor.Drain(readings);
@@ -99,12 +106,13 @@ public sealed class BoardSensor : IDisposable
     }
 
     // In a container NVML may tell the host's numbers: then ours is not among them, and one of those that cannot be seen here is us. What makes a container is not
-    // asked: under Kubernetes with cgroup v2 nothing in /proc says so. Where numbers are our own namespace's, ours is there, as this process holds a context.
+    // asked: under Kubernetes with cgroup v2 nothing in /proc says so. Where numbers are our own namespace's, ours is there if we hold a context.
     private int OtherProcesses()
     {
         if (_device.ComputeProcesses() is not { } all) return 0;
-        var others = all.Where(pid => pid != Environment.ProcessId).ToArray();
-        if (others.Length < all.Length || !OperatingSystem.IsLinux()) return others.Length;
+        var own = OwnProcesses();
+        var others = all.Where(pid => !own.Contains(pid)).ToArray();
+        if (others.Length < all.Length || own.Count == 0 || !OperatingSystem.IsLinux()) return others.Length;
         return others.Any(static pid => !Directory.Exists($"/proc/{pid}")) ? others.Length - 1 : others.Length;
     }
 

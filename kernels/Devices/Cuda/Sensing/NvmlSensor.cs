@@ -29,6 +29,7 @@ public sealed class NvmlSensor : IDisposable
 {
     private const double Nano = 1e-9;
     private const double SilentPeriods = 2.5;
+    private const double MostWait = 0.05;
 
     // Bits of the throttle reasons, for drivers without the time counters.
     private const ulong PowerCapBit = 0x4, ThermalBits = 0x8 | 0x20 | 0x40 | 0x80;
@@ -54,6 +55,7 @@ public sealed class NvmlSensor : IDisposable
     private double _sampledCapSeconds;
     private double _sampledThermalSeconds;
     private volatile DeviceLostException? _lost;
+    private volatile bool _isSlow;
 
     /// <param name="device">What is polled.</param>
     /// <param name="clock">Stamps the readings.</param>
@@ -90,6 +92,9 @@ public sealed class NvmlSensor : IDisposable
 
     /// <summary>Why the device does not answer any more; null while it does.</summary>
     public DeviceLostException? Lost => _lost;
+
+    /// <summary>Whether it is read once a second only, at the second: whatever is summed by the second loses nothing by that.</summary>
+    public bool IsSlow { get => _isSlow; set => _isSlow = value; }
 
     /// <summary>Between the readings that are drained, s.</summary>
     public double ReadingPeriodSeconds => HasCounter ? _options.UpdatePeriodSeconds : _options.PowerPeriodSeconds;
@@ -155,8 +160,17 @@ public sealed class NvmlSensor : IDisposable
     private void Sense()
     {
         var raster = new Raster(_clock.Time, PollSeconds);
-        while (raster.Next(_ending))
+        while (IsSlow ? SleepToSecond() : raster.Next(_ending))
             if (!Poll()) return;
+    }
+
+    // In short waits: whoever begins to measure does not wait for the second.
+    private bool SleepToSecond()
+    {
+        var second = _clock.NowNanoseconds / UtcNanoseconds.PerSecond + 1;
+        while (IsSlow && second * UtcNanoseconds.PerSecond - _clock.NowNanoseconds is > 0 and var left)
+            if (!Raster.Sleep(_clock.Time, TimeSpan.FromSeconds(Math.Min(left * Nano, MostWait)), _ending)) return false;
+        return true;
     }
 
     private void Emit(long now, double joules)
