@@ -62,6 +62,7 @@ public static class GridCommand
         root.Add(TraceCommand.Make());
         root.Add(RetentionCommands.Make());
         root.Add(VersionCommand.Make());
+        root.Add(GpuWorkerCommand.Make());
         // Ours says more than the version, and obeys --json.
         foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);
         return root;

@@ -27,6 +27,9 @@ public sealed record LocalGpuOptions(string Host, string Site, string Rack)
     /// <summary>Told what goes on: qualification takes the better part of a minute.</summary>
     public Action<string> Say { get; init; } = static _ => { };
 
+    /// <summary>What runs a board's steps: a thread of this process, if nothing else is said.</summary>
+    public Func<CudaBoard, TimeProvider, IStepEngine> Steps { get; init; } = static (board, time) => new ContextEngine(board, time);
+
     /// <summary>Given each qualification, to be kept with the results.</summary>
     public Action<BoardQualification> Keep { get; init; } = static _ => { };
 }
@@ -118,7 +121,7 @@ public static class LocalGpus
                 bandwidth, board.IsEmulated ? Provenance.Modelled : Provenance.Measured, peak, meter.RatedWatts, meter.PowerLimitWatts,
                 string.Create(CultureInfo.InvariantCulture, $"NVIDIA {nvml.DriverVersion}, CUDA {board.DriverVersion / 1000}.{board.DriverVersion % 1000 / 10}"),
                 meter.EnergySource, meter.EnergyProvenance, qualification.ToSensorQualification(meter.RatedWatts));
-            return new CudaDevice(board, meter, nvml, info, clock);
+            return new CudaDevice(options.Steps(board, clock.Time), meter, nvml, info, clock);
         }
         catch
         {

@@ -1,5 +1,6 @@
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda;
+using EnergyGrid.Devices.Cuda.Worker;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -7,10 +8,16 @@ namespace EnergyGrid.Silo;
 
 /// <summary>
 /// Looks at this machine's GPUs once the silo is a member of the grid, all at the same time, and offers each as soon as it is found fit. The grid does not wait for them, and a
-/// host that is slow to know its GPUs is not taken for dead.
+/// host that is slow to know its GPUs is not taken for dead. The work on each runs in a process of its own.
 /// </summary>
-internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
+/// <param name="boards">Those that are to be looked at.</param>
+/// <param name="options">How they become devices.</param>
+/// <param name="workers">What runs the work on them; null: this process.</param>
+/// <param name="node">Whose they are; null where there are none.</param>
+/// <param name="log">The silo's.</param>
+internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, WorkerOptions? workers, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
 {
+    private readonly LocalGpuOptions _options = workers is null ? options : options with { Steps = (board, time) => new WorkerEngine(board, time, workers with { Log = line => WorkerSaid(log, line) }) };
     private int _left = boards.Count;
 
     /// <summary>How many have been neither offered nor refused.</summary>
@@ -38,7 +45,7 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
     {
         try
         {
-            node!.Offer(LocalGpus.OpenOne(board, options, node.Clock));
+            node!.Offer(LocalGpus.OpenOne(board, _options, node.Clock));
         }
         catch (Exception e) when (e is GpuRefusedException or DriverMissingException)
         {
@@ -49,6 +56,9 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
             Interlocked.Decrement(ref _left);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "worker of {Line}")]
+    private static partial void WorkerSaid(ILogger log, string line);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid: {Reason}")]
     private static partial void NotOffered(ILogger log, int index, string uuid, string reason);

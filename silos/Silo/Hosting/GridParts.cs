@@ -2,6 +2,7 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Sensing;
+using EnergyGrid.Devices.Cuda.Worker;
 using EnergyGrid.Grains;
 using EnergyGrid.Node;
 using EnergyGrid.Results;
@@ -32,7 +33,7 @@ internal static class GridParts
             if (local.Value.Node is { } machine) nodes.AddNode(machine, machine.Clock);
         });
         // After Orleans, which has joined when this starts.
-        services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), local.Value.Node, s.GetRequiredService<ILogger<GpuOpening>>()));
+        services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), options.GpuWorkers, local.Value.Node, s.GetRequiredService<ILogger<GpuOpening>>()));
         if (options.RunLog is { } path)
         {
             var file = OpenRunLog(path);

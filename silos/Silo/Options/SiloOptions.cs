@@ -1,5 +1,6 @@
 using System.Net;
 using EnergyGrid.Devices;
+using EnergyGrid.Devices.Cuda.Worker;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -84,6 +85,9 @@ public sealed record SiloOptions
 
     /// <summary>How long each look at a GPU's sensors takes on start, s. Below 10 s the counter's check against power is coarse.</summary>
     public double QualificationSeconds { get; init; } = 10;
+
+    /// <summary>How the processes are started and looked after that run the work on this machine's GPUs; null where this process runs it: in a program that cannot be its own worker.</summary>
+    public WorkerOptions? GpuWorkers { get; init; } = WorkerCommand.OfThisProgram() is { } command ? new WorkerOptions(command) : null;
 
     /// <summary>Told what opening the GPUs is doing.</summary>
     public Action<string> Say { get; init; } = static _ => { };
