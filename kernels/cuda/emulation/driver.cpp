@@ -10,11 +10,16 @@
 //   EMULATED_CUDA_DRIVER=12040         what the driver supports; 12.4
 //   EMULATED_CUDA_STICKY=process       a fault survives the reset of the context, as some do: only a new process helps
 //   EMULATED_CUDA_EXECUTE=ptx          kernels are not taken from this library: the PTX that was loaded is executed (ptx/machine.hpp)
+//   EMULATED_CUDA_HANG=file            a launch on GPU n that finds this file saying "n" never returns, with all of the driver held; "n graph": a graph's launch, and no kernel's.
+//                                      It removes the file first, unless that says "always" too
 //   EMULATED_CUDA_FAIL=n:code          the n-th launch (kernel or graph, from 1) since this was set returns this error, and so does every later call
 #include "ptx/machine.hpp"
 #include "registry.hpp"
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -166,8 +171,22 @@ std::string overrun() {
     return {};
 }
 
+/// Stays here if EMULATED_CUDA_HANG asks for it: only the end of the process ends it.
+void hang_if_asked(bool graph) {
+    const char* path = setting("EMULATED_CUDA_HANG");
+    if (!path) return;
+    std::ifstream file(path);
+    int which = -1;
+    if (!(file >> which) || which != current) return;
+    std::set<std::string> words{std::istream_iterator<std::string>(file), {}};
+    if (words.count("graph") && !graph) return;
+    if (!words.count("always") && std::remove(path)) return;
+    while (true) pause();
+}
+
 /// Counts a launch; the error that EMULATED_CUDA_FAIL asks for.
-int count_launch() {
+int count_launch(bool graph) {
+    hang_if_asked(graph);
     const char* text = setting("EMULATED_CUDA_FAIL");
     if (state().failure != (text ? text : "")) {
         state().failure = text ? text : "";
@@ -219,7 +238,7 @@ int put(void* handle, Work work) {
     }
     if (!handle && any_capture()) return outside_capture(CaptureImplicit);
     if (work.launch)
-        if (int error = count_launch()) return error;
+        if (int error = count_launch(false)) return error;
     return work.run();
 }
 
@@ -733,7 +752,7 @@ API cuGraphLaunch(void* executable, void* handle) {
     Stream* stream = find_stream(handle);
     if (!stream || !state().graphs.count(executable)) return InvalidHandle;
     if (stream->capturing) return CaptureUnsupported;
-    if (int error = count_launch()) return error;
+    if (int error = count_launch(true)) return error;
     for (auto& work : static_cast<Graph*>(executable)->work) {
         if (int error = work.run()) return error;
         if (device().sticky) break;

@@ -1,5 +1,4 @@
 using EnergyGrid.Contracts;
-using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Tests.Cuda;
 using EnergyGrid.Grid.Tests.Faults;
 using EnergyGrid.Grid.Tests.Sweeps;
@@ -17,25 +16,12 @@ public sealed class EmulatedGpuTests(EmulatedLibraries libraries)
     public async Task A_sweep_runs_on_two_GPUs_and_goes_on_with_one_when_the_other_falls_off_the_bus()
     {
         using var scratch = new Scratch();
-        await using var silo = await Up(scratch.Path, "devices 2\npower 0 140\ndevice 1\nlost 22", ["--gpus", "all", "--qualify", "0.5"]);
-        DeviceInfo[] devices = [];
-        await SimulatedGrid.Until(
-            async () =>
-            {
-                try
-                {
-                    devices = [.. (await silo.Client.Devices()).Select(d => d.Device)];
-                }
-                catch (Sdk.GridProblemException)
-                {
-                    // It has just started.
-                }
-                return devices.Length == 2;
-            }, "both GPUs have announced themselves");
+        await using var silo = await EmulatedSilo.Up(libraries, scratch.Path, "devices 2\npower 0 140\ndevice 1\nlost 22", ["--gpus", "all", "--qualify", "0.5"]);
+        var devices = await EmulatedSilo.Devices(silo, 2);
         Assert.All(devices, d => Assert.Equal((DeviceKind.Cuda, Provenance.Modelled), (d.Kind, d.EnergyProvenance)));
         Assert.Equal(2, Directory.GetFiles(Path.Combine(scratch.Path, "devices"), "GPU-*.json").Length);
 
-        await silo.Client.Submit(Plan(devices[0].Model, 2), "s");
+        await silo.Client.Submit(EmulatedSilo.Plan(devices[0].Model, 2), "s");
         var status = await silo.Until(s => s.HasEnded || s.Phase == SweepPhase.Paused, "the sweep ends", 240);
         var files = new SweepFiles(scratch.Path);
         Assert.True(status.Phase == SweepPhase.Finished, $"{status.Phase}: {status.Reason}\n{files.Events()}\n{silo.Log}");
@@ -58,45 +44,8 @@ public sealed class EmulatedGpuTests(EmulatedLibraries libraries)
     public async Task A_GPU_that_is_not_there_is_refused_with_those_that_are()
     {
         using var scratch = new Scratch();
-        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => Up(scratch.Path, "power 0 140", ["--gpus", "3", "--qualify", "0.5"]));
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => EmulatedSilo.Up(libraries, scratch.Path, "power 0 140", ["--gpus", "3", "--qualify", "0.5"]));
         Assert.Contains("No GPU '3': there is index 0 (GPU-", refused.Message);
         Assert.Contains("--gpus none", refused.Message);
     }
-
-    private Task<SiloProcess> Up(string data, string script, string[] arguments)
-    {
-        var file = Path.Combine(data, "sensors.txt");
-        File.WriteAllText(file, script);
-        return SiloProcess.Start(data, arguments, "exec \"$@\"", new Dictionary<string, string>
-        {
-            [NativeLibraries.CudaVariable] = libraries.CudaLibrary,
-            [NativeLibraries.NvmlVariable] = libraries.NvmlLibrary,
-            ["EMULATED_CUDA_DEVICES"] = "2",
-            ["EMULATED_CUDA_EXECUTE"] = "ptx",
-            ["EMULATED_NVML_SCRIPT"] = file,
-        });
-    }
-
-    private static string Plan(string model, int devices) => $$"""
-        name: emulated
-        operating_point:
-          quality: {target: "not applicable: synthetic weights", check: "none: equal arithmetic on seeded random data"}
-          service: {milliseconds_per_token: 100000, statistic: mean}
-        workload_mix: decode only, 40 tokens of context, no arrivals
-        batching: closed batch of 2, all sequences step together
-        hardware: {description: emulated GPUs of this machine, model: "{{model}}", devices: {{devices}}}
-        boundary: gpu
-        stack: cuda
-        layers: [1, 3]
-        groups:
-          - name: small
-            baseline: A
-            sweep:
-              - {workload: [A, F], batch: 2, context: 40, d_model: 256, d_ff: 256, model_layers: 8, vocabulary: 0}
-        passes: {min: 5, max: 5, half_width: 0.5}
-        aa: {delta: 0.5}
-        trial: {warmup_s: 0.1, window_s: 0.8, cooldown_s: 0.1, precondition_timeout_s: 10}
-        guards: {min_coverage: 0.5, max_clock_error_s: 60}
-        traces: none
-        """;
 }
