@@ -81,8 +81,7 @@ public sealed class Screen
     public void Complain(string line) => Faults.Profile.Out.Writer.WriteLine(Harmless(line));
 
     // What a line quotes comes from files and silos: nothing in it may command the terminal. Line ends and tabs are the command's own.
-    internal static string Harmless(string text) =>
-        text.Any(char.IsControl) ? string.Join('\n', text.Split('\n').Select(line => string.Join('\t', line.TrimEnd('\r').Split('\t').Select(NumberText.Clean)))) : text;
+    internal static string Harmless(string text) => Unprintable.Clean(text.Replace("\r\n", "\n", StringComparison.Ordinal), lines: true);
 
     /// <summary>A document on standard output.</summary>
     public void Document<T>(T value) => Term.Out.WriteLine(JsonSerializer.Serialize(value, DocumentJson.Indented));

@@ -30,7 +30,6 @@ public sealed record LocalGpuOptions(string Host, string Site, string Rack)
     /// <summary>What runs a board's steps: a thread of this process, if nothing else is said.</summary>
     public Func<CudaBoard, TimeProvider, IStepEngine> Steps { get; init; } = static (board, time) => new ContextEngine(board, time);
 
-<<<<<<< HEAD
     /// <summary>Where qualifications are kept from one start to the next, a file a device; null for nowhere: then each start looks for the better part of a minute.</summary>
     public string? Memory { get; init; }
 
@@ -39,10 +38,6 @@ public sealed record LocalGpuOptions(string Host, string Site, string Rack)
 
     /// <summary>What the sensors are exercised with, B: far more than the cache; less for an emulation.</summary>
     public long ExerciseBytes { get; init; } = 1L << 30;
-=======
-    /// <summary>Given each qualification, to be kept with the results.</summary>
-    public Action<BoardQualification> Keep { get; init; } = static _ => { };
->>>>>>> w-worker
 }
 
 /// <summary>A GPU of this machine cannot be a device of the grid: the message says why, and what would help.</summary>

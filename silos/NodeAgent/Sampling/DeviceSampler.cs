@@ -21,19 +21,11 @@ internal sealed class DeviceSampler
     private readonly List<DeviceRecording> _recordings = [];
     private readonly List<Queue<PowerSample>> _watchers = [];
     private object? _holder;
-<<<<<<< HEAD
     private LatestReading _latest;
-=======
->>>>>>> w-worker
     private bool _isAttended;
     private double _seldomSeconds;
     private long _attendedFrom;
     private long _latestReading;
-<<<<<<< HEAD
-=======
-    private double _watts = double.NaN;
-    private double _celsius = double.NaN;
->>>>>>> w-worker
 
     public DeviceSampler(IDevice device)
     {
@@ -74,12 +66,8 @@ internal sealed class DeviceSampler
             foreach (var recording in _recordings) recording.Add(readings, CollectionsMarshal.AsSpan(_steps));
             if (readings.Length > 0)
             {
-<<<<<<< HEAD
                 _latest = new(Device.Info.Uuid, readings[^1].InstantWatts, readings[^1].Celsius, readings[^1].Megahertz);
                 _latestReading = readings[^1].TimeNanoseconds;
-=======
-                (_watts, _celsius, _latestReading) = (readings[^1].InstantWatts, readings[^1].Celsius, readings[^1].TimeNanoseconds);
->>>>>>> w-worker
                 // What was read seldom is gone by now: from here on a gap is a gap.
                 if (_seldomSeconds == 0 && _integrator.PeriodSeconds > 0 && _latestReading - _attendedFrom > UtcNanoseconds.FromSeconds(2 * _integrator.PeriodSeconds)) _integrator.PeriodSeconds = 0;
             }

@@ -19,10 +19,7 @@ namespace EnergyGrid.Silo;
 internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, WorkerOptions? workers, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
 {
     private readonly LocalGpuOptions _options = workers is null ? options : options with { Steps = (board, time) => new WorkerEngine(board, time, workers with { Log = line => WorkerSaid(log, line) }) };
-<<<<<<< HEAD
     private readonly ConcurrentDictionary<string, string> _said = new();
-=======
->>>>>>> w-worker
     private int _left = boards.Count;
 
     /// <summary>How many have been neither offered nor refused.</summary>
@@ -53,11 +50,8 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
         try
         {
             node!.Offer(LocalGpus.OpenOne(board, _options, node.Clock));
-<<<<<<< HEAD
             if (_said.ContainsKey(board.Uuid)) OfferedAfterAll(log, board.BusIndex, board.Uuid);
             return true;
-=======
->>>>>>> w-worker
         }
         catch (Exception e) when (e is GpuRefusedException or DriverMissingException)
         {
@@ -75,11 +69,7 @@ internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalG
     [LoggerMessage(Level = LogLevel.Warning, Message = "worker of {Line}")]
     private static partial void WorkerSaid(ILogger log, string line);
 
-<<<<<<< HEAD
     [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid, and looked at again now and then: {Reason}")]
-=======
-    [LoggerMessage(Level = LogLevel.Error, Message = "gpu {Index} ({Uuid}) is not offered to the grid: {Reason}")]
->>>>>>> w-worker
     private static partial void NotOffered(ILogger log, int index, string uuid, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "gpu {Index} ({Uuid}) answers now and is offered to the grid")]

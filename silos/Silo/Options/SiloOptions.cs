@@ -89,12 +89,9 @@ public sealed record SiloOptions
     /// <summary>How the processes are started and looked after that run the work on this machine's GPUs; null where this process runs it: in a program that cannot be its own worker.</summary>
     public WorkerOptions? GpuWorkers { get; init; } = WorkerCommand.OfThisProgram() is { } command ? new WorkerOptions(command) : null;
 
-<<<<<<< HEAD
     /// <summary>Whether the GPUs' sensors are looked at as long as on the first start, whatever is remembered of them.</summary>
     public bool Requalify { get; init; }
 
-=======
->>>>>>> w-worker
     /// <summary>Told what opening the GPUs is doing.</summary>
     public Action<string> Say { get; init; } = static _ => { };
 

@@ -52,9 +52,14 @@ internal sealed class SweepSnapshots
         return await _status.Get(id, stop);
     }
 
-    /// <summary>Those that have not ended.</summary>
-    public async Task<SweepStatus[]> Live(CancellationToken stop) =>
-        await Task.WhenAll((await _index.Get("grid", stop)).Where(l => !l.Ended).Select(l => _status.Get(l.Id, stop)));
+    /// <summary>Those that have not ended, as far as they answer: one that does not takes nobody with it.</summary>
+    public async Task<SweepStatus[]> Live(CancellationToken stop)
+    {
+        var asked = (await _index.Get("grid", stop)).Where(l => !l.Ended).Select(l => _status.Get(l.Id, stop)).ToArray();
+        await ((Task)Task.WhenAll(asked)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stop.ThrowIfCancellationRequested();
+        return [.. asked.Where(a => a.IsCompletedSuccessfully).Select(a => a.Result)];
+    }
 
     private static SweepStatus Adopted(Manifest manifest, ImmutableArray<TrialResult> trials)
     {

@@ -31,15 +31,12 @@ public sealed class NvmlSensor : IDisposable
     private const double Nano = 1e-9;
     private const double SilentPeriods = 2.5;
     private const double MostWait = 0.05;
-<<<<<<< HEAD
 
     /// <summary>Reads that fail for so long make the device lost, s.</summary>
     private const double MostFailingSeconds = 3;
 
     /// <summary>Between two looks at a lost device, s.</summary>
     private const double LostPollSeconds = 2;
-=======
->>>>>>> w-worker
 
     // Bits of the throttle reasons, for drivers without the time counters.
     private const ulong PowerCapBit = 0x4, ThermalBits = 0x8 | 0x20 | 0x40 | 0x80;
@@ -165,7 +162,6 @@ public sealed class NvmlSensor : IDisposable
         // The raster leaves out the instants that a longer wait has missed.
         var raster = new Raster(_clock.Time, PollSeconds);
         while (IsSlow ? SleepToSecond() : raster.Next(_ending))
-<<<<<<< HEAD
             if (!Poll() && !Raster.Sleep(_clock.Time, TimeSpan.FromSeconds(LostPollSeconds), _ending)) return;
     }
 
@@ -184,18 +180,6 @@ public sealed class NvmlSensor : IDisposable
         }
         if (!double.IsNaN(joules)) _lastJoules = joules;
         Emit(now, joules);
-    }
-
-    // In short waits: whoever begins to measure does not wait for the second.
-    private bool SleepToSecond()
-    {
-        var second = _clock.NowNanoseconds / UtcNanoseconds.PerSecond + 1;
-        while (IsSlow && second * UtcNanoseconds.PerSecond - _clock.NowNanoseconds is > 0 and var left)
-            if (!Raster.Sleep(_clock.Time, TimeSpan.FromSeconds(Math.Min(left * Nano, MostWait)), _ending)) return false;
-        return true;
-=======
-            if (!Poll()) return;
->>>>>>> w-worker
     }
 
     // In short waits: whoever begins to measure does not wait for the second.
