@@ -86,10 +86,10 @@ public sealed class CeilingSection : IEvidenceSection
         return new(verdict, headline, tables.ToImmutable(), notes.ToImmutable(), figures.ToImmutable());
     }
 
+    // The model is fitted without the copy: its own ceiling is all that a short call asks of it.
     private static IEnumerable<(CeilingKernel Kernel, double Duty)> Windows(EvidenceSettings settings) =>
         from kernel in Enum.GetValues<CeilingKernel>()
         from duty in settings.DutyLevels
-            // The model is fitted without the copy: its own ceiling is all that a short call asks of it.
         where duty == 1 || kernel != CeilingKernel.Copy || !settings.Brief
         select (kernel, duty);
 
