@@ -94,7 +94,8 @@ public static class GridCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         try
         {
-            var parsed = Root().Parse(args);
+            // '@anna asks' is a reason, and no file of arguments.
+            var parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             // A line that is being completed is not complete yet.
             if (parsed.Errors.Count > 0 && !IsSuggestion(args))
             {
@@ -188,6 +189,9 @@ public static class GridCommand
             case IOException or UnauthorizedAccessException:
                 Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {error.Message}"));
                 return ExitCodes.Failed;
+            case ArgumentException { ParamName: "path" or "fileName" or "path1" or "path2" }:
+                Term.Error.WriteLine("energygrid: a path is empty, or none.");
+                return ExitCodes.Usage;
             default:
                 Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: this should not have happened, please report it: {error}"));
                 return ExitCodes.Failed;

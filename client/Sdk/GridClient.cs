@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -56,12 +57,32 @@ public sealed class GridClient : IDisposable
 
     private static SocketsHttpHandler Handler(X509Certificate2Collection? authorities)
     {
-        var handler = new SocketsHttpHandler { Proxy = new ProxyOfOthers(HttpClient.DefaultProxy) };
+        var handler = new SocketsHttpHandler { Proxy = new ProxyOfOthers(HttpClient.DefaultProxy), ConnectCallback = Connect };
         if (authorities is null) return handler;
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(authorities);
         handler.SslOptions.CertificateChainPolicy = policy;
         return handler;
+    }
+
+    // A host that lost its power or its network says nothing any more: whoever follows a stream finds out within half a minute.
+    private static async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken stop)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 15);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 5);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
+            await socket.ConnectAsync(context.DnsEndPoint, stop).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Why a token must not go to an address; null if it may.</summary>
@@ -179,7 +200,19 @@ public sealed class GridClient : IDisposable
     {
         var path = string.Join('/', name.Split('/').Select(Escape));
         using var answer = await Ask(HttpMethod.Get, $"v1/sweeps/{Escape(id)}/files/{path}", null, null, HttpCompletionOption.ResponseHeadersRead, stop).ConfigureAwait(false);
-        await answer.Content.CopyToAsync(into, stop).ConfigureAwait(false);
+        try
+        {
+            await answer.Content.CopyToAsync(into, stop).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e) when (e.InnerException is HttpIOException or null)
+        {
+            throw Unreachable(Address, e);
+        }
+        catch (HttpRequestException e) when (e.InnerException is IOException io)
+        {
+            // Where it is written to, not where it comes from.
+            throw new IOException(io.Message, io);
+        }
     }
 
     /// <summary>Removes an ended sweep and its results from the grid, if its <c>manifest.json</c> has this SHA-256 (lower-case hex).</summary>

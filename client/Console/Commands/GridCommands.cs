@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics;
 using EnergyGrid.Contracts;
+using EnergyGrid.Report;
 using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Console;
@@ -154,9 +155,10 @@ internal static class StatusCommand
             else if (sweeps.Length == 0) screen.Say("No sweep yet. 'energygrid submit PLAN.yaml --watch' starts one.");
             else
             {
-                SweepList.Show(sweeps.Where(s => s.Status is not null || !s.Line.Ended), TimeProvider.System.GetUtcNow(), screen);
-                var hidden = sweeps.Count(s => s.Status is null && s.Line.Ended);
+                SweepList.Show(sweeps.Where(s => s.Asked).Select(s => (s.Line, s.Status)), TimeProvider.System.GetUtcNow(), screen);
+                var hidden = sweeps.Count(s => !s.Asked);
                 if (hidden > 0 && screen.IsTerminal) screen.Say($"and {hidden} older that have ended; --all lists them");
+                else if (hidden > 0) screen.Complain($"energygrid: {hidden} older sweeps that have ended are left out; --all lists them");
             }
             return ExitCodes.Ok;
         });
@@ -164,34 +166,36 @@ internal static class StatusCommand
     }
 
     // Each is asked how it stands, some at a time: one that has gone meanwhile, or does not answer, keeps its line.
-    private static async Task<(SweepLine Line, SweepStatus? Status)[]> List(GridClient client, bool all, CancellationToken stop)
+    private static async Task<(SweepLine Line, SweepStatus? Status, bool Asked)[]> List(GridClient client, bool all, CancellationToken stop)
     {
         var lines = await client.Sweeps(stop);
         var asked = lines.Where(l => !l.Ended).Concat(all ? lines.Where(l => l.Ended) : lines.Where(l => l.Ended).Take(EndedShown)).Select(l => l.Id).ToHashSet(StringComparer.Ordinal);
         using var turns = new SemaphoreSlim(AskedAtOnce);
         return await Task.WhenAll(lines.Select(async line =>
         {
-            if (!asked.Contains(line.Id)) return (line, (SweepStatus?)null);
+            if (!asked.Contains(line.Id)) return (line, (SweepStatus?)null, false);
             await turns.WaitAsync(stop);
-            try { return (line, await client.Sweep(line.Id, stop)); }
-            catch (GridProblemException) { return (line, null); }
+            try { return (line, (SweepStatus?)await client.Sweep(line.Id, stop), true); }
+            catch (Exception e) when (e is GridProblemException or GridUnreachableException) { return (line, null, true); }
             finally { turns.Release(); }
         }));
     }
 
     public static void Show(SweepStatus status, Screen screen)
     {
-        screen.Say($"{status.Id}  ({status.Name})");
-        screen.Say($"  phase     {Tables.Phase(status.Phase)}{(status.Reason.Length > 0 ? $": {status.Reason}" : "")}");
-        if (status.Waiting.Length > 0) screen.Say($"  waiting   {status.Waiting}");
-        if (status.SubmittedBy.Length > 0) screen.Say($"  owner     {status.SubmittedBy}");
+        // One line each, whatever the grid says: nothing in it may begin another.
+        void Line(string text) => screen.Say(NumberText.Clean(text));
+        Line($"{status.Id}  ({status.Name})");
+        Line($"  phase     {Tables.Phase(status.Phase)}{(status.Reason.Length > 0 ? $": {status.Reason}" : "")}");
+        if (status.Waiting.Length > 0) Line($"  waiting   {status.Waiting}");
+        if (status.SubmittedBy.Length > 0) Line($"  owner     {status.SubmittedBy}");
         if (status.Priority != 0) screen.Say($"  priority  {status.Priority}");
         screen.Say($"  trials    {status.CommittedTrials} of {status.PlannedTrials} kept, {status.ValidTrials} valid, {status.InvalidTrials} invalid, {status.VoidedPasses} passes voided");
         screen.Say($"  stage     {status.Stage} of 2{(status.HasEnded ? "" : $", about {Say.Seconds(status.SecondsLeft)} left")}");
         if (!status.Running.IsDefaultOrEmpty)
         {
             screen.Say($"  running   {status.Running.Length}");
-            foreach (var r in status.Running.Take(16)) screen.Say($"    {r.Device}  {r.Trial}  {Tables.Phase(r.Phase)} {Say.Percent(r.Fraction)}  {Say.Watts(r.Watts)}");
+            foreach (var r in status.Running.Take(16)) Line($"    {r.Device}  {r.Trial}  {Tables.Phase(r.Phase)} {Say.Percent(r.Fraction)}  {Say.Watts(r.Watts)}");
             if (status.Running.Length > 16) screen.Say($"    and {status.Running.Length - 16} more");
         }
     }

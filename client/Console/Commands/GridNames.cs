@@ -37,7 +37,7 @@ internal static partial class GridNames
             // A source of completions answers at once: nothing here runs on a thread that it could block.
             return [.. Task.Run(() => names(grid, patience.Token)).GetAwaiter().GetResult().Where(n => Plain().IsMatch(n)).Select(n => new CompletionItem(n))];
         }
-        catch (Exception e) when (e is CommandException or GridUnreachableException or GridProblemException or OperationCanceledException or ArgumentException)
+        catch (Exception e) when (e is CommandException or GridUnreachableException or GridProblemException or OperationCanceledException or ArgumentException or InvalidOperationException)
         {
             return []; // somebody types: this is no place for an error
         }

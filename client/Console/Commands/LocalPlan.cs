@@ -28,6 +28,7 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
     {
         CommandException Wrong(string wrong, string right) => Refuse([new(path == Input ? "<stdin>" : path, 0, 0, "", wrong, right)], screen);
         const string Right = "a YAML or JSON file, see client/plans";
+        if (path.Length == 0) throw Wrong("the path is empty", Right);
         if (path != Input && Directory.Exists(path)) throw Wrong("it is a directory", Right);
         try
         {

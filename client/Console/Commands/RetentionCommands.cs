@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using EnergyGrid.Contracts;
+using EnergyGrid.Report;
 using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Console;
@@ -103,7 +104,7 @@ internal static class RetentionCommands
     private static async Task Ask(string what, Screen screen, CancellationToken stop)
     {
         if (System.Console.IsInputRedirected) throw new CommandException(ExitCodes.Usage, $"{what}: say --yes to delete it for good; nothing was deleted.");
-        screen.Complain($"{what}");
+        screen.Complain(NumberText.Clean(what));
         System.Console.Error.Write("Delete it and its results for good? [y/N] ");
         var answer = await Task.Run(System.Console.ReadLine, stop).WaitAsync(stop);
         if (answer?.Trim().ToLowerInvariant() is not ("y" or "yes")) throw new CommandException(ExitCodes.Cancelled, "nothing was deleted.");

@@ -106,15 +106,23 @@ internal static class WatchCommand
         return Code(ended[id], matrix);
     }
 
+    /// <summary>The matrix of a sweep that has ended, or null; a grid that goes away just now is waited for.</summary>
     public static async Task<Matrix?> MatrixOf(GridClient client, string id, CancellationToken stop)
     {
-        try
+        for (var tries = 60; ; tries--)
         {
-            return await client.Matrix(id, stop);
-        }
-        catch (GridProblemException e) when ((int)e.Status == 404)
-        {
-            return null;
+            try
+            {
+                return await client.Matrix(id, stop);
+            }
+            catch (GridProblemException e) when ((int)e.Status == 404)
+            {
+                return null;
+            }
+            catch (Exception e) when (tries > 1 && !stop.IsCancellationRequested && SweepFollow.IsAway(e))
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), stop);
+            }
         }
     }
 

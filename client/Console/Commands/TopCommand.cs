@@ -38,7 +38,9 @@ internal static class TopCommand
     private static async Task<int> Once(GridClient client, Screen screen, TopView view, CancellationToken stop)
     {
         var picture = await screen.Waiting($"the grid at {client.Address}", GridPicture.Take(client, TimeProvider.System, stop));
-        if (screen.Json) screen.Document(picture);
+        picture = picture with { Sweeps = [.. TopPage.Chosen(picture, view)] };
+        if (!screen.IsTerminal && !screen.Json && picture.Storage.Length > 0) screen.Complain($"energygrid: storage is away: {picture.Storage}");
+        if (screen.Json) screen.Document(picture with { Devices = [.. TopPage.Devices(picture, view)] });
         else if (!screen.IsTerminal) TopLists.Show(picture, view, screen);
         else foreach (var line in TopPage.Draw(new(picture, TimeProvider.System.GetUtcNow()), view, screen.Width, TopPage.Endless).Lines) screen.Draw(line);
         return ExitCodes.Ok;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda.Evidence;
+using EnergyGrid.Devices.Cuda.Worker;
 using EnergyGrid.Devices.Evidence;
 
 namespace EnergyGrid.Console.Evidence;
@@ -81,7 +82,7 @@ internal static class EvidenceCommand
             {
                 // What hangs holds the context: giving it back would hang too.
                 screen.Complain($"energygrid: {e.Message}");
-                Environment.Exit(ExitCodes.Failed);
+                GpuWorker.EndAtOnce(ExitCodes.Failed);
                 throw;
             }
             if (screen.Json) screen.Document(SummaryPage.Document(sections, outcome));

@@ -53,7 +53,8 @@ internal sealed class LiveTerminal : IDisposable
     {
         IsStale = false;
         var frame = new StringBuilder("\e[?2026h\e[H");
-        for (var i = 0; i < lines.Count; i++) frame.Append(lines[i].Painted(_colours)).Append("\e[K").Append(i + 1 < lines.Count ? "\r\n" : "\e[J");
+        // Cleared before it is written: after a full line the cursor still stands on its last cell.
+        for (var i = 0; i < lines.Count; i++) frame.Append(i + 1 < lines.Count ? "\e[K" : "\e[J").Append(lines[i].Painted(_colours)).Append(i + 1 < lines.Count ? "\r\n" : "");
         Write(frame.Append("\e[?2026l").ToString());
     }
 

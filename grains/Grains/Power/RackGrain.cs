@@ -58,6 +58,7 @@ public sealed partial class RackGrain(WindowPace pace, TimeProvider time, ILogge
     {
         GridTelemetry.Reports.Add(1);
         var incarnation = _merge.Incarnation;
+        if (pace.IsOfTheWall) _merge.WallWindow = time.GetUtcNow().ToUnixTimeSeconds();
         var known = _merge.Apply(report);
         if (_merge.Incarnation != incarnation)
         {

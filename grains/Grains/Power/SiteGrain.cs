@@ -80,6 +80,7 @@ public sealed partial class SiteGrain(
     public ValueTask<ReportAnswer> Report(RackReport report)
     {
         var closed = _merge.WindowsClosed;
+        LookAtTheWall();
         _merge.Apply(report);
         GridTelemetry.WindowsClosed.Add(Math.Max(0, _merge.WindowsClosed - closed));
         return ValueTask.FromResult(new ReportAnswer(false, _incarnation + _merge.Moves));
@@ -88,6 +89,7 @@ public sealed partial class SiteGrain(
     public ValueTask<ReportAnswer> ReportFacility(FacilityReport report)
     {
         var unknown = _merge.UnknownSources;
+        LookAtTheWall();
         _merge.Apply(report);
         return ValueTask.FromResult(new ReportAnswer(_merge.UnknownSources > unknown, _incarnation + _merge.Moves));
     }
@@ -98,6 +100,11 @@ public sealed partial class SiteGrain(
 
     public ValueTask<FacilityAccount?> Account(long fromWindow, long toWindow) =>
         ValueTask.FromResult(_merge.Ratio(fromWindow, toWindow) is { } ratio ? new FacilityAccount(ratio, _merge.Stretches(ratio.FromWindow, ratio.ToWindow)) : null);
+
+    private void LookAtTheWall()
+    {
+        if (pace.IsOfTheWall) _merge.WallWindow = time.GetUtcNow().ToUnixTimeSeconds();
+    }
 
     private async Task Keep(CancellationToken stop)
     {

@@ -9,6 +9,9 @@ public sealed record WindowPace(int RackLateness = 3, int SiteLateness = 5, int 
     /// <summary>How often a site keeps its sums. With the time in which its successor comes up, less than what racks can tell again.</summary>
     public TimeSpan SitePeriod { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whether windows are named by the wall's clock: not where the data's time runs faster.</summary>
+    public bool IsOfTheWall { get; init; } = true;
+
     /// <summary>A window so far ahead of the others is out of reach: its clock has gone wrong, or the time has moved.</summary>
     public int Ahead => Kept;
 
@@ -19,6 +22,6 @@ public sealed record WindowPace(int RackLateness = 3, int SiteLateness = 5, int 
     public static WindowPace Scaled(double timeScale)
     {
         var (rack, site) = ((int)Math.Ceiling(3 + 0.5 * timeScale), (int)Math.Ceiling(5 + timeScale));
-        return timeScale <= 1 ? new WindowPace() : new WindowPace(rack, site, 2 * site + 128);
+        return timeScale <= 1 ? new WindowPace() : new WindowPace(rack, site, 2 * site + 128) { IsOfTheWall = false };
     }
 }

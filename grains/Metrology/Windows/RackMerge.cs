@@ -63,6 +63,9 @@ public sealed class RackMerge
     /// <summary>Of what it says; higher by one whenever its time has moved: nodes tell it again what it did not follow.</summary>
     public long Incarnation { get; private set; }
 
+    /// <summary>The window of now by the clock of who merges; null where the windows' time is another, as in a simulation that runs faster.</summary>
+    public long? WallWindow { get; set; }
+
     /// <summary><c>site/rack</c>.</summary>
     public string Rack { get; }
 
@@ -161,11 +164,13 @@ public sealed class RackMerge
         if (_high == long.MinValue || report.Windows.IsEmpty) return;
         var (oldest, newest) = (long.MaxValue, long.MinValue);
         foreach (var part in report.Windows) (oldest, newest) = (Math.Min(oldest, part.Window), Math.Max(newest, part.Window));
-        if (oldest < 0 || !_vote.Moves(report.Node, newest, _high - _keep + 1, Math.Max(_high, _now) + _ahead)) return;
+        if (oldest < 0 || !_vote.Moves(report.Node, newest, Math.Max(_high, _now), _keep, _ahead, WallWindow)) return;
         Incarnation++;
         if (newest > _high)
         {
-            Raise(oldest);
+            // Older ones that came along are not where it goes.
+            foreach (var part in report.Windows) if (part.Window > Math.Max(_high, _now) + _ahead) newest = Math.Min(newest, part.Window);
+            Raise(newest);
             return;
         }
         // Back: what was known is of a time that comes again.

@@ -62,6 +62,9 @@ public sealed partial class SiteMerge
     /// <summary>Its name.</summary>
     public string Site { get; }
 
+    /// <summary>As <see cref="RackMerge.WallWindow"/>.</summary>
+    public long? WallWindow { get; set; }
+
     /// <summary>How often its time has moved, because most of those who speak to it were out of reach: then they tell it again what it did not follow.</summary>
     public int Moves { get; private set; }
 
@@ -138,7 +141,7 @@ public sealed partial class SiteMerge
     {
         var index = IndexOf(report.Rack);
         _racks[index].IsExpected = true;
-        if (!report.Windows.IsEmpty) Follow(report.Rack, report.Windows.Min(w => w.Window), report.Windows.Max(w => w.Window));
+        if (!report.Windows.IsEmpty) Follow(report.Rack, report.Windows.Select(w => w.Window));
         foreach (var window in report.Windows) Take(index, window);
         CloseReady();
     }
@@ -146,7 +149,7 @@ public sealed partial class SiteMerge
     /// <summary>Takes in what the facility's meters say, and closes what can be closed.</summary>
     public void Apply(FacilityReport report)
     {
-        if (!report.Windows.IsEmpty) Follow(report.Windows[0].Source, report.Windows.Min(w => w.Window), report.Windows.Max(w => w.Window));
+        if (!report.Windows.IsEmpty) Follow(report.Windows[0].Source, report.Windows.Select(w => w.Window));
         foreach (var part in report.Windows) Take(part);
         CloseReady();
     }
@@ -264,19 +267,23 @@ public sealed partial class SiteMerge
             side.It.Value, side.ItLow, side.ItHigh, side.ItRated);
     }
 
-    private void Follow(string speaker, long oldest, long newest)
+    private void Follow(string speaker, IEnumerable<long> windows)
     {
-        if (_high == long.MinValue || _isSilent || oldest < 0 || !_vote.Moves(speaker, newest, _high - _keep + 1, Math.Max(_high, _now) + _ahead)) return;
+        var (oldest, newest) = (windows.Min(), windows.Max());
+        if (_high == long.MinValue || oldest < 0 || IsSinceRestored(newest) || !_vote.Moves(speaker, newest, Math.Max(_high, _now), _keep, _ahead, WallWindow)) return;
         Moves++;
         if (newest > _high)
         {
-            // What lies between is the period's gap.
+            // What lies between is the period's gap; older windows that came along are not where it goes.
             _isSilent = true;
-            Raise(oldest);
+            Raise(windows.Where(w => w > Math.Max(_high, _now) + _ahead).Min());
             _isSilent = false;
         }
         else Forget();
     }
+
+    // Who was restored does not know for how long it was away: the first word may be of any time until now.
+    private bool IsSinceRestored(long window) => _isSilent && (WallWindow is not { } wall || window <= wall + _ahead);
 
     private void Take(int rack, RackWindow window)
     {
@@ -337,8 +344,7 @@ public sealed partial class SiteMerge
     private Slot? SlotOf(long window)
     {
         var known = Math.Max(_high, _now);
-        // Who was restored does not know for how long it was away.
-        if (known != long.MinValue && !_isSilent && window > known + _ahead)
+        if (known != long.MinValue && window > known + _ahead && !IsSinceRestored(window))
         {
             RefusedAhead++;
             return null;

@@ -25,6 +25,7 @@ public sealed class WindowIntegrator
 
     private readonly bool _isCounter;
     private long _gap;
+    private long _split;
     private readonly int _keep;
     private readonly Entry[] _entries;
     private readonly int _mask;
@@ -54,7 +55,7 @@ public sealed class WindowIntegrator
         Kind = kind;
         Sensor = sensor.Checked();
         _isCounter = sensor.Quantity == SensorQuantity.Counter;
-        _gap = sensor.GapNanoseconds;
+        _gap = _split = sensor.GapNanoseconds;
         _keep = keepWindows;
         _slots = new Slot[keepWindows];
         var readings = keepReadings > 0 ? keepReadings : Math.Min(1 << 20, 2 * (keepWindows / sensor.NominalPeriodSeconds + 1));
@@ -78,7 +79,13 @@ public sealed class WindowIntegrator
     public double PeriodSeconds
     {
         get => field;
-        set => _gap = Math.Max(Sensor.GapNanoseconds, (long)(SensorProfile.GapPeriods * (field = value) * Second));
+        set
+        {
+            field = value;
+            _gap = Math.Max(Sensor.GapNanoseconds, (long)(SensorProfile.GapPeriods * value * Second));
+            // A reading that was missed leaves a step that only a model can share out.
+            _split = Math.Max(Sensor.GapNanoseconds, (long)(1.5 * value * Second));
+        }
     }
 
     /// <summary>Readings pushed, of whatever fate.</summary>
@@ -358,7 +365,7 @@ public sealed class WindowIntegrator
             if (a.Epoch > slot.Epoch) slot.Epoch = a.Epoch;
             if (a.Epoch != b.Epoch) return;
             slot.Joules += b.Step * ((double)part / span);
-            slot.Split |= span > _gap && part < span;
+            slot.Split |= span > _split && part < span;
             if (b.TickWatts < slot.Min) slot.Min = b.TickWatts;
             if (b.TickWatts > slot.Max) slot.Max = b.TickWatts;
         }

@@ -210,7 +210,10 @@ public sealed class ContextEngine(CudaBoard board, TimeProvider time) : IStepEng
 
         // Only now: what is destroyed with a context is no handle any more that the driver may be given.
         // Nobody waits for a running step: the trial finds the fault when it looks at the device's condition.
-        if (fault is not null) _fault = Recover(fault);
+        // Told before the context is set up anew, which may take long: from here on no kernel is waited for.
+        if (fault is null) return;
+        _fault = fault.Message;
+        _fault = Recover(fault);
     }
 
     // Under the gate.

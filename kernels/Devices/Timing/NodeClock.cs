@@ -19,6 +19,8 @@ public sealed class NodeClock(TimeProvider wall, Func<double>? errorSeconds = nu
     /// <summary>What the wall clock may go from this one before it counts as moved, s: NTP steps from 128 ms on, and slews below.</summary>
     public const double StepSeconds = 0.128;
 
+    private static readonly TimeSpan MostBetween = TimeSpan.FromMilliseconds(10);
+
     private readonly Lock _gate = new();
     private volatile Setting _setting = Setting.Of(wall);
     private volatile ClockStep? _last;
@@ -56,15 +58,30 @@ public sealed class NodeClock(TimeProvider wall, Func<double>? errorSeconds = nu
     {
         lock (_gate)
         {
-            var away = (Time.UtcNowNanoseconds() - NowNanoseconds) / 1e9;
+            var (timestamp, wall) = Both(Time);
+            var away = (wall - At(timestamp)) / 1e9;
             if (Math.Abs(away) < StepSeconds) return null;
             _setting = Setting.Of(Time);
             return _last = new ClockStep((_last?.Number ?? 0) + 1, away);
         }
     }
 
+    // Both clocks at one moment: whoever was held between the two reads would take that for a step.
+    private static (long Timestamp, long Nanoseconds) Both(TimeProvider time)
+    {
+        for (var tries = 5; ; tries--)
+        {
+            var (before, wall, after) = (time.GetTimestamp(), time.UtcNowNanoseconds(), time.GetTimestamp());
+            if (tries <= 1 || time.GetElapsedTime(before, after) <= MostBetween) return (before, wall);
+        }
+    }
+
     private sealed record Setting(long Timestamp, long Nanoseconds)
     {
-        public static Setting Of(TimeProvider time) => new(time.GetTimestamp(), time.UtcNowNanoseconds());
+        public static Setting Of(TimeProvider time)
+        {
+            var (timestamp, nanoseconds) = Both(time);
+            return new(timestamp, nanoseconds);
+        }
     }
 }

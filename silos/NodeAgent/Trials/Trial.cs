@@ -254,6 +254,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     /// <summary>Ends whatever runs, gives back and lets go.</summary>
     public async Task Release()
     {
+        List<Exception> failed = [];
         foreach (var device in _devices)
         {
             if (!device.TryHold(this)) continue;
@@ -265,6 +266,11 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
                     await device.Device.Unload();
                 }
             }
+            catch (Exception error)
+            {
+                // One that cannot be stopped keeps none of the others.
+                failed.Add(error);
+            }
             finally
             {
                 device.LetGo(this);
@@ -272,6 +278,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         }
         foreach (var (sampler, recording) in _recorded) sampler.End(recording);
         if (_input is not null) node.Input!.End(_input);
+        if (failed.Count > 0) throw failed[0];
     }
 
     public TrialResult Result(TrialOutcome outcome)

@@ -27,7 +27,8 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
         try
         {
             var views = sites.Fresh().Sites.Values.ToImmutableArray();
-            var lines = await sweeps.List(stop);
+            // What still runs is not hidden behind what has ended since.
+            ImmutableArray<SweepLine> lines = [.. (await sweeps.List(stop)).OrderBy(l => l.Ended)];
             var standing = await Task.WhenAll(lines.Take(MostSweeps).Select(line => Standing(line, stop)));
             var all = await All(stop);
             body = Markup.Of($"""

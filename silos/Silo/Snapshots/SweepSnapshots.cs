@@ -9,11 +9,16 @@ internal sealed class SweepSnapshots
 {
     public static readonly TimeSpan Freshness = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>A sweep that is silent for longer keeps nobody waiting who asks for all of them.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider _time;
     private readonly Coalesced<string, SweepStatus> _status;
     private readonly Coalesced<string, ImmutableArray<SweepLine>> _index;
 
     public SweepSnapshots(IGrainFactory grains, IResultStore store, IResultFiles files, TimeProvider time)
     {
+        _time = time;
         _status = new(async id =>
         {
             try { return await grains.GetGrain<ISweepGrain>(id).Status(); }
@@ -55,7 +60,7 @@ internal sealed class SweepSnapshots
     /// <summary>Those that have not ended, as far as they answer: one that does not takes nobody with it.</summary>
     public async Task<SweepStatus[]> Live(CancellationToken stop)
     {
-        var asked = (await _index.Get("grid", stop)).Where(l => !l.Ended).Select(l => _status.Get(l.Id, stop)).ToArray();
+        var asked = (await _index.Get("grid", stop)).Where(l => !l.Ended).Select(l => _status.Get(l.Id, stop).WaitAsync(Patience, _time, stop)).ToArray();
         await ((Task)Task.WhenAll(asked)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         stop.ThrowIfCancellationRequested();
         return [.. asked.Where(a => a.IsCompletedSuccessfully).Select(a => a.Result)];

@@ -26,11 +26,14 @@ public sealed class ClockVoteTests
         [new RackWindow($"s/r{rack}", window, 0, 20_000, 40_000, 40_000, 0, 0, new(double.NaN, double.NaN, 20_000, double.NaN), 4, [], 0, Provenance.Measured, 0)]);
 
     /// <summary>Every node says its windows in turn; what the rack stated of each window last.</summary>
-    private static Dictionary<long, RackWindow> Run(RackMerge rack, int seconds, params Func<int, long?>[] clocks)
+    private static Dictionary<long, RackWindow> Run(RackMerge rack, int seconds, params Func<int, long?>[] clocks) => Run(rack, seconds, null, clocks);
+
+    private static Dictionary<long, RackWindow> Run(RackMerge rack, int seconds, Func<int, long>? wall, Func<int, long?>[] clocks)
     {
         var stated = new Dictionary<long, RackWindow>();
         for (var t = 0; t < seconds; t++)
         {
+            rack.WallWindow = wall?.Invoke(t);
             for (var n = 0; n < clocks.Length; n++) if (clocks[n](t) is { } window) rack.Apply(Said(n, window));
             foreach (var window in rack.TakeReport()?.Windows ?? []) stated[window.Window] = window;
         }
@@ -96,6 +99,43 @@ public sealed class ClockVoteTests
     }
 
     [Fact]
+    public void Between_two_clocks_the_own_one_decides_if_it_means_something()
+    {
+        var wrongFirst = Rack(2);
+        var stated = Run(wrongFirst, 30, t => W0 + t, [t => W0 + Hour + t, t => W0 + t]);
+        Assert.Equal((8, 1800.0), (wrongFirst.Incarnation, stated[W0 + 20].ItJoules));
+        var rightFirst = Rack(2);
+        Run(rightFirst, 30, t => W0 + t, [t => W0 + t, t => W0 + Hour + t]);
+        Assert.Equal(7, rightFirst.Incarnation);
+    }
+
+    [Fact]
+    public void While_the_others_are_away_for_a_moment_one_with_a_wrong_clock_does_not_take_the_rack_and_one_with_the_right_clock_does()
+    {
+        foreach (var (step, wall, incarnation) in new[] { (Hour, 0, 7L), (Hour, Hour, 8L) })
+        {
+            var rack = Rack(3);
+            Run(rack, 20, t => W0 + t, [t => W0 + t, t => W0 + t, t => W0 + t]);
+            Run(rack, 60, t => W0 + 20 + wall + t, [_ => null, t => W0 + 20 + step + t, _ => null]);
+            Assert.Equal(incarnation, rack.Incarnation);
+        }
+    }
+
+    [Fact]
+    public void A_word_that_holds_an_older_window_beside_the_new_ones_moves_the_rack_to_the_new_ones()
+    {
+        var rack = Rack(1);
+        Run(rack, 20, t => W0 + t);
+        for (var t = 0; t < 10; t++)
+        {
+            var (old, now) = (Said(0, W0 + 19), Said(0, W0 + Hour + t));
+            rack.Apply(now with { Windows = [.. old.Windows, .. now.Windows] });
+        }
+        Assert.Equal(8, rack.Incarnation);
+        Assert.Contains(rack.TakeReport()!.Windows, w => w.Window == W0 + Hour + 5 && w.ItJoules == 1800);
+    }
+
+    [Fact]
     public void A_node_that_alone_came_back_after_all_were_away_for_hours_is_followed()
     {
         var rack = Rack(4);
@@ -136,6 +176,23 @@ public sealed class ClockVoteTests
         // Forward the period goes on, with its gap; back it begins anew.
         Assert.Equal(step > 0, view.TotalItJoules > 50 * 60_000);
         Assert.Equal(step > 0, view.GapSeconds > 0);
+    }
+
+    [Fact]
+    public void After_a_restart_the_first_word_of_a_rack_with_a_wrong_clock_does_not_take_the_site()
+    {
+        var before = new SiteMerge("s", 3, 5, 128, 128);
+        for (var t = 0; t < 50; t++) for (var r = 0; r < 3; r++) before.Apply(Told(r, W0 + t));
+        var site = new SiteMerge("s", 3, 5, 128, 128);
+        site.Restore(before.Snapshot()!);
+        for (var t = 0; t < 40; t++)
+        {
+            site.WallWindow = W0 + 600 + t;
+            for (var r = 0; r < 3; r++) site.Apply(Told(r, W0 + 600 + t + (r == 0 ? 365 * 24 * Hour : 0)));
+        }
+        Assert.Equal((0, 40_000.0), (site.Moves, site.View().ItWatts));
+        Assert.InRange(site.View().GapSeconds, 500, 600);
+        Assert.True(site.View().TotalItJoules > 50 * 60_000);
     }
 
     [Fact]

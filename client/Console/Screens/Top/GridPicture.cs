@@ -15,13 +15,30 @@ namespace EnergyGrid.Console;
 internal sealed record GridPicture(
     Uri Address, DateTimeOffset AtUtc, ImmutableArray<SiteView> Sites, ImmutableArray<NodeLine> Nodes, ImmutableArray<DeviceLine> Devices, ImmutableArray<SweepStatus> Sweeps, string Storage)
 {
+    /// <summary>A sweep that is silent for longer is left out of this look: it takes nobody with it.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     public static async Task<GridPicture> Take(GridClient client, TimeProvider time, CancellationToken stop)
     {
         var (sites, nodes, devices, version, index) = (client.Sites(stop), client.Nodes(stop), client.Devices(stop), client.Version(stop), client.Sweeps(stop));
         await Task.WhenAll(sites, nodes, devices, version, index);
-        var sweeps = await Task.WhenAll((await index).Where(s => !s.Ended).Select(s => client.Sweep(s.Id, stop)));
+        var sweeps = (await Task.WhenAll((await index).Where(s => !s.Ended).Select(s => One(client, s.Id, stop)))).OfType<SweepStatus>();
         var storage = (await version).Storage is { Answers: false } away ? away.Says : "";
         return new(client.Address, time.GetUtcNow(), await sites, await nodes, await devices, [.. sweeps.Where(s => !s.HasEnded).OrderBy(s => s.SubmittedUtc).ThenBy(s => s.Id, StringComparer.Ordinal)], storage);
+    }
+
+    private static async Task<SweepStatus?> One(GridClient client, string id, CancellationToken stop)
+    {
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        soon.CancelAfter(Patience);
+        try
+        {
+            return await client.Sweep(id, soon.Token);
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested && (e is GridProblemException or GridUnreachableException or OperationCanceledException))
+        {
+            return null;
+        }
     }
 }
 

@@ -64,7 +64,7 @@ internal static class TopPage
         var room = height == Endless ? rows.Length : Math.Max(0, height - head.Count - 1);
         var from = Math.Clamp(shown.Offset, 0, Math.Max(0, rows.Length - room));
         head.AddRange(rows.Skip(from).Take(room));
-        var place = rows.Length > room ? string.Create(CultureInfo.InvariantCulture, $"{from + 1}–{from + room} of {rows.Length}") : "";
+        var place = room > 0 && rows.Length > room ? string.Create(CultureInfo.InvariantCulture, $"{from + 1}–{from + room} of {rows.Length}") : "";
         return new(Filled(head, view, width, height, place), rows.Length, room);
     }
 
@@ -80,7 +80,7 @@ internal static class TopPage
     private static InkLine Title(TopState state, int width)
     {
         var at = (state.Last?.AtUtc ?? state.NowUtc).UtcDateTime.ToString("HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
-        var left = Cells.Cut(state.Last is { } last ? $"EnergyGrid  {Clean(last.Address.GetLeftPart(UriPartial.Authority))}" : "EnergyGrid", Math.Max(10, width - at.Length - 2));
+        var left = Cells.Cut(state.Last is { } last ? $"EnergyGrid  {Clean(last.Address.GetLeftPart(UriPartial.Authority))}" : "EnergyGrid", Math.Clamp(width - at.Length - 2, 0, width));
         return new([new(left, Tone.Strong), new(Cells.Fit(at, Math.Max(0, width - Cells.Width(left)), right: true), Tone.Dim)]);
     }
 
@@ -121,8 +121,7 @@ internal static class TopPage
 
     private static IEnumerable<InkLine> Sweeps(GridPicture grid, TopView view, int width, int height)
     {
-        var ids = grid.Sweeps.Select(s => s.Id).ToHashSet(StringComparer.Ordinal);
-        var chosen = grid.Sweeps.Where(s => Matches(s.Id, view.Sweep, ids)).ToArray();
+        var chosen = Chosen(grid, view).ToArray();
         if (chosen.Length == 0) yield break;
         // The devices are what the screen is for.
         var most = height == Endless ? chosen.Length : Math.Max(1, Math.Min(chosen.Length, height / 5));
@@ -140,6 +139,13 @@ internal static class TopPage
             yield return Row(SweepColumns, widths, texts, 2, Bar(share, widths[2], sweep.Phase == SweepPhase.Paused ? Tone.Warning : Tone.Good), sweep.Phase == SweepPhase.Paused ? Tone.Warning : Tone.Plain);
         }
         if (chosen.Length > most) yield return Line(width, $"and {chosen.Length - most} more sweeps", Tone.Dim);
+    }
+
+    /// <summary>The sweeps that a view shows.</summary>
+    public static IEnumerable<SweepStatus> Chosen(GridPicture grid, TopView view)
+    {
+        var ids = grid.Sweeps.Select(s => s.Id).ToHashSet(StringComparer.Ordinal);
+        return grid.Sweeps.Where(s => Matches(s.Id, view.Sweep, ids));
     }
 
     /// <summary>The devices that a view shows, in its order.</summary>

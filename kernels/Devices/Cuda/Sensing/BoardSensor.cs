@@ -101,9 +101,9 @@ public sealed class BoardSensor : IDisposable
         }
     }
 
-    /// <summary>Whether somebody measures or watches: else the sensors are read once a second.</summary>
+    /// <summary>Whether somebody measures or watches: else an energy counter is read once a second, which loses nothing. Power between two seconds would be lost: where it is integrated, it is read as ever.</summary>
     /// <returns>As <see cref="IDevice.Attend"/>.</returns>
-    public double Attend(bool closely) => (_sensor.IsSlow = !closely) ? 1 : 0;
+    public double Attend(bool closely) => (_sensor.IsSlow = !closely && _sensor.HasCounter) ? 1 : 0;
 
     /// <summary>Appends what was read since the last drain, in time order.</summary>
     public void Drain(List<DeviceReading> readings) => _sensor.Drain(readings);

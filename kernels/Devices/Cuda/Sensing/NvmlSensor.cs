@@ -56,8 +56,9 @@ public sealed class NvmlSensor : IDisposable
     private readonly bool _capIsTold;
     private readonly bool _thermalIsTold;
     private Thread? _thread;
+
+    // Timestamps: what passed is not told by a clock that may be set anew.
     private long _lastStamp;
-    private long _lastEmitted;
     private long _failingSince;
     private double _lastJoules = double.NaN;
     private double _sampledCapSeconds;
@@ -143,9 +144,8 @@ public sealed class NvmlSensor : IDisposable
         catch (NvmlException error)
         {
             FailedReads++;
-            var now = _clock.NowNanoseconds;
-            if (_failingSince == 0) _failingSince = now;
-            if ((now - _failingSince) * Nano >= MostFailingSeconds) _lost = new DeviceLostException($"Its sensors could not be read for {MostFailingSeconds:F0} s: {error.Message}", error);
+            if (_failingSince == 0) _failingSince = _clock.GetTimestamp();
+            if (_clock.GetElapsedTime(_failingSince).TotalSeconds >= MostFailingSeconds) _lost = new DeviceLostException($"Its sensors could not be read for {MostFailingSeconds:F0} s: {error.Message}", error);
         }
         return _lost is null;
     }
@@ -167,40 +167,42 @@ public sealed class NvmlSensor : IDisposable
 
     private void Look()
     {
-        var before = _clock.NowNanoseconds;
+        var before = _clock.GetTimestamp();
         var joules = _device.EnergyJoules();
         // The read saw the counter somewhere between.
-        var now = before + (_clock.NowNanoseconds - before) / 2;
-        if (now <= _lastStamp) return;
+        var stamp = before + (_clock.GetTimestamp() - before) / 2;
+        if (stamp <= _lastStamp) return;
         if (HasCounter)
         {
             if (!double.IsNaN(joules) && joules < _lastJoules) CounterEpoch++;
             var stepped = !double.IsNaN(joules) && joules != _lastJoules;
-            if (!stepped && now >= _lastEmitted && (now - _lastEmitted) * Nano < SilentPeriods * _options.UpdatePeriodSeconds) return;
+            if (!stepped && SecondsSinceLast(stamp) < SilentPeriods * _options.UpdatePeriodSeconds) return;
         }
         if (!double.IsNaN(joules)) _lastJoules = joules;
-        Emit(now, joules);
+        Emit(stamp, joules);
     }
+
+    private double SecondsSinceLast(long stamp) => _lastStamp == 0 ? double.PositiveInfinity : _clock.GetElapsedTime(_lastStamp, stamp).TotalSeconds;
 
     // In short waits: whoever begins to measure does not wait for the second.
     private bool SleepToSecond()
     {
         var second = _clock.NowNanoseconds / UtcNanoseconds.PerSecond + 1;
-        while (IsSlow && second * UtcNanoseconds.PerSecond - _clock.NowNanoseconds is > 0 and var left)
+        while (IsSlow && second * UtcNanoseconds.PerSecond - _clock.NowNanoseconds is > 0 and <= UtcNanoseconds.PerSecond and var left)
             if (!Raster.Sleep(_clock.Time, TimeSpan.FromSeconds(Math.Min(left * Nano, MostWait)), _ending)) return false;
         return true;
     }
 
-    private void Emit(long now, double joules)
+    private void Emit(long stamp, double joules)
     {
         Span<double> fields = stackalloc double[Queries.Length];
         _device.Fields(Queries, fields);
         var average = double.IsNaN(fields[1]) ? _device.PowerUsageWatts() : fields[1] / 1000;
         var instant = HasInstantPower ? fields[0] / 1000 : HasCounter ? double.NaN : average;
-        if (!_capIsTold || !_thermalIsTold) SampleReasons(now);
+        if (!_capIsTold || !_thermalIsTold) SampleReasons(stamp);
         var cap = _capIsTold ? fields[2] * Nano : _sampledCapSeconds;
         var thermal = _thermalIsTold ? Sum(fields[3], fields[4], fields[5]) * Nano : _sampledThermalSeconds;
-        var reading = new DeviceReading(now, joules, instant, average, _device.Celsius(), _device.Megahertz(), cap, thermal);
+        var reading = new DeviceReading(_clock.At(stamp), joules, instant, average, _device.Celsius(), _device.Megahertz(), cap, thermal);
         lock (_gate)
         {
             if (_pending.Count >= _options.MostPending)
@@ -210,18 +212,18 @@ public sealed class NvmlSensor : IDisposable
             }
             _pending.Enqueue(reading);
         }
-        (_lastStamp, _lastEmitted) = (now, now);
+        _lastStamp = stamp;
     }
 
     // Each sample stands for the time since the last.
-    private void SampleReasons(long now)
+    private void SampleReasons(long stamp)
     {
         if (_device.ThrottleReasons() is not { } reasons)
         {
             _sampledCapSeconds = _sampledThermalSeconds = double.NaN;
             return;
         }
-        var span = _lastEmitted == 0 ? 0 : (now - _lastEmitted) * Nano;
+        var span = _lastStamp == 0 ? 0 : SecondsSinceLast(stamp);
         if ((reasons & PowerCapBit) != 0) _sampledCapSeconds += span;
         if ((reasons & ThermalBits) != 0) _sampledThermalSeconds += span;
     }

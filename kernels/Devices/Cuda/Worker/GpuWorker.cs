@@ -37,9 +37,14 @@ public static partial class GpuWorker
         {
             // Nobody listens any more.
         }
-        // At once: an orderly exit would wait for what the driver holds, and a kernel that never returns holds it for ever.
-        if (OperatingSystem.IsLinux()) _exit(0);
-        Environment.Exit(0);
+        EndAtOnce(0);
+    }
+
+    /// <summary>Ends this process without an orderly exit, which would wait for what the driver holds; a kernel that never returns holds it for ever. Does not return.</summary>
+    public static void EndAtOnce(int code)
+    {
+        if (OperatingSystem.IsLinux()) _exit(code);
+        Environment.Exit(code);
     }
 
     /// <summary>Answers requests until there are none any more.</summary>

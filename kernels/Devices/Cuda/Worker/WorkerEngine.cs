@@ -208,7 +208,12 @@ public sealed class WorkerEngine : IStepEngine
             {
                 if (_closed) throw Closed;
                 if (_lost is { } reason && !thoughLost) throw new DeviceLostException(reason);
-                if (_worker is { } there) return there;
+                if (_worker is { } there)
+                {
+                    // It is about to be needed.
+                    _idle.Break();
+                    return there;
+                }
             }
 
             await GoneBefore().ConfigureAwait(false);
@@ -286,7 +291,8 @@ public sealed class WorkerEngine : IStepEngine
         // A fault that outlives its context may not outlive its process.
         if (report.Lost is { } lost) End(worker, (_, _) => $"{lost}; the process that ran it was ended");
         if (answered is null) return;
-        if (report.Outcome == WorkerOutcome.Done) answered.Done.TrySetResult(report.Text);
+        if (report.Lost is { } gone) answered.Done.TrySetException(new WorkerEndedException(report.Text ?? gone));
+        else if (report.Outcome == WorkerOutcome.Done) answered.Done.TrySetResult(report.Text);
         else answered.Done.TrySetException(new InvalidOperationException(report.Text));
     }
 
@@ -309,6 +315,8 @@ public sealed class WorkerEngine : IStepEngine
     /// <summary>How long the worker may be silent now, s; 0 where nothing is owed.</summary>
     private double Bound()
     {
+        // Setting a context up anew after a fault takes what a call may take.
+        if (_workerFault is not null && _owed.Count > 0) return Math.Max(_options.CallSeconds, _owed.Values.Max(o => o.BoundSeconds));
         var isRunning = (_running && _workerFault is null) || _owed.Values.Any(o => o.BoundSeconds == 0);
         // What was seen counts, and before that what is expected.
         var run = isRunning ? Math.Max(_options.HangSeconds, HangSteps * (_markSeconds > 0 ? _markSeconds : Known(_load?.StepSeconds ?? 0))) : 0;
@@ -347,6 +355,7 @@ public sealed class WorkerEngine : IStepEngine
         }
 
         if (_idle.Look() < _options.IdleSeconds) return;
+        _ending = null;
         Forget(worker);
         worker.LetGo();
     }

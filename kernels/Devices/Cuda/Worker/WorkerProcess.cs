@@ -116,7 +116,7 @@ internal sealed class WorkerProcess
         // Who has closed its output has ended, or is of no use any more.
         if (!_process.WaitForExit(MostToEnd)) Kill();
         _process.WaitForExit();
-        complaining.Wait(MostToEnd);
+        _ = Task.WaitAny([complaining], MostToEnd);
         var code = _process.ExitCode;
         lock (_writing) _process.Dispose();
         _gone.SetResult();
@@ -129,14 +129,15 @@ internal sealed class WorkerProcess
         {
             while (Frames.Read<WorkerReport>(_process.StandardOutput.BaseStream) is { } report) _heard(this, report);
         }
-        catch (InvalidDataException error)
-        {
-            _garbled = $"the process that ran it said what nobody understands ({error.Message}) and was ended";
-            Kill();
-        }
         catch (IOException)
         {
             // As if it had ended: it is ended.
+        }
+        catch (Exception error)
+        {
+            // Whatever it says, it does not end this process.
+            _garbled = $"the process that ran it said what nobody understands ({error.Message}) and was ended";
+            Kill();
         }
     }
 
