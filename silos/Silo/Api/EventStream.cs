@@ -69,6 +69,12 @@ internal sealed class EventStream : IDisposable
             {
                 return await next.WaitAsync(Silence, _end.Token);
             }
+            catch (OperationCanceledException) when (_end.IsCancellationRequested)
+            {
+                // What it waited for ends by the same token, a moment later: until then nobody may dispose of where it comes from.
+                await ((Task)next).WaitAsync(Silence).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw;
+            }
             catch (TimeoutException) when (!next.IsCompleted)
             {
                 await Comment();

@@ -41,7 +41,7 @@ public sealed class StorageTests
         await SimulatedGrid.Until(async () => await Window() >= before + 8, "windows go on to close without Redis");
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable), (await Ask("/livez"), await Ask("/readyz")));
         var status = await SiloProcess.Command("status", "--url", $"{silo.Client.Address}");
-        Assert.Contains("storage   away since", status.Out);
+        Assert.Contains("storage   away since", status.Error);
 
         redis.Start();
         await SimulatedGrid.Until(async () => await Ask("/readyz") == HttpStatusCode.OK, "it is ready again");
@@ -61,7 +61,7 @@ public sealed class StorageTests
     {
         private readonly int _port;
         private readonly string _directory;
-        private Process _process = null!;
+        private Process? _process;
 
         public RedisServer(int port, string directory)
         {
@@ -75,9 +75,10 @@ public sealed class StorageTests
 
         public void Kill()
         {
-            _process.Kill();
-            _process.WaitForExit();
-            _process.Dispose();
+            _process?.Kill();
+            _process?.WaitForExit();
+            _process?.Dispose();
+            _process = null;
         }
 
         public void Dispose() => Kill();
