@@ -21,7 +21,7 @@ internal static class DeviceList
         screen.List(All, [.. devices.Select(l => (string[])
         [
             screen.IsTerminal ? $"{l.Device.Host}/{names[l.Device.Uuid]}" : l.Device.Key, Say.Watts(l.Watts), Say.Watts(l.Device.PowerLimitWatts), Celsius(l), Megahertz(l), Say.Bytes(l.Device.MemoryBytes),
-            l.Device.EnergyProvenance.ToString().ToLowerInvariant(), Doing(l), l.Trial is { } trial ? SweepText.Cell(trial) : "", l.Sweep ?? "", l.Device.Model, l.Device.Rack, l.Device.EnergySource,
+            l.Device.EnergyProvenance.ToString().ToLowerInvariant(), DoingOrDown(l), l.Trial is { } trial ? SweepText.Cell(trial) : "", l.Sweep ?? "", l.Device.Model, l.Device.Rack, l.Device.EnergySource,
         ])]);
     }
 
@@ -31,15 +31,19 @@ internal static class DeviceList
         screen.Say($"{d.Key}  ({d.Host}/{shortName}, {d.Host}/{d.Index.ToString(CultureInfo.InvariantCulture)})");
         screen.Say($"  model     {d.Model}, {Say.Bytes(d.MemoryBytes)}, {d.Driver}");
         screen.Say($"  place     {d.Site}/{d.Rack}");
-        screen.Say($"  doing     {Doing(line)}{(line.Trial is { } trial ? $"  {trial} of {line.Sweep}" : "")}");
+        screen.Say($"  doing     {DoingOrDown(line)}{(line.Trial is { } trial ? $"  {trial} of {line.Sweep}" : "")}");
         screen.Say($"  power     {Say.Watts(line.Watts)} of {Say.Watts(d.PowerLimitWatts)}, rated {Say.Watts(d.RatedWatts)}");
         screen.Say($"  energy    {d.EnergyProvenance.ToString().ToLowerInvariant()}: {d.EnergySource}");
         screen.Say($"  sensors   {Celsius(line)}, {Megahertz(line)}");
     }
 
-    private static string Doing(DeviceLine line) => line.Up ? TopPage.Doing(line) : $"DOWN since {line.DownSinceUtc?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}";
+    private static string DoingOrDown(DeviceLine line) => line.Up ? Doing(line) : $"DOWN since {line.DownSinceUtc?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}";
 
     private static string Celsius(DeviceLine line) => line.Celsius is { } celsius ? string.Create(CultureInfo.InvariantCulture, $"{celsius:0} °C") : Say.Absent;
 
     private static string Megahertz(DeviceLine line) => line.Megahertz is { } megahertz ? string.Create(CultureInfo.InvariantCulture, $"{megahertz:0} MHz") : Say.Absent;
+
+    /// <summary>What a device does, and how far it is.</summary>
+    public static string Doing(DeviceLine line) => !line.Up ? "DOWN" : line.Trial is null ? "idle"
+        : Tables.Phase(line.Phase) + (line.Fraction is { } share ? string.Create(CultureInfo.InvariantCulture, $" {share * 100:0} %") : "");
 }

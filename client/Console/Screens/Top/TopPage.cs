@@ -154,7 +154,7 @@ internal static class TopPage
         var (hosts, ids) = (grid.Nodes.Select(n => n.Host).ToHashSet(StringComparer.Ordinal), grid.Sweeps.Select(s => s.Id).ToHashSet(StringComparer.Ordinal));
         return Sorted(grid.Devices.Where(d => Matches(d.Device.Host, view.Node, hosts)
             && (view.Sweep.Length == 0 || (d.Sweep is { } sweep && Matches(sweep, view.Sweep, ids)))
-            && (view.Filter.Length == 0 || new[] { d.Device.Key, d.Device.Model, d.Device.Rack, d.Sweep, d.Trial, Doing(d) }.Any(t => t?.Contains(view.Filter, StringComparison.OrdinalIgnoreCase) == true))), view.Sort);
+            && (view.Filter.Length == 0 || new[] { d.Device.Key, d.Device.Model, d.Device.Rack, d.Sweep, d.Trial, DeviceList.Doing(d) }.Any(t => t?.Contains(view.Filter, StringComparison.OrdinalIgnoreCase) == true))), view.Sort);
     }
 
     private static (InkLine Header, InkLine[] Rows) List(GridPicture grid, TopView view, int width)
@@ -190,15 +190,11 @@ internal static class TopPage
             Clean(underItsHost ? string.Create(CultureInfo.InvariantCulture, $"{d.Index,3} {name}") : $"{d.Host}/{name}"), "", Say.Watts(line.Watts), Say.Watts(d.PowerLimitWatts),
             line.Celsius is { } celsius ? string.Create(CultureInfo.InvariantCulture, $"{celsius:0} °C") : Say.Absent,
             line.Megahertz is { } megahertz ? string.Create(CultureInfo.InvariantCulture, $"{megahertz:0} MHz") : Say.Absent,
-            narrow ? InShort(line) : Doing(line), Clean(line.Trial is { } trial ? SweepText.Cell(trial) : ""), Clean(line.Sweep ?? ""), d.EnergyProvenance.ToString().ToLowerInvariant(), Say.Bytes(d.MemoryBytes), Clean(d.Model),
+            narrow ? InShort(line) : DeviceList.Doing(line), Clean(line.Trial is { } trial ? SweepText.Cell(trial) : ""), Clean(line.Sweep ?? ""), d.EnergyProvenance.ToString().ToLowerInvariant(), Say.Bytes(d.MemoryBytes), Clean(d.Model),
         ];
     }
 
-    /// <summary>What a device does, and how far it is.</summary>
-    public static string Doing(DeviceLine line) => !line.Up ? "DOWN" : line.Trial is null ? "idle"
-        : Tables.Phase(line.Phase) + (line.Fraction is { } share ? string.Create(CultureInfo.InvariantCulture, $" {share * 100:0} %") : "");
-
-    private static string InShort(DeviceLine line) => !line.Up || line.Trial is null ? Doing(line)
+    private static string InShort(DeviceLine line) => !line.Up || line.Trial is null ? DeviceList.Doing(line)
         : Tables.Phase(line.Phase)[..4] + (line.Fraction is { } share ? string.Create(CultureInfo.InvariantCulture, $" {share * 100:0}%") : "");
 
     private static InkLine DeviceRow(DeviceLine line, string[] texts, ImmutableArray<int> widths)
