@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography.X509Certificates;
+using EnergyGrid.Contracts;
 using EnergyGrid.Sdk;
 using EnergyGrid.Silo;
 using Term = System.Console;
@@ -142,7 +143,7 @@ public static class GridCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCodes.Usage, $"--token-file {file} cannot be read: {e.Message}");
+            throw new CommandException(ExitCodes.Usage, $"--token-file {file} cannot be read: {FileFault.Words(e)}");
         }
     }
 
@@ -157,7 +158,7 @@ public static class GridCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
         {
-            throw new CommandException(ExitCodes.Usage, $"--ca {file} cannot be read: {e.Message}");
+            throw new CommandException(ExitCodes.Usage, $"--ca {file} cannot be read: {FileFault.Words(e)}");
         }
     }
 

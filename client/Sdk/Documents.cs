@@ -81,7 +81,7 @@ public sealed record PlanFault(string File, int Line, int Column, string Key, st
 /// <param name="Hardware">Hardware class it asks for.</param>
 /// <param name="Groups">Match groups.</param>
 /// <param name="Cells">Cells over all groups, A/A twins included.</param>
-/// <param name="FirstStageTrialsPerDeviceGroup">Trials on each device group in the first stage.</param>
+/// <param name="FirstStageTrialsPerDeviceGroup">Trials on each device group in the first stage where there are several; a single device group runs at least five passes.</param>
 /// <param name="FirstStageSecondsPerDeviceGroup">Time of them on one device group, in device time, without load and preconditions, s.</param>
 public sealed record PlanSummary(
     string Name, string Sha256, string Hardware, ImmutableArray<PlanGroupLine> Groups, int Cells,

@@ -18,7 +18,7 @@ public sealed class TerminalTests
             var lines = TerminalMatrix.Lines(matrix, width);
             Assert.StartsWith("MODELLED", lines[0]);
             // The columns that are never dropped need some 36.
-            Assert.All(lines, l => Assert.InRange(TextColumns.Width(l), 0, Math.Max(width, 40)));
+            Assert.All(lines, l => Assert.InRange(TerminalText.Width(l), 0, Math.Max(width, 40)));
             Assert.DoesNotContain(lines, l => l.Any(char.IsControl));
         }
     }
@@ -259,8 +259,8 @@ public sealed class TerminalTests
     [Fact]
     public void Wide_characters_count_as_two_columns()
     {
-        Assert.Equal(4, TextColumns.Width("日本"));
-        Assert.Equal(2, TextColumns.Width("e\u0301a"));
+        Assert.Equal(4, TerminalText.Width("日本"));
+        Assert.Equal(2, TerminalText.Width("e\u0301a"));
     }
 
     private static string Close(string interval) => interval.Replace(" – ", "–", StringComparison.Ordinal);

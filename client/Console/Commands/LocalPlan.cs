@@ -26,7 +26,7 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
 
     private static string TextOf(string path, Screen screen)
     {
-        CommandException Wrong(string wrong, string right) => Refuse([new(path == Input ? "<stdin>" : path, 0, 0, "", wrong, right)], screen);
+        CommandException Wrong(string wrong, string right) => Refuse([new(path switch { Input => "<stdin>", "" => "PLAN", _ => path }, 0, 0, "", wrong, right)], screen);
         const string Right = "a YAML or JSON file, see client/plans";
         if (path.Length == 0) throw Wrong("the path is empty", Right);
         if (path != Input && Directory.Exists(path)) throw Wrong("it is a directory", Right);
@@ -48,7 +48,7 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Wrong($"it cannot be read ({e.Message.TrimEnd('.')})", "a file that you may read");
+            throw Wrong($"it cannot be read: {FileFault.Words(e)}", "a file that you may read");
         }
     }
 

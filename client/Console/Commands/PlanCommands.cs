@@ -90,7 +90,7 @@ internal static class PlanCommand
         {
             var screen = GridCommand.Screen(parsed);
             if (screen.Json) screen.Document(PlanTemplates.Names.Select(n => new { name = n, question = PlanTemplates.Question(n) }));
-            else if (Pipe.IsOutput) foreach (var name in PlanTemplates.Names) screen.Say($"{name}\t{PlanTemplates.Question(name)}");
+            else if (screen.IsPiped) foreach (var name in PlanTemplates.Names) screen.Say($"{name}\t{PlanTemplates.Question(name)}");
             else
             {
                 foreach (var name in PlanTemplates.Names)
@@ -117,7 +117,8 @@ internal static class PlanCommand
             var text = PlanTemplates.Text(name);
             if (path == "-")
             {
-                System.Console.Out.Write(text);
+                if (screen.Json) screen.Document(new { template = name, plan = text });
+                else System.Console.Out.Write(text);
                 return ExitCodes.Ok;
             }
             await Write(path, text, stop);
@@ -139,13 +140,13 @@ internal static class PlanCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCodes.Usage, $"{path} cannot be written: {e.Message}");
+            throw new CommandException(ExitCodes.Usage, $"{path} cannot be written: {FileFault.Words(e)}");
         }
     }
 
     private static void Table(Screen screen, ImmutableArray<TextColumn> columns, ImmutableArray<ImmutableArray<string>> rows, ImmutableArray<string> notes)
     {
-        if (Pipe.IsOutput)
+        if (screen.IsPiped)
         {
             screen.Say(TextColumns.Piped(columns));
             foreach (var row in rows) screen.Say(string.Join('\t', row));

@@ -34,10 +34,10 @@ internal static class MatrixCommand
     public static void Show(Matrix matrix, Screen screen, double? othersShare = null)
     {
         var first = true;
-        foreach (var line in Pipe.IsOutput ? TerminalMatrix.Piped(matrix, othersShare) : TerminalMatrix.Lines(matrix, Math.Max(40, screen.People.Profile.Width), othersShare))
+        foreach (var line in screen.IsPiped ? TerminalMatrix.Piped(matrix, othersShare) : TerminalMatrix.Lines(matrix, Math.Max(40, screen.People.Profile.Width), othersShare))
         {
             // What the figures are worth comes first and is not to be overlooked.
-            if (first && !Pipe.IsOutput) screen.People.MarkupLine($"[bold]{Markup.Escape(line)}[/]");
+            if (first && !screen.IsPiped) screen.People.MarkupLine($"[bold]{Markup.Escape(line)}[/]");
             else screen.Say(line);
             first = false;
         }
@@ -204,7 +204,7 @@ internal static class ExportCommand
         try { return [.. JournalLine.Documents(await File.ReadAllBytesAsync(path, stop), Journals.TrialsName).Select(Journals.Trial)]; }
         catch (Exception e) when (e is InvalidDataException or System.Text.Json.JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {e.Message}");
+            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {FileFault.Words(e)}");
         }
     }
 }

@@ -34,7 +34,7 @@ internal static class ResultSource
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {e.Message}");
+            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {FileFault.Words(e)}");
         }
     }
 
@@ -52,7 +52,7 @@ internal static class ResultSource
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {e.Message}");
+            throw new CommandException(ExitCodes.Usage, $"{path} cannot be read: {FileFault.Words(e)}");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EnergyGrid.Report;
 
 namespace EnergyGrid.Console;
 
@@ -30,10 +31,10 @@ internal static class Columns
     /// <param name="width">Of the terminal, cells.</param>
     public static IEnumerable<string> Aligned(IReadOnlyList<Column> columns, IReadOnlyList<IReadOnlyList<string>> rows, int width)
     {
-        var needs = columns.Select((c, i) => rows.Select(r => Cells.Width(r[i])).Append(Cells.Width(c.Header)).Max()).ToArray();
+        var needs = columns.Select((c, i) => rows.Select(r => TerminalText.Width(r[i])).Append(TerminalText.Width(c.Header)).Max()).ToArray();
         var widths = Widths(columns, needs, width);
         return rows.Prepend([.. columns.Select(c => c.Header)])
-            .Select(row => string.Join(Gap, Enumerable.Range(0, columns.Count).Where(i => widths[i] > 0).Select(i => Cells.Fit(row[i], widths[i], columns[i].Right))).TrimEnd());
+            .Select(row => string.Join(Gap, Enumerable.Range(0, columns.Count).Where(i => widths[i] > 0).Select(i => TerminalText.Fit(row[i], widths[i], columns[i].Right))).TrimEnd());
     }
 
     /// <summary>How wide each column is; 0 for one that is left out. The first in rank is always there, whole.</summary>

@@ -20,6 +20,7 @@ public sealed class Screen
         People = Make(json ? Term.Error : Term.Out, json ? Term.IsErrorRedirected : Term.IsOutputRedirected);
         Faults = Make(Term.Error, Term.IsErrorRedirected);
         IsTerminal = json ? !Term.IsErrorRedirected : !Term.IsOutputRedirected;
+        IsPiped = !IsTerminal && GivenColumns is null;
         IsLive = !json && !Term.IsOutputRedirected && !Dumb;
     }
 
@@ -28,6 +29,9 @@ public sealed class Screen
 
     /// <summary>Whether people look at a terminal, and not at a file or through a pipe.</summary>
     public bool IsTerminal { get; }
+
+    /// <summary>Whether tables go to another program, and nobody set COLUMNS to say how wide they shall be: then a row is a line, with TAB between its cells, and no column is left out.</summary>
+    public bool IsPiped { get; }
 
     /// <summary>Whether a display may redraw itself.</summary>
     public bool IsLive { get; }
@@ -44,6 +48,9 @@ public sealed class Screen
     /// <summary>Standard error.</summary>
     public IAnsiConsole Faults { get; }
 
+    // What COLUMNS says, if it says something usable.
+    private static int? GivenColumns => int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) && given >= 40 ? given : null;
+
     private static bool Dumb => Environment.GetEnvironmentVariable("TERM") is "dumb" or null or "";
 
     public static Screen Open(bool json) => new(json);
@@ -54,12 +61,12 @@ public sealed class Screen
     /// <summary>A line of a screen, with what the terminal can.</summary>
     internal void Draw(InkLine line) => People.Profile.Out.Writer.WriteLine(IsLive ? line.Painted(HasColours) : line.Text.TrimEnd());
 
-    /// <summary>A list: aligned to the terminal's width, or one row a line with a tab between columns where there is none.</summary>
+    /// <summary>A list: aligned to the terminal's width, or one row a line with a tab between columns where a program reads.</summary>
     internal void List(IReadOnlyList<Column> columns, IReadOnlyList<IReadOnlyList<string>> rows)
     {
         IReadOnlyList<string>[] clean = [.. rows.Select(r => (string[])[.. r.Select(NumberText.Clean)])];
         var first = true;
-        foreach (var line in IsTerminal ? Columns.Aligned(columns, clean, Width) : Columns.Piped(columns, clean))
+        foreach (var line in IsPiped ? Columns.Piped(columns, clean) : Columns.Aligned(columns, clean, Width))
         {
             Draw(InkLine.Of(line, first ? Tone.Strong : Tone.Plain));
             first = false;
@@ -105,9 +112,8 @@ public sealed class Screen
             Out = new AnsiConsoleOutput(writer),
         });
         // A file has no width of its own: wide enough that no table is folded, unless the caller says.
-        var columns = int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) && given >= 40 ? given : 0;
-        if (redirected) console.Profile.Width = columns > 0 ? columns : 160;
-        else if (Dumb && columns > 0) console.Profile.Width = columns;
+        if (redirected) console.Profile.Width = GivenColumns ?? 160;
+        else if (Dumb && GivenColumns is { } columns) console.Profile.Width = columns;
         return console;
     }
 }

@@ -1,4 +1,5 @@
 using EnergyGrid.Contracts;
+using EnergyGrid.Report;
 using EnergyGrid.Sdk;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -134,7 +135,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
             var running = _latest.Values.SelectMany(s => s.Running.IsDefault ? [] : s.Running.AsEnumerable()).OrderBy(r => r.Device, StringComparer.Ordinal).ToArray();
             var room = Math.Max(3, screen.People.Profile.Height - ids.Count - _tail.Count - 7);
             if (running.Length > 0) parts.AddRange(Devices(running, room, width).Select((line, i) => new Text(line, new Style(decoration: i == 1 ? Decoration.Bold : Decoration.None))));
-            foreach (var line in _tail) parts.Add(new Text(Cells.Cut(Clean(line), width), new Style(decoration: Decoration.Dim)));
+            foreach (var line in _tail) parts.Add(new Text(TerminalText.Cut(Clean(line), width), new Style(decoration: Decoration.Dim)));
             return new Rows(parts);
         }
     }
@@ -150,9 +151,9 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
             : s.Waiting.Length > 0 && s.Running.IsDefaultOrEmpty ? $"{s.CommittedTrials}/{s.PlannedTrials} trials  {s.Waiting}"
             : $"{s.CommittedTrials}/{s.PlannedTrials} trials  stage {s.Stage}  {(double.IsFinite(s.SecondsLeft) ? Say.Seconds(s.SecondsLeft) + " left" : "…")}";
         // What it says goes before the bar, and the bar before the whole name.
-        right = Cells.Cut(Clean(right), Math.Max(20, width / 2));
-        var name = Cells.Fit(Clean(Name(id)), Math.Clamp(width / 5, 8, 24));
-        var room = Math.Clamp(width - Cells.Width(name) - Cells.Width(right) - 8, 0, 60);
+        right = TerminalText.Cut(Clean(right), Math.Max(20, width / 2));
+        var name = TerminalText.Fit(Clean(Name(id)), Math.Clamp(width / 5, 8, 24));
+        var room = Math.Clamp(width - TerminalText.Width(name) - TerminalText.Width(right) - 8, 0, 60);
         var full = (int)Math.Round(share * room);
         var colour = s.Phase switch { SweepPhase.Paused => "yellow", SweepPhase.FinishedWithFailures => "red", _ => "green" };
         return new Markup($"[bold]{Markup.Escape(name)}[/] [{colour}]{new string('━', full)}[/][dim]{new string('─', room - full)}[/] {share * 100,3:0} % {Markup.Escape(right)}");

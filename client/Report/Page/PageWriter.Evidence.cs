@@ -141,8 +141,8 @@ internal sealed partial class PageWriter
         var reasons = Rows.SelectMany(r => r.Invalidations.Keys).Distinct().Order(StringComparer.Ordinal).ToArray();
         var flagged = Rows.Any(r => !Items(r.Flags).IsEmpty);
         var invalid = reasons.Length == 0
-            ? Markup.Of($"<p>No trial was invalidated.</p>")
-            : Table("t-invalid", Markup.Of($"Invalidated trials by cell and reason: kept, counted, and left out of every estimate. Cells without any are not listed."), "cell", [.. reasons.Select(r => new DataColumn(r)), new DataColumn("valid passes")],
+            ? Markup.Of($"<p>No trial was left out.</p>")
+            : Table("t-invalid", Markup.Of($"Trials that no estimate uses, by cell and reason: invalidated by a guard, failed, of a voided pass, or without a figure. They are kept and counted. Cells without any are not listed."), "cell", [.. reasons.Select(r => new DataColumn(r)), new DataColumn("valid passes")],
                 PerCell((_, r) => [.. reasons.Select(k => r.Invalidations.TryGetValue(k, out var n) && n > 0 ? Count(n) : DataCell.Text("·")), Count(r.Passes)], (_, r) => r.Invalidations.Values.Sum() > 0));
         var flags = flagged
             ? Table("t-flags", Markup.Of($"What must be known of single cells."), "cell", [new DataColumn("flags", "", false)], PerCell((_, r) => [DataCell.Text(string.Join("; ", Items(r.Flags)))], (_, r) => !Items(r.Flags).IsEmpty))

@@ -51,8 +51,8 @@ public sealed class TextColumns
     /// <param name="width">Columns of the terminal.</param>
     public static TextColumns Of(ImmutableArray<TextColumn> columns, IReadOnlyList<ImmutableArray<string>> rows, IReadOnlyList<string> marks, int width)
     {
-        var widths = columns.Select((c, i) => rows.Select(r => Width(r[i])).Append(Words(c).Max(Width)).Max()).ToArray();
-        widths[0] = Math.Min(rows.Select((r, i) => Width(r[0] + marks[i])).Append(widths[0]).Max(), Math.Max(12, width / 4));
+        var widths = columns.Select((c, i) => rows.Select(r => TerminalText.Width(r[i])).Append(Words(c).Max(TerminalText.Width)).Max()).ToArray();
+        widths[0] = Math.Min(rows.Select((r, i) => TerminalText.Width(r[0] + marks[i])).Append(widths[0]).Max(), Math.Max(12, width / 4));
         var essential = Enumerable.Range(0, columns.Length).Where(i => columns[i].Priority <= Essential).ToArray();
         var loose = Fitting(columns, Enumerable.Range(0, columns.Length), widths, 2, width);
         if (essential.All(loose.Contains)) return new TextColumns(columns, [.. loose], widths, 2);
@@ -77,12 +77,12 @@ public sealed class TextColumns
     }
 
     /// <summary>A row; a label that is too long is cut, its mark is not.</summary>
-    public string Row(ImmutableArray<string> cells, string mark = "") => Line(i => i == 0 ? Cut(cells[0], _widths[0] - Width(mark)) + mark : Cut(cells[i], _widths[i]));
+    public string Row(ImmutableArray<string> cells, string mark = "") => Line(i => i == 0 ? TerminalText.Cut(cells[0], _widths[0] - TerminalText.Width(mark)) + mark : TerminalText.Cut(cells[i], _widths[i]));
 
     /// <summary>Titles for a pipe, TAB between them; the unit stands behind its title.</summary>
     public static string Piped(IEnumerable<TextColumn> columns) => string.Join('\t', columns.Select(c => c.Unit.Length == 0 ? c.Header : $"{c.Header} ({c.Unit})"));
 
-    private string Line(Func<int, string> text) => string.Join(new string(' ', _gap), _kept.Select(i => Pad(text(i), _widths[i], _columns[i].RightAligned))).TrimEnd();
+    private string Line(Func<int, string> text) => string.Join(new string(' ', _gap), _kept.Select(i => TerminalText.Fit(text(i), _widths[i], _columns[i].RightAligned))).TrimEnd();
 
     private static ImmutableArray<string> Heading(TextColumn column, int width) => [.. Lines(column.Header, width), .. column.Unit.Length == 0 ? [] : Lines(column.Unit, width)];
 
@@ -91,7 +91,7 @@ public sealed class TextColumns
     // A unit may also be broken before its dot.
     private static string[] Breakable(string text) => text.Replace("·", " ·", StringComparison.Ordinal).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
-    private static IEnumerable<string> Lines(string text, int width) => Width(text) <= width ? [text] : Wrap(string.Join(' ', Breakable(text)), width);
+    private static IEnumerable<string> Lines(string text, int width) => TerminalText.Width(text) <= width ? [text] : Wrap(string.Join(' ', Breakable(text)), width);
 
     /// <summary>A text in lines of at most so many columns, broken at blanks; a longer word is cut.</summary>
     public static IEnumerable<string> Wrap(string text, int width)
@@ -99,59 +99,18 @@ public sealed class TextColumns
         var line = new StringBuilder();
         foreach (var word in text.Split(' '))
         {
-            if (line.Length > 0 && Width(line.ToString()) + 1 + Width(word) > width)
+            if (line.Length > 0 && TerminalText.Width(line.ToString()) + 1 + TerminalText.Width(word) > width)
             {
                 yield return line.ToString();
                 line.Clear();
             }
 
-            line.Append(line.Length > 0 ? " " : "").Append(Cut(word, width));
+            line.Append(line.Length > 0 ? " " : "").Append(TerminalText.Cut(word, width));
         }
 
         if (line.Length > 0)
         {
             yield return line.ToString();
         }
-    }
-
-    /// <summary>Columns that a text takes in a terminal: marks take none, East Asian wide characters and emoji two.</summary>
-    public static int Width(string text) => text.EnumerateRunes().Sum(Width);
-
-    private static int Width(Rune rune) => Rune.GetUnicodeCategory(rune) switch
-    {
-        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,
-        _ => rune.Value is (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF)
-            or (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) or (>= 0x1F300 and <= 0x1FAFF) or (>= 0x20000 and <= 0x3FFFD)
-            ? 2
-            : 1,
-    };
-
-    private static string Pad(string text, int width, bool right)
-    {
-        var blank = new string(' ', Math.Max(0, width - Width(text)));
-        return right ? blank + text : text + blank;
-    }
-
-    private static string Cut(string text, int width)
-    {
-        if (Width(text) <= width)
-        {
-            return text;
-        }
-
-        var cut = new StringBuilder();
-        var used = 0;
-        foreach (var rune in text.EnumerateRunes())
-        {
-            used += Width(rune);
-            if (used > width - 1)
-            {
-                break;
-            }
-
-            cut.Append(rune.ToString());
-        }
-
-        return cut.Append('…').ToString();
     }
 }

@@ -216,7 +216,7 @@ public static partial class Verdicts
             $"{Count(rows.Length, "cell")} in {Count(matrix.Groups.Length, "match group")} on {string.Join(", ", matrix.Groups.Select(g => NumberText.Clean(g.Hardware)).Distinct())}",
             .. Headline(matrix),
             tests.Length == 0 ? "no A/A test" : $"A/A repeatability shown in {tests.Count(g => g.Repeatability!.Passed == true)} of {Count(tests.Length, "test")}",
-            $"{Count(invalid, "trial")} invalidated and {Count(matrix.Groups.Sum(g => g.VoidedPasses), "pass", "passes")} voided",
+            $"{Count(invalid, "trial")} left out of the estimates and {Count(matrix.Groups.Sum(g => g.VoidedPasses), "pass", "passes")} voided",
         ];
         return string.Join("; ", parts) + ".";
     }

@@ -41,7 +41,7 @@ public sealed class TokenFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SiloRefusedException($"The token file {path} cannot be read: {e.Message}", e);
+            throw new SiloRefusedException($"The token file {path} cannot be read: {FileFault.Words(e)}", e);
         }
         return Parse(lines, path);
     }

@@ -30,13 +30,13 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
             // What still runs is not hidden behind what has ended since.
             ImmutableArray<SweepLine> lines = [.. (await sweeps.List(stop)).OrderBy(l => l.Ended)];
             var standing = await Task.WhenAll(lines.Take(MostSweeps).Select(line => Standing(line, stop)));
-            var all = await All(stop);
+            var (all, told) = await All(stop);
             body = Markup.Of($"""
                 {Head(Lede(lines, all))}
                 <main>
                 {Sweeps(lines, standing)}
                 {Sites(views)}
-                {Devices(all)}
+                {Devices(all, told)}
                 </main>
                 """);
         }
@@ -69,16 +69,16 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
         }
     }
 
-    // What they do is asked of the sweeps, and one that does not answer takes no device off the page.
-    private async Task<ImmutableArray<DeviceLine>> All(CancellationToken stop)
+    // What they do is asked of the sweeps, and one that does not answer takes no device off the page; then nothing is told of what runs.
+    private async Task<(ImmutableArray<DeviceLine> Lines, bool Told)> All(CancellationToken stop)
     {
         try
         {
-            return await devices.All(stop).WaitAsync(Patience, time, stop);
+            return (await devices.All(stop).WaitAsync(Patience, time, stop), true);
         }
         catch (Exception e) when (e is not UnreachableException && !stop.IsCancellationRequested)
         {
-            return [.. sites.Fresh().Nodes.SelectMany(n => n.Inventory.Devices.Select(d => new DeviceLine(d, null, null, TrialPhase.Idle, null, null, n.Up, n.Up ? null : n.SinceUtc)))];
+            return ([.. sites.Fresh().Nodes.SelectMany(n => n.Inventory.Devices.Select(d => new DeviceLine(d, null, null, TrialPhase.Idle, null, null, n.Up, n.Up ? null : n.SinceUtc)))], false);
         }
     }
 
@@ -181,7 +181,7 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
             : Markup.Of($"<span class=\"quiet\">no facility meter</span>");
     }
 
-    private static Markup Devices(ImmutableArray<DeviceLine> all)
+    private static Markup Devices(ImmutableArray<DeviceLine> all, bool told)
     {
         if (all.IsEmpty) return Section("Devices", Markup.Of($"<p class=\"quiet\">None: a silo started with --simulate 1x1x2 adds two simulated GPUs.</p>"));
         // Hosts at work first: of a big grid not all is shown.
@@ -191,27 +191,27 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
         foreach (var host in hosts)
         {
             if (left <= 0) break;
-            shown.Add(Host(host.Key, [.. host.OrderBy(d => d.Device.Index).Take(left)]));
+            shown.Add(Host(host.Key, [.. host.OrderBy(d => d.Device.Index).Take(left)], told));
             left -= host.Count();
         }
         var more = all.Length > MostDevices ? Markup.Of($"<p class=\"quiet\">{MostDevices} of {all.Length}; <a href=\"v1/devices\">v1/devices</a> lists all.</p>") : Markup.Empty;
         return Section("Devices by host", Markup.Of($"{Markup.Join(shown, "\n")}\n{more}"));
     }
 
-    private static Markup Host(string host, ImmutableArray<DeviceLine> lines)
+    private static Markup Host(string host, ImmutableArray<DeviceLine> lines, bool told)
     {
         var first = lines[0];
         var down = first.Up ? Markup.Empty : Markup.Of($" <em class=\"chip bad\">down since {Minute(first.DownSinceUtc ?? default)}</em>");
         return Markup.Of($"""
             <h3>{host} <span>rack {first.Device.Rack} at {first.Device.Site}</span>{down}</h3>
-            {Table("devices", ["device", "model", ">power", ">limit", "energy is", "runs"], lines.Select(Device))}
+            {Table("devices", ["device", "model", ">power", ">limit", "energy is", "runs"], lines.Select(l => Device(l, told)))}
             """);
     }
 
-    private static Markup Device(DeviceLine line)
+    private static Markup Device(DeviceLine line, bool told)
     {
         var device = line.Device;
-        var runs = !line.Up ? Markup.Of($"<span class=\"quiet\">unknown</span>")
+        var runs = !line.Up || !told ? Markup.Of($"<span class=\"quiet\">unknown</span>")
             : line.Trial is null ? Markup.Of($"<span class=\"quiet\">{NumberText.Absent}</span>")
             : Markup.Of($"{line.Trial}<span class=\"small\">{PhaseName(line.Phase)}, {line.Sweep}</span>");
         return Row(

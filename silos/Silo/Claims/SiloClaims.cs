@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Silo;
 
@@ -21,7 +22,7 @@ internal sealed class SiloClaims(TimeProvider time) : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SiloRefusedException($"The data directory {directory} cannot be used: {e.Message}", e);
+            throw new SiloRefusedException($"The data directory {directory} cannot be used: {FileFault.Words(e)}; name another with --data.", e);
         }
     }
 
@@ -38,7 +39,7 @@ internal sealed class SiloClaims(TimeProvider time) : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SiloRefusedException($"Whether another process measures GPU {uuid} cannot be known, for {path} cannot be used: {e.Message}", e);
+            throw new SiloRefusedException($"Whether another process measures GPU {uuid} cannot be known, for {path} cannot be used: {FileFault.Words(e)}", e);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using EnergyGrid.Contracts;
 using StackExchange.Redis;
 
 namespace EnergyGrid.Silo;
@@ -34,7 +35,7 @@ public static class RedisString
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SiloRefusedException($"--redis-file {file} cannot be read: {e.Message}", e);
+            throw new SiloRefusedException($"--redis-file {file} cannot be read: {FileFault.Words(e)}", e);
         }
     }
 

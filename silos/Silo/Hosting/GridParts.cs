@@ -67,7 +67,7 @@ internal static class GridParts
         try { return RunLog.Open(Path.GetFullPath(path)); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SiloRefusedException($"The run log {path} cannot be appended to: {e.Message} Name another with --run-log.", e);
+            throw new SiloRefusedException($"The run log {path} cannot be appended to: {FileFault.Words(e)}. Name another with --run-log.", e);
         }
     }
 

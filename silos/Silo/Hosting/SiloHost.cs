@@ -156,7 +156,7 @@ public static class SiloHost
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
-            throw new SiloRefusedException($"The data directory {options.DataDirectory} cannot be used: {e.Message}", e);
+            throw new SiloRefusedException($"The data directory {options.DataDirectory} cannot be used: {FileFault.Words(e)}; name another with --data.", e);
         }
         catch (InvalidOperationException e) when (e.Message.Contains("state directory", StringComparison.Ordinal))
         {

@@ -1,4 +1,5 @@
 using EnergyGrid.Console;
+using EnergyGrid.Report;
 
 namespace EnergyGrid.Grid.Tests.Console;
 
@@ -18,7 +19,7 @@ public sealed class ColumnsTests
         {
             var lines = Columns.Aligned(Sweep, Rows, width).ToArray();
             Assert.Equal(3, lines.Length);
-            Assert.All(lines, line => Assert.InRange(Cells.Width(line), 1, width));
+            Assert.All(lines, line => Assert.InRange(TerminalText.Width(line), 1, width));
             Assert.StartsWith(Id, lines[1]);
         }
     }
@@ -49,7 +50,7 @@ public sealed class ColumnsTests
     [InlineData("x", 0, "")]
     public void A_text_is_cut_by_the_cells_that_it_takes(string text, int width, string cut)
     {
-        Assert.Equal(cut, Cells.Cut(text, width));
-        Assert.InRange(Cells.Width(cut), 0, width);
+        Assert.Equal(cut, TerminalText.Cut(text, width));
+        Assert.InRange(TerminalText.Width(cut), 0, width);
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using EnergyGrid.Console;
 using EnergyGrid.Contracts;
 using EnergyGrid.Grid.Tests.Api;
+using EnergyGrid.Report;
 using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Grid.Tests.Console;
@@ -20,7 +21,7 @@ public sealed class TopTests
             {
                 var frame = TopPage.Draw(new(Grid, Now), new(), width, height);
                 Assert.Equal(height, frame.Lines.Length);
-                Assert.All(frame.Lines, line => Assert.InRange(Cells.Width(line.Text), 0, width));
+                Assert.All(frame.Lines, line => Assert.InRange(TerminalText.Width(line.Text), 0, width));
             }
     }
 

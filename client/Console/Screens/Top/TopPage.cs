@@ -80,8 +80,8 @@ internal static class TopPage
     private static InkLine Title(TopState state, int width)
     {
         var at = (state.Last?.AtUtc ?? state.NowUtc).UtcDateTime.ToString("HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
-        var left = Cells.Cut(state.Last is { } last ? $"EnergyGrid  {Clean(last.Address.GetLeftPart(UriPartial.Authority))}" : "EnergyGrid", Math.Clamp(width - at.Length - 2, 0, width));
-        return new([new(left, Tone.Strong), new(Cells.Fit(at, Math.Max(0, width - Cells.Width(left)), right: true), Tone.Dim)]);
+        var left = TerminalText.Cut(state.Last is { } last ? $"EnergyGrid  {Clean(last.Address.GetLeftPart(UriPartial.Authority))}" : "EnergyGrid", Math.Clamp(width - at.Length - 2, 0, width));
+        return new([new(left, Tone.Strong), new(TerminalText.Fit(at, Math.Max(0, width - TerminalText.Width(left)), right: true), Tone.Dim)]);
     }
 
     private static string Silence(TopState state) => state.Last is { } last
@@ -229,10 +229,10 @@ internal static class TopPage
 
     // How wide the columns are; the bar has no text of its own.
     private static ImmutableArray<int> Fit(Column[] columns, IReadOnlyList<string[]> rows, int width, int bar) =>
-        Columns.Widths(columns, [.. columns.Select((c, i) => i == bar ? BarCells : rows.Select(r => Cells.Width(r[i])).Append(Cells.Width(c.Header)).Max())], width);
+        Columns.Widths(columns, [.. columns.Select((c, i) => i == bar ? BarCells : rows.Select(r => TerminalText.Width(r[i])).Append(TerminalText.Width(c.Header)).Max())], width);
 
     private static InkLine Header(Column[] columns, ImmutableArray<int> widths, int width) =>
-        InkLine.Of(Cells.Fit(string.Join(Columns.Gap, Seen(widths).Select(i => Cells.Fit(Cells.Width(columns[i].Header) <= widths[i] ? columns[i].Header : "", widths[i], columns[i].Right))), width), Tone.Bar);
+        InkLine.Of(TerminalText.Fit(string.Join(Columns.Gap, Seen(widths).Select(i => TerminalText.Fit(TerminalText.Width(columns[i].Header) <= widths[i] ? columns[i].Header : "", widths[i], columns[i].Right))), width), Tone.Bar);
 
     private static InkLine Row(Column[] columns, ImmutableArray<int> widths, string[] texts, int bar, ImmutableArray<Ink> drawn, Tone tone)
     {
@@ -241,7 +241,7 @@ internal static class TopPage
         {
             if (pieces.Count > 0) pieces.Add(new(Columns.Gap));
             if (i == bar) pieces.AddRange(drawn);
-            else pieces.Add(new(Cells.Fit(texts[i], widths[i], columns[i].Right), tone));
+            else pieces.Add(new(TerminalText.Fit(texts[i], widths[i], columns[i].Right), tone));
         }
         return new(pieces.ToImmutable());
     }
@@ -250,7 +250,7 @@ internal static class TopPage
 
     private static ImmutableArray<Ink> Bar(double share, int cells, Tone tone)
     {
-        if (!double.IsFinite(share)) return [new(Cells.Fit(Say.Absent, cells))];
+        if (!double.IsFinite(share)) return [new(TerminalText.Fit(Say.Absent, cells))];
         var full = (int)Math.Round(Math.Clamp(share, 0, 1) * cells);
         return [new(new string('━', full), tone), new(new string('─', cells - full), Tone.Dim)];
     }
@@ -263,16 +263,16 @@ internal static class TopPage
         foreach (var part in parts)
         {
             var gap = taken == 0 ? 0 : Columns.Gap.Length;
-            if (taken > 0 && taken + gap + Cells.Width(part.Text) > width) break;
+            if (taken > 0 && taken + gap + TerminalText.Width(part.Text) > width) break;
             if (gap > 0) pieces.Add(new(Columns.Gap));
-            var text = Cells.Cut(part.Text, width);
+            var text = TerminalText.Cut(part.Text, width);
             pieces.Add(part with { Text = text });
-            taken += gap + Cells.Width(text);
+            taken += gap + TerminalText.Width(text);
         }
         return new(pieces.ToImmutable());
     }
 
-    private static InkLine Line(int width, string text, Tone tone) => InkLine.Of(Cells.Cut(Clean(text), width), tone);
+    private static InkLine Line(int width, string text, Tone tone) => InkLine.Of(TerminalText.Cut(Clean(text), width), tone);
 
     // The one that bears the name; if there is none, all that have it in theirs.
     private static bool Matches(string name, string wanted, HashSet<string> all) =>
