@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography.X509Certificates;
@@ -71,6 +72,8 @@ public static class GridCommand
         // Ours says more than the version, and obeys --json.
         foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);
         root.Add(VersionCommand.AsOption());
+        foreach (var help in root.Options.OfType<HelpOption>())
+            foreach (var alias in help.Aliases.Where(a => a.StartsWith('/')).ToArray()) help.Aliases.Remove(alias);
         return root;
     }
 
@@ -95,13 +98,18 @@ public static class GridCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         try
         {
-            // '@anna asks' is a reason, and no file of arguments.
-            var parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-            // A line that is being completed is not complete yet.
-            if (parsed.Errors.Count > 0 && !IsSuggestion(args))
+            if (Suggestions.AreAsked(args))
             {
-                foreach (var error in parsed.Errors) Term.Error.WriteLine($"energygrid: {error.Message}");
-                Term.Error.WriteLine($"'energygrid {PathOf(parsed)}--help' says what is right.");
+                foreach (var word in Suggestions.For(args, Root())) Term.Out.WriteLine(word);
+                return ExitCodes.Ok;
+            }
+            string[] words = args is ["help", .. var of] ? [.. of, "--help"] : args;
+            var parsed = Parse(words);
+            if (CommandLineFaults.IsQuestion(parsed)) parsed = Parse([.. words, "--help"]);
+            if (CommandLineFaults.Of(parsed) is { Count: > 0 } faults)
+            {
+                foreach (var fault in faults) Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {fault}"));
+                Term.Error.WriteLine($"'energygrid {CommandLineFaults.PathOf(parsed.CommandResult)}--help' says what is right.");
                 return ExitCodes.Usage;
             }
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
@@ -116,6 +124,9 @@ public static class GridCommand
             Restore();
         }
     }
+
+    // '@anna asks' is a reason, and no file of arguments.
+    private static ParseResult Parse(string[] args) => Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     /// <summary>A client for the grid that a command line names.</summary>
     public static GridClient Client(ParseResult parsed)
@@ -205,14 +216,5 @@ public static class GridCommand
         if (Term.IsOutputRedirected || Environment.GetEnvironmentVariable("TERM") is "dumb" or null or "") return;
         Term.Out.Write("\u001b[?25h");
         Term.Out.Flush();
-    }
-
-    private static bool IsSuggestion(string[] args) => args is [var first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal);
-
-    private static string PathOf(ParseResult parsed)
-    {
-        var names = new Stack<string>();
-        for (var at = parsed.CommandResult; at.Parent is System.CommandLine.Parsing.CommandResult parent; at = parent) names.Push(at.Command.Name);
-        return string.Concat(names.Select(n => n + " "));
     }
 }

@@ -5,7 +5,7 @@ namespace EnergyGrid.Console;
 /// <summary><c>completion</c>: what a shell needs to complete this command's words.</summary>
 internal static class CompletionCommand
 {
-    // Each asks the command itself, by System.CommandLine's directive [suggest:POSITION], with what has been typed after its name.
+    // Each asks the command itself, with [suggest:POSITION] and what has been typed after its name; where there is no reply a file is completed.
     private static readonly Dictionary<string, string> Scripts = new(StringComparer.Ordinal)
     {
         ["bash"] = """
@@ -39,9 +39,14 @@ internal static class CompletionCommand
             function __energygrid_complete
                 set -l typed (commandline -cp | string replace -r '^\s*\S+\s?' '')
                 set -l name (commandline -opc)[1]
-                $name "[suggest:"(string length -- "$typed")"]" "$typed" 2>/dev/null
+                set -l replies ($name "[suggest:"(string length -- "$typed")"]" "$typed" 2>/dev/null)
+                if test (count $replies) -gt 0
+                    printf '%s\n' $replies
+                else
+                    __fish_complete_path (commandline -ct)
+                end
             end
-            complete -c energygrid -a '(__energygrid_complete)'
+            complete -c energygrid -f -a '(__energygrid_complete)'
             """,
     };
 

@@ -29,18 +29,22 @@ internal static class DemoCommand
         var clock = Stopwatch.StartNew();
         if (!(scale is >= 1 and <= 10_000)) throw new CommandException(ExitCodes.Usage, "--time-scale is from 1 to 10000.");
         var directory = into is null ? Directory.CreateTempSubdirectory("energygrid-demo-").FullName : Path.GetFullPath(into);
+        // Results of a sweep would be spoilt by a grid's state among them; an earlier demo's directory is gone on with.
+        if (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any() && !Directory.Exists(Path.Combine(directory, "state")))
+            throw new CommandException(ExitCodes.Usage, $"{directory} is there already, not empty, and no demo's; name a new directory with --out.");
+        var site = new SimulatedSiteChoice(TimeScale: scale);
         await using var app = SiloHost.Build(new SiloOptions
         {
             Name = "demo",
             DataDirectory = directory,
             Url = "http://127.0.0.1:0",
-            Simulated = new SimulatedSiteChoice(TimeScale: scale),
+            Simulated = site,
             LocalCpu = true,
-            LogLevel = LogLevel.Error,
+            LogLevel = LogLevel.Critical,
         });
         await SiloHost.StartAsync(app, stop);
         using var client = new GridClient(SiloHost.AddressOf(app));
-        var devices = await Ready(client, stop);
+        var devices = await Ready(client, (site.Racks * site.NodesPerRack * site.GpusPerNode) + 1, stop);
         if (!screen.Json)
         {
             screen.Say($"grid at {client.Address}");
@@ -86,8 +90,8 @@ internal static class DemoCommand
         screen.Say($"All of it is in {directory}; 'energygrid verify DIR' checks a sweep's directory. {took.TotalSeconds:0} s.");
     }
 
-    /// <summary>Waits until the devices have announced themselves and their sites have been seen.</summary>
-    private static async Task<IReadOnlyList<DeviceLine>> Ready(GridClient client, CancellationToken stop)
+    /// <summary>Waits until all devices have announced themselves.</summary>
+    private static async Task<IReadOnlyList<DeviceLine>> Ready(GridClient client, int expected, CancellationToken stop)
     {
         var began = Stopwatch.GetTimestamp();
         while (true)
@@ -95,7 +99,7 @@ internal static class DemoCommand
             try
             {
                 var devices = await client.Devices(stop);
-                if (devices.Select(d => d.Device.Kind).Distinct().Count() == 2) return devices;
+                if (devices.Count(d => d.Up) >= expected) return devices;
             }
             catch (GridProblemException e) when ((int)e.Status == 503)
             {

@@ -14,7 +14,7 @@ internal static class DevicesCommand
 
     public static Command Make()
     {
-        var one = new Argument<string?>("device") { Description = "Only this one: HOST/UUID, HOST/INDEX, or a beginning of its UUID that no other has.", Arity = ArgumentArity.ZeroOrOne };
+        var one = new Argument<string?>("device") { Description = "Only this one: HOST/UUID, HOST/INDEX, or a beginning of its UUID that no other has.", HelpName = "DEVICE", Arity = ArgumentArity.ZeroOrOne };
         one.CompletionSources.Add(GridNames.Devices);
         var wait = new Option<int>("--wait") { Description = "First wait until so many devices are up, for two minutes at most; then exit 3.", HelpName = "DEVICES" };
         var command = new Command("devices", "Lists the grid's devices: power, temperature, clock, and what each does.") { one, wait };
@@ -69,17 +69,19 @@ internal static class DevicesCommand
 
     private static Command Forget()
     {
-        var host = new Argument<string>("host") { Description = "Its name, as 'devices' shows it before the '/'." };
-        host.CompletionSources.Add(GridNames.Hosts);
-        var command = new Command("forget", "Takes a host that is down, and its devices, out of the grid's inventory.") { host };
+        var hosts = new Argument<string[]>("host") { Description = "Its name, as 'devices' shows it before the '/'; or several.", HelpName = "HOST", Arity = ArgumentArity.OneOrMore };
+        hosts.CompletionSources.Add(GridNames.Hosts);
+        var command = new Command("forget", "Takes hosts that are down, and their devices, out of the grid's inventory.") { hosts };
         command.SetAction(async (parsed, stop) =>
         {
             using var client = GridCommand.Client(parsed);
             var screen = GridCommand.Screen(parsed);
-            var name = parsed.GetValue(host)!;
-            await client.ForgetNode(name, stop);
-            if (screen.Json) screen.Document(new { forgotten = name });
-            else screen.Say($"{name} is forgotten; it is back as soon as it announces itself.");
+            foreach (var name in parsed.GetValue(hosts)!.Distinct())
+            {
+                await client.ForgetNode(name, stop);
+                if (screen.Json) screen.Line(new { forgotten = name });
+                else screen.Say($"{name} is forgotten; it is back as soon as it announces itself.");
+            }
             return ExitCodes.Ok;
         });
         return command;

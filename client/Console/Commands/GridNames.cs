@@ -11,10 +11,10 @@ internal static partial class GridNames
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     /// <summary>A sweep's id as an argument.</summary>
-    public static Argument<string> Sweep(string description = "Its id.", string name = "sweep") => Completed(new Argument<string>(name) { Description = description });
+    public static Argument<string> Sweep(string description = "Its id.", string name = "sweep") => Completed(new Argument<string>(name) { Description = description, HelpName = name.ToUpperInvariant() });
 
     /// <summary>A sweep's id that may be left out.</summary>
-    public static Argument<string?> AnySweep(string description) => Completed(new Argument<string?>("sweep") { Description = description, Arity = ArgumentArity.ZeroOrOne });
+    public static Argument<string?> AnySweep(string description) => Completed(new Argument<string?>("sweep") { Description = description, HelpName = "SWEEP", Arity = ArgumentArity.ZeroOrOne });
 
     public static IEnumerable<CompletionItem> Sweeps(CompletionContext context) => Ask(context, async (grid, stop) => (await grid.Sweeps(stop)).Select(s => s.Id));
 
@@ -30,6 +30,8 @@ internal static partial class GridNames
 
     private static IEnumerable<CompletionItem> Ask(CompletionContext context, Func<GridClient, CancellationToken, Task<IEnumerable<string>>> names)
     {
+        // Help asks, too, before anything was typed: it has no line that names a grid.
+        if (context.ParseResult is null) return [];
         try
         {
             using var grid = GridCommand.Client(context.ParseResult);

@@ -34,7 +34,7 @@ internal static class PlanCommand
             var screen = GridCommand.Screen(parsed);
             var plan = LocalPlan.Read(parsed.GetValue(file)!, screen).Plan;
             if (screen.Json) screen.Document(new { valid = true, problems = Array.Empty<PlanFault>(), plan = PlanSummary.Of(plan) });
-            else screen.Say($"{parsed.GetValue(file)}: valid; {PlanSummary.Of(plan).Cells} cells in {plan.Groups.Length} match groups on {plan.Hardware.Model}, plan {plan.Sha256[..12]}");
+            else screen.Say($"{parsed.GetValue(file)}: valid; {Verdicts.Count(PlanSummary.Of(plan).Cells, "cell")} in {Verdicts.Count(plan.Groups.Length, "match group")} on {plan.Hardware.Model}, plan {plan.Sha256[..12]}");
             return Task.FromResult(ExitCodes.Ok);
         });
         return command;
@@ -108,6 +108,7 @@ internal static class PlanCommand
     private static Command New()
     {
         var template = new Option<string>("--template") { Description = "Which one; 'plan templates' lists them.", HelpName = "NAME", Required = true };
+        template.CompletionSources.Add([.. PlanTemplates.Names]);
         var into = new Option<string>("--out") { Description = "File to write, which must not be there yet; - is standard output.", HelpName = "FILE", DefaultValueFactory = _ => "-" };
         var command = new Command("new", "Writes a commented plan to begin with.") { template, into };
         command.SetAction(async (parsed, stop) =>
@@ -194,7 +195,7 @@ internal static class PlanCommand
             screen.Document(summary);
             return;
         }
-        screen.Say($"{plan.Name}: {summary.Cells} cells in {plan.Groups.Length} match groups on {plan.Hardware.Model}{(plan.Hardware.Devices is { } n ? $", at most {n} devices" : "")}");
+        screen.Say($"{plan.Name}: {Verdicts.Count(summary.Cells, "cell")} in {Verdicts.Count(plan.Groups.Length, "match group")} on {plan.Hardware.Model}{(plan.Hardware.Devices is { } n ? $", at most {n} devices" : "")}");
         screen.Say($"passes {plan.Replication.Min} to {plan.Replication.Max} for a half-width of {Say.Percent(plan.Replication.HalfWidth)}; order by seed {plan.OrderSeed}");
         ShowForecast(forecast, screen);
         screen.Say($"plan {plan.Sha256}");

@@ -19,7 +19,7 @@ internal static class MatrixCommand
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
-            var matrix = await screen.Waiting($"the matrix of {parsed.GetValue(source)}", ResultSource.Matrix(parsed.GetValue(source)!, () => GridCommand.Client(parsed), stop));
+            var matrix = await screen.Waiting($"the matrix of {parsed.GetValue(source)}", ResultSource.Matrix(parsed.GetValue(source)!, () => GridCommand.Client(parsed), screen, stop));
             if (screen.Json) screen.Document(matrix);
             else Show(matrix, screen);
             return ExitCodes.Ok;
@@ -56,7 +56,7 @@ internal static class CompareCommand
         {
             var screen = GridCommand.Screen(parsed);
             GridClient Client() => GridCommand.Client(parsed);
-            var comparison = Comparison.Of(await ResultSource.Matrix(parsed.GetValue(a)!, Client, stop), await ResultSource.Matrix(parsed.GetValue(b)!, Client, stop));
+            var comparison = Comparison.Of(await ResultSource.Matrix(parsed.GetValue(a)!, Client, screen, stop), await ResultSource.Matrix(parsed.GetValue(b)!, Client, screen, stop));
             if (screen.Json) screen.Document(comparison);
             else Show(comparison, screen);
             foreach (var dimension in comparison.Refused) screen.Complain($"energygrid: not comparable: {dimension}; both must say the same.");
@@ -99,10 +99,10 @@ internal static class ReportCommand
             var from = parsed.GetValue(source)!;
             string html;
             string name;
-            if (ResultSource.IsDirectory(from))
+            if (await ResultSource.DirectoryOf(from, () => GridCommand.Client(parsed), screen, stop) is { } directory)
             {
-                var manifest = ResultSource.Read<Manifest>(Path.Combine(from, "manifest.json"));
-                html = ReportPage.Render(await ResultSource.Matrix(from, () => GridCommand.Client(parsed), stop), manifest, Traces(from));
+                var manifest = ResultSource.Read<Manifest>(Path.Combine(directory, "manifest.json"));
+                html = ReportPage.Render(await ResultSource.Matrix(directory, stop), manifest, Traces(directory));
                 name = manifest.Sweep;
             }
             else
@@ -159,12 +159,12 @@ internal static class ExportCommand
             var screen = GridCommand.Screen(parsed);
             var from = parsed.GetValue(source)!;
             var parquet = parsed.GetValue(format) == Parquet;
-            if (!parquet && ResultSource.IsDirectory(from)) throw new CommandException(ExitCodes.Usage, $"{from} is a directory of result files already; --format parquet makes something else of it.");
+            if (!parquet && ResultSource.IsPath(from)) throw new CommandException(ExitCodes.Usage, $"{from} is a directory of result files already; --format parquet makes something else of it.");
             if (parsed.GetValue(into) == ReportCommand.Output) throw new CommandException(ExitCodes.Usage, "these are several files: --out names a directory; 'report --out -' and 'trace' write one file to standard output.");
             var path = Path.GetFullPath(parsed.GetValue(into) ?? (parquet ? Path.TrimEndingDirectorySeparator(from) + "-parquet" : from));
             if (File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()))
                 throw new CommandException(ExitCodes.Usage, $"{path} is there already and not empty; name a new directory with --out.");
-            var files = await screen.Waiting($"the results of {from}", parquet ? Write(from, () => GridCommand.Client(parsed), path, stop) : Copy(from, GridCommand.Client(parsed), path, stop));
+            var files = await screen.Waiting($"the results of {from}", parquet ? Write(from, () => GridCommand.Client(parsed), path, screen, stop) : Copy(from, GridCommand.Client(parsed), path, stop));
             if (screen.Json) screen.Document(new { directory = path, files });
             else screen.Say($"{files} files in {path}");
             return ExitCodes.Ok;
@@ -177,10 +177,12 @@ internal static class ExportCommand
         using (client) return await ResultSource.Download(client, id, path, stop);
     }
 
-    private static async Task<int> Write(string source, Func<GridClient> client, string path, CancellationToken stop)
+    private static async Task<int> Write(string source, Func<GridClient> client, string path, Screen screen, CancellationToken stop)
     {
-        var matrix = await ResultSource.Matrix(source, client, stop);
-        var trials = await Trials(source, client, stop);
+        var directory = await ResultSource.DirectoryOf(source, client, screen, stop);
+        using var grid = directory is null ? client() : null;
+        var matrix = directory is null ? await grid!.Matrix(source, stop) : await ResultSource.Matrix(directory, stop);
+        var trials = directory is null ? await grid!.Trials(source, stop) : await Trials(directory, stop);
         Directory.CreateDirectory(path);
         // What a reader of the file alone must know.
         var about = new Dictionary<string, string> { ["sweep"] = matrix.Sweep, ["plan_sha256"] = matrix.PlanSha256, ["banner"] = Standing.Of(matrix).Word };
@@ -193,13 +195,8 @@ internal static class ExportCommand
         return tables.Length;
     }
 
-    private static async Task<IReadOnlyList<TrialResult>> Trials(string source, Func<GridClient> client, CancellationToken stop)
+    private static async Task<IReadOnlyList<TrialResult>> Trials(string source, CancellationToken stop)
     {
-        if (!ResultSource.IsDirectory(source))
-        {
-            using var grid = client();
-            return await grid.Trials(source, stop);
-        }
         var path = Path.Combine(source, Journals.TrialsName);
         try { return [.. JournalLine.Documents(await File.ReadAllBytesAsync(path, stop), Journals.TrialsName).Select(Journals.Trial)]; }
         catch (Exception e) when (e is InvalidDataException or System.Text.Json.JsonException or IOException or UnauthorizedAccessException)
@@ -220,12 +217,12 @@ internal static class VerifyCommand
         {
             var screen = GridCommand.Screen(parsed);
             var from = parsed.GetValue(source)!;
-            var fetched = ResultSource.IsDirectory(from) ? null : Directory.CreateTempSubdirectory("energygrid-verify-");
+            var there = await ResultSource.DirectoryOf(from, () => GridCommand.Client(parsed), screen, stop);
+            var fetched = there is null ? Directory.CreateTempSubdirectory("energygrid-verify-") : null;
             try
             {
                 if (fetched is not null)
                 {
-                    if (from.Contains('/')) throw new CommandException(ExitCodes.Usage, $"{from}: there is no such directory.");
                     using var client = GridCommand.Client(parsed);
                     await ResultSource.Download(client, from, fetched.FullName, stop);
                 }

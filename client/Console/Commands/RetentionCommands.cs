@@ -47,7 +47,7 @@ internal static class RetentionCommands
         {
             var screen = GridCommand.Screen(parsed);
             var directory = parsed.GetValue(source)!;
-            if (!ResultSource.IsDirectory(directory)) throw new CommandException(ExitCodes.Usage, $"{directory}: there is no such directory.");
+            if (!Directory.Exists(directory)) throw new CommandException(ExitCodes.Usage, $"{directory}: there is no such directory.");
             MustHold(Verification.Of(directory, stop), screen);
             using var client = GridCommand.Client(parsed);
             // A file of its own: a tar can be larger than memory, and its length goes ahead of it.

@@ -15,7 +15,7 @@ internal static class SubmitCommand
         var watch = new Option<bool>("--watch") { Description = "Stay to the end and print the matrix." };
         var wait = new Option<bool>("--wait") { Description = "Stay to the end without a display; the exit code says how it ended." };
         var quiet = new Option<bool>("--quiet") { Description = "Print the sweep's id and nothing else." };
-        var dry = new Option<bool>("--dry-run") { Description = "Check and expand the plan here; send nothing." };
+        var dry = new Option<bool>("--dry-run") { Description = "Check and expand the plan; a grid that answers is asked what it would use, and keeps nothing." };
         var command = new Command("submit", "Submits a plan to the grid.") { file, id, priority, watch, wait, quiet, dry };
         command.Validators.Add(result =>
         {
@@ -28,6 +28,7 @@ internal static class SubmitCommand
             using var client = GridCommand.Client(parsed);
             if (parsed.GetValue(dry))
             {
+                await Check(client, plan, stop);
                 PlanCommand.ShowSummary(plan.Plan, screen, screen.Json ? PlanForecast.Of(plan.Plan, "") : await PlanForecast.Ask(plan.Plan, client, stop));
                 return ExitCodes.Ok;
             }
@@ -51,6 +52,27 @@ internal static class SubmitCommand
         return command;
     }
 
+    // What the grid would refuse is refused here. Without one the plan is checked as far as it goes.
+    private static async Task Check(GridClient client, LocalPlan plan, CancellationToken stop)
+    {
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        soon.CancelAfter(PlanForecast.Patience);
+        try
+        {
+            _ = await client.Validate(plan.Text, soon.Token);
+        }
+        catch (GridProblemException e) when (!e.Faults.IsEmpty)
+        {
+            throw Refused(e, plan);
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested && e is GridProblemException or GridUnreachableException or OperationCanceledException)
+        {
+            // The forecast says that nobody answered.
+        }
+    }
+
+    private static CommandException Refused(GridProblemException e, LocalPlan plan) => new(ExitCodes.Usage, "\0" + string.Join('\n', e.Faults.Select(f => f with { File = plan.Path })));
+
     /// <summary>Sends it; the grid's faults then bear the file's name.</summary>
     public static async Task<SweepStatus> Send(GridClient client, LocalPlan plan, string? id, int priority, CancellationToken stop)
     {
@@ -60,7 +82,7 @@ internal static class SubmitCommand
         }
         catch (GridProblemException e) when (!e.Faults.IsEmpty)
         {
-            throw new CommandException(ExitCodes.Usage, "\0" + string.Join('\n', e.Faults.Select(f => f with { File = plan.Path })));
+            throw Refused(e, plan);
         }
     }
 }
@@ -83,7 +105,7 @@ internal static class WatchCommand
     /// <summary>The same without the matrix.</summary>
     public static async Task<int> Follow(GridClient client, Screen screen, string id, CancellationToken stop)
     {
-        var ended = await new SweepBoard(client, screen, [id]).Run(stop);
+        var ended = await Board(client, screen, id, stop);
         return Code(ended[id], await MatrixOf(client, id, stop));
     }
 
@@ -91,7 +113,15 @@ internal static class WatchCommand
     public static async Task<int> Wait(GridClient client, Screen screen, string id, bool silent, CancellationToken stop)
     {
         SweepStatus? last = null;
-        await foreach (var news in SweepFollow.ToTheEnd(client, id, line => screen.Complain($"energygrid: {line}"), stop)) last = news.Status ?? last;
+        try
+        {
+            await foreach (var news in SweepFollow.ToTheEnd(client, id, line => screen.Complain($"energygrid: {line}"), stop)) last = news.Status ?? last;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            GoesOn(screen, id);
+            throw;
+        }
         if (screen.Json) screen.Document(last);
         else if (!silent) screen.Say(SweepBoard.Progress(last!));
         return Code(last!, await MatrixOf(client, id, stop));
@@ -99,12 +129,32 @@ internal static class WatchCommand
 
     public static async Task<int> ToTheEnd(GridClient client, Screen screen, string id, CancellationToken stop)
     {
-        var ended = await new SweepBoard(client, screen, [id]).Run(stop);
+        var ended = await Board(client, screen, id, stop);
         var matrix = await MatrixOf(client, id, stop);
         if (screen.Json) screen.Line(new { sweep = id, matrix });
-        else if (matrix is not null) MatrixCommand.Show(matrix, screen);
+        else if (matrix is not null)
+        {
+            MatrixCommand.Show(matrix, screen);
+            screen.Say($"report   'energygrid report {id}' writes it as one HTML file; 'energygrid export {id}' copies all result files");
+        }
         return Code(ended[id], matrix);
     }
+
+    private static async Task<IReadOnlyDictionary<string, SweepStatus>> Board(GridClient client, Screen screen, string id, CancellationToken stop)
+    {
+        try
+        {
+            return await new SweepBoard(client, screen, [id]).Run(stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            GoesOn(screen, id);
+            throw;
+        }
+    }
+
+    // Ctrl-C ends the looking and not the sweep.
+    private static void GoesOn(Screen screen, string id) => screen.Complain($"energygrid: the sweep goes on; 'energygrid watch {id}' shows how, 'energygrid cancel {id}' ends it.");
 
     /// <summary>The matrix of a sweep that has ended, or null; a grid that goes away just now is waited for.</summary>
     public static async Task<Matrix?> MatrixOf(GridClient client, string id, CancellationToken stop)

@@ -14,10 +14,13 @@ internal static class TopCommand
     /// <summary>How soon a key is obeyed.</summary>
     private static readonly TimeSpan KeyPeriod = TimeSpan.FromMilliseconds(40);
 
+    private static readonly string[] SortNames = [.. Enum.GetNames<TopSort>().Select(n => n.ToLowerInvariant())];
+
     public static Command Make()
     {
         var once = new Option<bool>("--once") { Description = "Print it once and end, as piped output does." };
-        var sort = new Option<TopSort>("--sort") { Description = "host, power, temperature or name.", HelpName = "BY" };
+        var sort = new Option<string>("--sort") { Description = "host, power, temperature or name.", HelpName = "BY", DefaultValueFactory = _ => SortNames[0] };
+        sort.AcceptOnlyFromAmong(SortNames);
         var filter = new Option<string?>("--filter") { Description = "Only devices with this text in their name, model, sweep or cell.", HelpName = "TEXT" };
         var node = new Option<string?>("--node") { Description = "Only this host's devices.", HelpName = "HOST" };
         node.CompletionSources.Add(GridNames.Hosts);
@@ -28,7 +31,7 @@ internal static class TopCommand
         {
             using var client = GridCommand.Client(parsed);
             var screen = GridCommand.Screen(parsed);
-            var view = new TopView(parsed.GetValue(sort), parsed.GetValue(filter) ?? "", parsed.GetValue(node) ?? "", parsed.GetValue(sweep) ?? "");
+            var view = new TopView(Enum.Parse<TopSort>(parsed.GetValue(sort)!, ignoreCase: true), parsed.GetValue(filter) ?? "", parsed.GetValue(node) ?? "", parsed.GetValue(sweep) ?? "");
             if (!screen.IsLive || parsed.GetValue(once)) return await Once(client, screen, view, stop);
             return await Live(client, screen, view, stop);
         });

@@ -88,7 +88,7 @@ internal static partial class UpCommand
                 if (screen.Json) screen.Line(new { url = address, name = parsed.GetValue(name), data = Path.GetFullPath(parsed.GetValue(data)!) });
                 else
                 {
-                    screen.Say($"grid      {address}");
+                    screen.Say($"grid      {address} (in a browser: sweeps, reports, devices)");
                     screen.Say($"data      {Path.GetFullPath(parsed.GetValue(data)!)}");
                     var (devices, opening) = SiloHost.DevicesOf(app);
                     foreach (var line in Equipment.AtStart(devices, opening)) screen.Say($"devices   {line}");

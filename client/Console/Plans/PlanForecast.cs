@@ -16,7 +16,7 @@ public sealed record PlanForecast(ResolvedPlan Plan, ImmutableArray<ImmutableArr
 {
     private const int MostHosts = 6;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>Without a grid.</summary>
     public static PlanForecast Of(ResolvedPlan plan, string unknown) => new(plan, null, [], unknown);
@@ -97,13 +97,14 @@ public sealed record PlanForecast(ResolvedPlan Plan, ImmutableArray<ImmutableArr
 
     private string Time()
     {
-        var first = $"at least {Say.Seconds(LeastSeconds)} for the first stage ({Verdicts.Count(FirstPasses, "pass", "passes")} of {Verdicts.Count(TrialsOfPass, "trial")}, all device groups at once)";
+        // The slowest clock among them decides when all have ended.
+        var scale = Groups is { } groups && groups.SelectMany(g => g).Select(d => d.TimeScale ?? 1).ToArray() is { Length: > 0 } scales ? scales.Min() : 1;
+        var first = $"at least {Say.Seconds(LeastSeconds / scale)} for the first stage ({Verdicts.Count(FirstPasses, "pass", "passes")} of {Verdicts.Count(TrialsOfPass, "trial")}, all device groups at once)";
         var most = MostSeconds > LeastSeconds
-            ? $", {Say.Seconds(MostSeconds)} if it takes {Verdicts.Count(MostPasses, "pass", "passes")} and every warm-up its longest"
+            ? $", {Say.Seconds(MostSeconds / scale)} if it takes {Verdicts.Count(MostPasses, "pass", "passes")} and every warm-up its longest"
             : "";
-        var simulated = Plan.Groups.Any(g => g.Cells.Any(c => c.Configuration.Stack == "simulated"))
-            ? "; a simulated site runs this many seconds of its own time faster than the wall, by its --time-scale, which the grid does not tell" : "";
-        return $"{first}{most}; loading data and waiting for a device to be fit come on top, and how long they take is not known before{simulated}";
+        var fast = scale > 1 ? $"; the devices' simulated time runs {NumberText.Significant(scale, 3)} times as fast as the wall's" : "";
+        return $"{first}{most}; loading data and waiting for a device to be fit come on top, often as much again where windows are short{fast}";
     }
 
     private string Devices()

@@ -9,19 +9,46 @@ namespace EnergyGrid.Console;
 /// <summary>A sweep's results: a directory of this machine, or a sweep of the grid.</summary>
 internal static class ResultSource
 {
-    /// <summary>Whether an argument names a directory here.</summary>
-    public static bool IsDirectory(string source) => Directory.Exists(source);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>Whether an argument can be nothing but a path: an id has no separator and begins with no dot.</summary>
+    public static bool IsPath(string source) => source.Contains(Path.DirectorySeparatorChar) || source.StartsWith('.');
+
+    /// <summary>The directory that an argument names; null if it names a sweep of the grid. A bare word is a sweep before it is a directory, which may be an old copy of it.</summary>
+    /// <exception cref="CommandException">It is a path, and there is no directory.</exception>
+    public static async Task<string?> DirectoryOf(string source, Func<GridClient> client, Screen screen, CancellationToken stop)
+    {
+        var there = Directory.Exists(source);
+        if (IsPath(source)) return there ? source : throw new CommandException(ExitCodes.Usage, $"{source}: there is no such directory.");
+        if (!there) return null;
+        string why;
+        try
+        {
+            using var grid = client();
+            using var soon = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            soon.CancelAfter(Patience);
+            _ = await grid.Sweep(source, soon.Token);
+            return null;
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested && (e is CommandException or GridUnreachableException or OperationCanceledException or GridProblemException))
+        {
+            why = e is GridProblemException { Status: System.Net.HttpStatusCode.NotFound } ? "the grid has no sweep of that name" : "no grid answers";
+        }
+        screen.Complain($"energygrid: {source} is read from the directory ./{source}: {why}.");
+        return source;
+    }
 
     /// <summary>The matrix of a directory or of a sweep.</summary>
-    public static async Task<Matrix> Matrix(string source, Func<GridClient> client, CancellationToken stop)
+    public static async Task<Matrix> Matrix(string source, Func<GridClient> client, Screen screen, CancellationToken stop)
     {
-        if (!IsDirectory(source))
-        {
-            // What looks like a path is one: an id has no separator.
-            if (source.Contains('/')) throw new CommandException(ExitCodes.Usage, $"{source}: there is no such directory.");
-            using var grid = client();
-            return await grid.Matrix(source, stop);
-        }
+        if (await DirectoryOf(source, client, screen, stop) is { } directory) return await Matrix(directory, stop);
+        using var grid = client();
+        return await grid.Matrix(source, stop);
+    }
+
+    /// <summary>The matrix of a directory.</summary>
+    public static async Task<Matrix> Matrix(string source, CancellationToken stop)
+    {
         var path = Path.Combine(source, SweepDocuments.MatrixName);
         try
         {

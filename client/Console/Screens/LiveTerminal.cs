@@ -7,7 +7,7 @@ namespace EnergyGrid.Console;
 /// <summary>
 /// The whole terminal for one screen: its second page, without a cursor, keys without echo. However the process ends or is suspended, the terminal is given back as it was.
 /// </summary>
-internal sealed class LiveTerminal : IDisposable
+internal sealed partial class LiveTerminal : IDisposable
 {
     private const string Take = "\e[?1049h\e[?25l";
     private const string GiveBack = "\e[?25h\e[?1049l";
@@ -23,7 +23,13 @@ internal sealed class LiveTerminal : IDisposable
         AppDomain.CurrentDomain.ProcessExit += OnExit;
         if (!OperatingSystem.IsWindows())
         {
-            _suspended = PosixSignalRegistration.Create(PosixSignal.SIGTSTP, _ => Write(GiveBack));
+            _suspended = PosixSignalRegistration.Create(PosixSignal.SIGTSTP, signal =>
+            {
+                // Who registers for it has to do what it is for: the process stops here, and goes on from here.
+                signal.Cancel = true;
+                Write(GiveBack);
+                _ = kill(Environment.ProcessId, OperatingSystem.IsMacOS() ? 17 : 19);
+            });
             _resumed = PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ =>
             {
                 if (Volatile.Read(ref _held) == 1) Write(Take);
@@ -70,6 +76,10 @@ internal sealed class LiveTerminal : IDisposable
     {
         if (Interlocked.Exchange(ref _held, 0) == 1) Write(GiveBack);
     }
+
+    // SIGSTOP, which nobody can refuse.
+    [LibraryImport("libc")]
+    private static partial int kill(int process, int signal);
 
     private static void Write(string text)
     {

@@ -20,6 +20,8 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
         new("device", Rank: 0), new("phase", Rank: 1), new("done", Right: true, Rank: 2), new("power", Right: true, Rank: 3), new("temp", Right: true, Rank: 5), new("cell", Rank: 4, Least: 10),
     ];
 
+    private static readonly Text Blank = new(" ");
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, SweepStatus> _latest = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _said = new(StringComparer.Ordinal);
@@ -111,7 +113,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
 
     private async Task Draw(Task ended, CancellationToken stop)
     {
-        await screen.People.Live(new Text("")).AutoClear(true).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
+        await screen.People.Live(new Rows(Blank, Blank)).AutoClear(true).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
         {
             while (!ended.IsCompleted)
             {
@@ -136,6 +138,8 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
             var room = Math.Max(3, screen.People.Profile.Height - ids.Count - _tail.Count - 7);
             if (running.Length > 0) parts.AddRange(Devices(running, room, width).Select((line, i) => new Text(line, new Style(decoration: i == 1 ? Decoration.Bold : Decoration.None))));
             foreach (var line in _tail) parts.Add(new Text(TerminalText.Cut(Clean(line), width), new Style(decoration: Decoration.Dim)));
+            // To the top of a frame of one line a terminal is told to go up by nothing, which terminals take for one: the line above would be written over.
+            if (parts.Count == 1) parts.Add(Blank);
             return new Rows(parts);
         }
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace EnergyGrid.Contracts;
 
@@ -24,6 +25,7 @@ public enum DeviceKind { Simulated, Cpu, Cuda }
 /// <param name="EnergySource">For example <c>nvml energy counter</c>, <c>rapl package-0</c>, <c>declared idle/max power × time</c>.</param>
 /// <param name="EnergyProvenance">Of energy from that source.</param>
 /// <param name="Qualification">What is known of the sensor behind that source; null where nothing is.</param>
+/// <param name="TimeScale">How many times as fast as the wall's its time runs; null where it is the wall's.</param>
 [GenerateSerializer, Immutable, Alias("DeviceInfo")]
 public sealed record DeviceInfo(
     [property: Id(0)] string Host,
@@ -42,7 +44,8 @@ public sealed record DeviceInfo(
     [property: Id(13)] string Driver,
     [property: Id(14)] string EnergySource,
     [property: Id(15)] Provenance EnergyProvenance,
-    [property: Id(16)] SensorQualification? Qualification = null)
+    [property: Id(16)] SensorQualification? Qualification = null,
+    [property: Id(17), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? TimeScale = null)
 {
     /// <summary>The key of its grain: <c>host/uuid</c>.</summary>
     public string Key => $"{Host}/{Uuid}";

@@ -3,7 +3,7 @@ using EnergyGrid.Contracts;
 namespace EnergyGrid.Plans;
 
 /// <summary>What was probably meant.</summary>
-internal static class Spelling
+public static class Spelling
 {
     /// <summary>A boundary as plans write it.</summary>
     public static string Of(Boundary boundary) => boundary.ToString().ToLowerInvariant();

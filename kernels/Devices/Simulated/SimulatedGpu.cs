@@ -78,7 +78,8 @@ public sealed class SimulatedGpu : IDevice
         Info = new DeviceInfo(
             node.Host, $"GPU-sim-{seed:x16}", profile.Shape.Name, DeviceKind.Simulated, node.Site, node.Rack, index,
             profile.Shape.MemoryBytes, profile.Shape.BandwidthBytesPerSecond, Provenance.Modelled, profile.Shape.DatasheetFlopsPerSecond,
-            profile.RatedWatts, _powerLimit, "simulated", "simulated energy counter", Provenance.Modelled, defects.Declared(profile.RatedWatts, node.Time.GetUtcNow()));
+            profile.RatedWatts, _powerLimit, "simulated", "simulated energy counter", Provenance.Modelled, defects.Declared(profile.RatedWatts, node.Time.GetUtcNow()),
+            ScaledTimeProvider.ScaleOf(node.Time) is var scale && scale != 1 ? scale : null);
         Sensor = new DeviceSensor(
             new SensorProfile(SensorQuantity.Counter, _period, 0, profile.RatedWatts, Provenance.Modelled, UpdatePeriodSeconds: defects.StepSeconds),
             Math.Max(defects.PollSeconds, 1e-4), PowerIsIndependent: true);

@@ -14,6 +14,7 @@ internal sealed class SiloClaims(TimeProvider time) : IDisposable
     {
         try
         {
+            if (File.Exists(Path.Combine(directory, "manifest.json"))) throw new SiloRefusedException($"The data directory {directory} holds the results of a sweep, which a silo's state among them would spoil: name another with --data.");
             Directory.CreateDirectory(directory);
             var (claim, holder) = await FileClaim.Take(Path.Combine(directory, "in-use"), shared: false, time, stop).ConfigureAwait(false);
             if (claim is null)

@@ -47,7 +47,7 @@ internal sealed class SweepSnapshots
     /// <exception cref="UnknownException">There is no such sweep.</exception>
     public async Task Require(string id, CancellationToken stop)
     {
-        if (!await Knows(id, stop)) throw new UnknownException($"There is no sweep '{id}'; GET /v1/sweeps lists them.");
+        if (!await Knows(id, stop)) throw new UnknownException($"There is no sweep '{id}'; 'energygrid status' and GET /v1/sweeps list them.");
     }
 
     /// <exception cref="UnknownException">There is no such sweep.</exception>

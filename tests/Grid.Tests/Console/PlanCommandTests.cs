@@ -60,7 +60,7 @@ public sealed class PlanCommandTests
         Assert.Equal((5, 20, 5 * 5 * ((2 * 3) + 0.5), 20 * 5 * ((2 * 5) + 0.5)), (forecast.FirstPasses, forecast.MostPasses, forecast.LeastSeconds, forecast.MostSeconds));
         var text = string.Join('\n', forecast.Lines());
         Assert.Contains("at least 3 min for the first stage (5 passes of 5 trials, all device groups at once), 18 min if it takes 20 passes", text);
-        Assert.Contains("how long they take is not known before", text);
+        Assert.Contains("come on top", text);
         Assert.Contains("devices   1 cpu in 1 device group, on n1 (1)", text);
         Assert.Contains("±5.0 % of a ratio (95 %) needs 5 passes if they scatter by at most 4.0 % (standard deviation), 20 passes if by at most 8.1 %; how much they scatter is not known", text);
         // What is said is what the second stage will do.
@@ -73,7 +73,10 @@ public sealed class PlanCommandTests
         var plan = Plan("table3.yaml");
         var alone = string.Join('\n', PlanForecast.Of(plan, "no grid answers at http://127.0.0.1:9/").Lines());
         Assert.Contains("devices   at most 64 devices of H100-SXM-80GB, whole nodes; which ones is not known: no grid answers at http://127.0.0.1:9/", alone);
-        Assert.Contains("by its --time-scale, which the grid does not tell", alone);
+        // Devices whose time is simulated end by the wall's.
+        var fast = PlanForecast.Of(Plan("this-machine.yaml"), [Line("n1", 0) with { Device = Line("n1", 0).Device with { TimeScale = 20 } }]);
+        Assert.Contains("runs 20.0 times as fast", string.Join('\n', fast.Lines()));
+        Assert.DoesNotContain("times as fast", alone);
         var refused = PlanForecast.Of(plan, [Line("n1", 0), Line("n2", 0) with { Up = false }]);
         Assert.Null(refused.Groups);
         Assert.Contains("no device 'H100-SXM-80GB'", refused.Unknown);
