@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text.RegularExpressions;
 using EnergyGrid.Plans;
 
 namespace EnergyGrid.Console;
 
 /// <summary>What is wrong with a command line, and what was probably meant.</summary>
-internal static class CommandLineFaults
+internal static partial class CommandLineFaults
 {
     /// <summary>A sentence for each fault; none if the line may run.</summary>
     public static IReadOnlyList<string> Of(ParseResult parsed)
@@ -14,8 +15,10 @@ internal static class CommandLineFaults
         // What stands behind a word that is none belongs to whatever it was meant to be.
         var unknown = parsed.UnmatchedTokens.Take(1).Select(t => Unknown(parsed.CommandResult, t));
         // What the parser says of words that it does not know is said better here; what it misses because of them is no fault of its own.
-        var others = parsed.UnmatchedTokens.Count > 0 || stray.Length > 0 ? [] : parsed.Errors.Select(e => e.Message);
-        return [.. unknown.Concat(stray).Concat(others).Distinct()];
+        var others = parsed.UnmatchedTokens.Count > 0 || stray.Length > 0 ? [] : parsed.Errors.Select(e => Plain(e.Message));
+        // An id, a host or a file that is empty is a variable of a script that nobody set.
+        var empty = parsed.CommandResult.Children.OfType<ArgumentResult>().Where(a => a.Tokens.Any(t => t.Value.Length == 0)).Select(a => $"{a.Argument.HelpName ?? a.Argument.Name.ToUpperInvariant()} is empty.");
+        return [.. unknown.Concat(stray).Concat(empty).Concat(others).Distinct()];
     }
 
     /// <summary>Whether the line names a command that only holds others, and nothing wrong: its help is what was wanted.</summary>
@@ -32,6 +35,12 @@ internal static class CommandLineFaults
         var known = at.Command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name);
         return $"there is no command '{PathOf(at)}{word}'{Meant(Spelling.Nearest(word, known) is { } near ? PathOf(at) + near : Elsewhere(at, word))}";
     }
+
+    // The parser names the type of its own language.
+    private static string Plain(string message) => WrongType().Replace(message, m => $"'{m.Groups[1].Value}' is no {(m.Groups[3].Value is "Double" or "Single" ? "number" : "whole number")}, which {m.Groups[2].Value} wants.");
+
+    [GeneratedRegex("^Cannot parse argument '(.*)' for (?:option|argument|command) '(.*?)' as expected type '.*?(Int32|Int64|Double|Single).*$", RegexOptions.CultureInvariant | RegexOptions.Singleline)]
+    private static partial Regex WrongType();
 
     private static string Meant(string? near) => near is null ? "." : $"; did you mean '{near}'?";
 

@@ -78,7 +78,7 @@ public static class GridCommand
     }
 
     /// <summary>How long a command may take to end well once it was asked to: a silo takes leave of others within 8 s.</summary>
-    private static readonly TimeSpan MostToEnd = TimeSpan.FromSeconds(9.5);
+    private static readonly TimeSpan MostToEnd = TimeSpan.FromSeconds(9);
 
     public static async Task<int> Run(string[] args)
     {
@@ -108,8 +108,8 @@ public static class GridCommand
             if (CommandLineFaults.IsQuestion(parsed)) parsed = Parse([.. words, "--help"]);
             if (CommandLineFaults.Of(parsed) is { Count: > 0 } faults)
             {
-                foreach (var fault in faults) Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {fault}"));
-                Term.Error.WriteLine($"'energygrid {CommandLineFaults.PathOf(parsed.CommandResult)}--help' says what is right.");
+                foreach (var fault in faults) Complain($"energygrid: {fault}");
+                Complain($"'energygrid {CommandLineFaults.PathOf(parsed.CommandResult)}--help' says what is right.");
                 return ExitCodes.Usage;
             }
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
@@ -135,6 +135,7 @@ public static class GridCommand
         var urls = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(part => Uri.TryCreate(part, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : throw new CommandException(ExitCodes.Usage, $"--url '{part}' is no address; say for example {DefaultUrl}."))
             .ToImmutableArray();
+        if (urls.Any(u => u.UserInfo.Length > 0)) throw new CommandException(ExitCodes.Usage, "--url has a name or password in it, which would stand in lists of processes; a token is given with --token-file.");
         if (urls.IsEmpty) throw new CommandException(ExitCodes.Usage, $"--url is empty; say for example {DefaultUrl}.");
         var token = Token(parsed.GetValue(TokenFile));
         if (token is not null && urls.Select(GridClient.InClear).FirstOrDefault(r => r is not null) is { } refusal) throw new CommandException(ExitCodes.Usage, refusal);
@@ -148,8 +149,8 @@ public static class GridCommand
         if (file is null) return null;
         try
         {
-            var token = File.ReadLines(file).FirstOrDefault()?.Trim();
-            if (string.IsNullOrEmpty(token)) throw new CommandException(ExitCodes.Usage, $"{file} is empty; its first line is the token.");
+            var token = SmallFile.FirstLine(file);
+            if (token.Length == 0) throw new CommandException(ExitCodes.Usage, $"{file} is empty; its first line is the token.");
             return token.Any(c => c is < '!' or > '~') ? throw new CommandException(ExitCodes.Usage, $"{file}: the first line is no token; it is printable ASCII without blanks.") : token;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -164,7 +165,7 @@ public static class GridCommand
         try
         {
             var authorities = new X509Certificate2Collection();
-            authorities.ImportFromPemFile(file);
+            authorities.ImportFromPem(SmallFile.Text(file));
             return authorities.Count > 0 ? authorities : throw new CommandException(ExitCodes.Usage, $"--ca {file} holds no certificate in PEM form.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
@@ -180,15 +181,15 @@ public static class GridCommand
             case OperationCanceledException when interrupted:
                 return ExitCodes.Cancelled;
             case CommandException said:
-                Term.Error.WriteLine(Console.Screen.Harmless(said.Message.Contains('\n') || said.Message.StartsWith('\0') ? said.Message.TrimStart('\0') : $"energygrid: {said.Message}"));
+                Complain(said.Message.Contains('\n') || said.Message.StartsWith('\0') ? said.Message.TrimStart('\0') : $"energygrid: {said.Message}");
                 return said.Code;
             case GridUnreachableException unreachable:
-                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {unreachable.Message}"));
-                Term.Error.WriteLine("Is a grid up there? 'energygrid up' starts one on this machine; --url or ENERGYGRID_URL names another.");
+                Complain($"energygrid: {unreachable.Message}");
+                Complain("Is a grid up there? 'energygrid up' starts one on this machine; --url or ENERGYGRID_URL names another.");
                 return ExitCodes.Unreachable;
             case GridProblemException refused:
-                foreach (var fault in refused.Faults) Term.Error.WriteLine(Console.Screen.Harmless(fault.ToString()));
-                if (refused.Faults.IsEmpty) Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {refused.Message}"));
+                foreach (var fault in refused.Faults) Complain(fault.ToString());
+                if (refused.Faults.IsEmpty) Complain($"energygrid: {refused.Message}");
                 return (int)refused.Status switch
                 {
                     503 => ExitCodes.Unreachable,
@@ -196,17 +197,38 @@ public static class GridCommand
                     _ => ExitCodes.Usage,
                 };
             case SiloRefusedException refused:
-                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {refused.Message}"));
+                Complain($"energygrid: {refused.Message}");
                 return refused.Unable ? ExitCodes.Unreachable : ExitCodes.Usage;
             case IOException or UnauthorizedAccessException:
-                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: {error.Message}"));
+                Complain($"energygrid: {Unwritten(error)}.");
                 return ExitCodes.Failed;
             case ArgumentException { ParamName: "path" or "fileName" or "path1" or "path2" }:
-                Term.Error.WriteLine("energygrid: a path is empty, or none.");
+                Complain("energygrid: a path is empty, or none.");
                 return ExitCodes.Usage;
             default:
-                Term.Error.WriteLine(Console.Screen.Harmless($"energygrid: this should not have happened, please report it: {error}"));
+                Complain($"energygrid: this should not have happened, please report it: {error}");
                 return ExitCodes.Failed;
+        }
+    }
+
+    // What names no path is standard output, or the directory that this process stands in.
+    private static string Unwritten(Exception error)
+    {
+        if (!Path.Exists(".")) return "the working directory is gone; change to another";
+        var path = (error as FileNotFoundException)?.FileName ?? (error.Message.Split('\'') is [_, var quoted, _, ..] ? quoted : null);
+        return path is null ? $"standard output cannot be written: {FileFault.Words(error)}" : $"{path}: {FileFault.Words(error)}";
+    }
+
+    // Standard error may be closed or full; that changes nothing of how a command ends.
+    private static void Complain(string line)
+    {
+        try
+        {
+            Term.Error.WriteLine(Console.Screen.Harmless(line));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+            // Nobody is there to be told.
         }
     }
 

@@ -10,6 +10,7 @@ public static class FileFault
         FileNotFoundException => "there is no such file or directory",
         DirectoryNotFoundException => "there is no such directory",
         PathTooLongException => "its name is too long",
+        IOException when error.Message.Contains("already exists", StringComparison.Ordinal) => "a file of that name is there",
         // Linux: "No space left on device : '/path'".
         IOException when error.Message.IndexOf(" : '", StringComparison.Ordinal) is > 0 and var end => Lower(error.Message[..end]),
         _ => error.Message.TrimEnd('.'),

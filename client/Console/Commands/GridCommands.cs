@@ -17,6 +17,10 @@ internal static class DevicesCommand
         var one = new Argument<string?>("device") { Description = "Only this one: HOST/UUID, HOST/INDEX, or a beginning of its UUID that no other has.", HelpName = "DEVICE", Arity = ArgumentArity.ZeroOrOne };
         one.CompletionSources.Add(GridNames.Devices);
         var wait = new Option<int>("--wait") { Description = "First wait until so many devices are up, for two minutes at most; then exit 3.", HelpName = "DEVICES" };
+        wait.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var wanted) && wanted < 1) result.AddError("--wait wants a number of devices, at least 1.");
+        });
         var command = new Command("devices", "Lists the grid's devices: power, temperature, clock, and what each does.") { one, wait };
         command.SetAction(async (parsed, stop) =>
         {

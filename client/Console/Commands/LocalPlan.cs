@@ -35,12 +35,12 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
             if (path == Input)
             {
                 if (!System.Console.IsInputRedirected) screen.Complain("energygrid: the plan is read from this terminal; Ctrl-D ends it.");
-                return Decoded(Piped() ?? throw Wrong("more than 1 MiB", "at most 1 MiB"));
+                return Decoded(UpTo(System.Console.OpenStandardInput()) ?? throw Wrong("more than 1 MiB", "at most 1 MiB"));
             }
             var info = new FileInfo(path);
             if (!info.Exists) throw Wrong("there is no such file", Right);
             if (info.Length > MostBytes) throw Wrong($"{info.Length} bytes", "at most 1 MiB");
-            return Decoded(File.ReadAllBytes(path));
+            return Decoded(UpTo(File.OpenRead(path)) ?? throw Wrong("more than 1 MiB", "at most 1 MiB"));
         }
         catch (DecoderFallbackException e)
         {
@@ -52,12 +52,17 @@ public sealed record LocalPlan(string Path, string Text, ResolvedPlan Plan)
         }
     }
 
-    private static string Decoded(ReadOnlySpan<byte> bytes) => new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
-
-    // Null if it is too long: a pipe may never end.
-    private static byte[]? Piped()
+    private static string Decoded(ReadOnlySpan<byte> bytes)
     {
-        using var input = System.Console.OpenStandardInput();
+        var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
+        // One mark in front of the text is none of it.
+        return text.StartsWith('\uFEFF') ? text[1..] : text;
+    }
+
+    // Null if it is too long: a pipe or a device may never end.
+    private static byte[]? UpTo(Stream from)
+    {
+        using var input = from;
         var bytes = new byte[MostBytes + 1];
         var read = input.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         return read > MostBytes ? null : bytes[..read];

@@ -25,6 +25,7 @@ internal static class SealedFiles
                 var name = Path.GetRelativePath(directory, entry.FullName).Replace('\\', '/');
                 if (PlainFiles.Refusal(entry.FullName) is { } refusal) refused.Add(new(name, refusal));
                 else if (entry is DirectoryInfo inner) Walk(inner);
+                else if (entry is FileInfo { Length: > int.MaxValue }) refused.Add(new(name, "it is longer than 2 GiB, as no file of results is"));
                 else names.Add(name);
             }
         }

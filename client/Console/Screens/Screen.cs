@@ -85,7 +85,17 @@ public sealed class Screen
     private static readonly TimeSpan SilentFor = TimeSpan.FromSeconds(3);
 
     /// <summary>A line on standard error.</summary>
-    public void Complain(string line) => Faults.Profile.Out.Writer.WriteLine(Harmless(line));
+    public void Complain(string line)
+    {
+        try
+        {
+            Faults.Profile.Out.Writer.WriteLine(Harmless(line));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Standard error may be closed or full; that changes nothing of how a command ends.
+        }
+    }
 
     // What a line quotes comes from files and silos: nothing in it may command the terminal. Line ends and tabs are the command's own.
     internal static string Harmless(string text) => Unprintable.Clean(text.Replace("\r\n", "\n", StringComparison.Ordinal), lines: true);

@@ -18,6 +18,9 @@ from typing import Any, Iterator
 
 MANIFEST = "manifest.json"
 _SAFE_NAME = re.compile(r"(?:traces/)?(?!\.)[^/\\\x00-\x1f\x7f]{1,200}\Z")
+# Bytes of a file; an empty file system can hold one of any length that costs nothing to make and hours to read.
+LONGEST = 2**31 - 1
+
 _SEAL = b',\n  "sha256"'
 _LINE_HEAD = b'{"sha256":"'
 _LINE_MIDDLE = b'","document":'
@@ -57,6 +60,8 @@ def read_bytes(directory: str, name: str) -> bytes:
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise Damaged(f"{shown(name)} is not a regular file")
+            if os.fstat(descriptor).st_size > LONGEST:
+                raise Damaged(f"{shown(name)} is longer than 2 GiB, as no file of results is")
             return file.read()
     except FileNotFoundError:
         raise Damaged(f"{shown(name)} is missing") from None

@@ -17,7 +17,7 @@ internal static class PlanFormat
     private static readonly Shape Name = new TextShape(64, pattern: NamePattern, says: "1 to 64 letters, digits, spaces and any of ' . _ + = ( ) , - beginning with a letter or digit (it becomes part of file names)");
     private static readonly Shape Text = new TextShape();
     private static readonly Shape Boundaries = new TextShape(values: ["gpu", "node", "rack", "facility"]);
-    private static readonly Shape PositiveSeconds = new NumberShape(0, 86_400, "seconds", above: true);
+    private static readonly Shape PositiveSeconds = new NumberShape(0.001, 86_400, "seconds");
     private static readonly Shape Seconds = new NumberShape(0, 86_400, "seconds");
     private static readonly Shape Celsius = new NumberShape(-50, 150, "°C");
     private static readonly Shape Fraction = new NumberShape(0, 1);
@@ -36,7 +36,7 @@ internal static class PlanFormat
 
     private static readonly MappingShape Service = new(
         "s*: the latency that a token may take.",
-        new Field("milliseconds_per_token", "Latency target per token of the whole model, ms; the paper's nominal anchor is 100.", new NumberShape(0, 3_600_000, "milliseconds", above: true), Required: true),
+        new Field("milliseconds_per_token", "Latency target per token of the whole model, ms; the paper's nominal anchor is 100.", new NumberShape(1e-6, 3_600_000, "milliseconds"), Required: true),
         new Field("statistic", "Which statistic of the latency must meet it.", new TextShape(values: ["mean", "p50", "p99"]), Required: true));
 
     private static MappingShape OperatingPoint(bool required) => new(
@@ -182,7 +182,7 @@ internal static class PlanFormat
             new Field("max_counter_residual", "Energy counter against integrated power; more is flagged, not refused.", Fraction, Default: "0.03")), Default: "{}"),
         new Field("envelope", "P_IT of the paper's (1) and (3): declared, never what happened to be drawn. Without it the verdict is 'not determined'.", new MappingShape(
             "A declared power envelope.",
-            new Field("watts", "W at the boundary.", new NumberShape(0, 1e12, "watts", above: true), Required: true),
+            new Field("watts", "W at the boundary.", new NumberShape(0.001, 1e12, "watts"), Required: true),
             new Field("boundary", "Where; facility is divided by PUE.", Boundaries, Required: true),
             new Field("devices", "Installed devices that share it.", new IntegerShape(1, 100_000_000), Required: true))),
         new Field("pue", "Where PUE comes from; without it nothing is PUE-adjusted.", new MappingShape(

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace EnergyGrid.Results;
 
 /// <summary>What Redis or the way to it says, as the one declared kind, in a sentence that a person can act on.</summary>
-internal static class RedisTrouble
+public static class RedisTrouble
 {
     private const string Unknown = "whether what was asked took place is not known";
 
@@ -23,17 +23,39 @@ internal static class RedisTrouble
         catch (RedisCommandException e)
         {
             // The client knows before it asks, for example that it would ask a replica.
-            throw new StorageTroubleException($"Redis at {Place(redis)} cannot be asked for this; nothing was changed: {e.Message}");
+            throw new StorageTroubleException($"Redis at {Place(redis)} cannot be asked for this; nothing was changed: {Words(e)}.");
         }
         // Both time-outs, the client's and ours, are of this kind.
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
-            throw new StorageTroubleException($"Redis at {Place(redis)} does not answer: {FirstSentence(e.Message)}; {Unknown}. It goes on when Redis does.");
+            throw new StorageTroubleException($"Redis at {Place(redis)} does not answer: {Words(e)}; {Unknown}. It goes on when Redis does.");
         }
         catch (InvalidDataException e)
         {
             throw new StorageTroubleException(e.Message);
         }
+    }
+
+    /// <summary>What the client says, in few words without a full stop: its own text is for whoever debugs it.</summary>
+    public static string Words(Exception error)
+    {
+        var said = error.Message;
+        bool Says(params ReadOnlySpan<string> codes)
+        {
+            foreach (var code in codes)
+                if (said.Contains(code, StringComparison.OrdinalIgnoreCase)) return true;
+            return false;
+        }
+        if (error is TimeoutException and not RedisTimeoutException) return "no answer in time";
+        if (Says("NOAUTH", "WRONGPASS", "AuthenticationFailure")) return "it does not accept the name or the password";
+        if (Says("OOM command")) return "it is full ('maxmemory' is reached)";
+        if (Says("READONLY", "Cannot write to", "primary", "replica")) return "it is a read-only replica";
+        if (Says("LOADING")) return "it is still reading its data";
+        if (Says("MISCONF")) return "it cannot write to its disk";
+        if (Says("NOPERM")) return "it does not allow its user to write";
+        if (error is RedisConnectionException || Says("backlog", "no connection", "SocketClosed", "SocketFailure", "UnableToConnect")) return "there is no connection to it";
+        if (error is RedisTimeoutException) return "no answer in time";
+        return FirstSentence(said);
     }
 
     private static string Of(string said, string place)

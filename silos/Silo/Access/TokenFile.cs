@@ -37,7 +37,7 @@ public sealed class TokenFile
         string[] lines;
         try
         {
-            lines = File.ReadAllLines(path);
+            lines = SmallFile.Text(path).Split('\n');
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.IO.Compression;
 using System.Text;
@@ -76,22 +77,32 @@ internal static class PlanEndpoints
             throw new WrongMediaException($"'{encoding}' is no encoding of a plan that is taken; send it as it is, or as gzip.");
         }
         if (context.Request.ContentLength > SiloOptions.MaxBodyBytes) throw TooLarge();
-        var body = new MemoryStream();
+        var body = await Limited(context.Request.Body, context.RequestAborted);
+        if (!encoding.EndsWith("gzip", StringComparison.Ordinal)) return body;
         try
         {
-            await using var source = encoding.EndsWith("gzip", StringComparison.Ordinal) ? new GZipStream(context.Request.Body, CompressionMode.Decompress, leaveOpen: true) : context.Request.Body;
-            var buffer = new byte[16384];
-            while (await source.ReadAsync(buffer, context.RequestAborted) is > 0 and var read)
-            {
-                if (body.Length + read > SiloOptions.MaxBodyBytes) throw TooLarge();
-                body.Write(buffer, 0, read);
-            }
-            return body;
+            body.Position = 0;
+            await using var unpacking = new GZipStream(body, CompressionMode.Decompress, leaveOpen: true);
+            var text = await Limited(unpacking, context.RequestAborted);
+            // What was cut off is taken for the end: the length that the last four bytes tell says that it is one.
+            if (body.Length < 18 || BinaryPrimitives.ReadUInt32LittleEndian(body.GetBuffer().AsSpan((int)body.Length - 4, 4)) != (uint)text.Length) throw new InvalidDataException();
+            return text;
         }
         catch (InvalidDataException)
         {
-            throw new MalformedException("The body is no sound gzip, which its Content-Encoding says it is.");
+            throw new MalformedException("The body is no sound gzip, which its Content-Encoding says it is: it is damaged, cut off, or longer than one file.");
         }
+    }
+
+    private static async Task<MemoryStream> Limited(Stream source, CancellationToken stop)
+    {
+        var (all, buffer) = (new MemoryStream(), new byte[16384]);
+        while (await source.ReadAsync(buffer, stop) is > 0 and var read)
+        {
+            if (all.Length + read > SiloOptions.MaxBodyBytes) throw TooLarge();
+            all.Write(buffer, 0, read);
+        }
+        return all;
     }
 
     private static BadHttpRequestException TooLarge() => new(Problems.TooLarge, StatusCodes.Status413PayloadTooLarge);

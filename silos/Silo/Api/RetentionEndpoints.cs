@@ -48,6 +48,7 @@ internal static class RetentionEndpoints
         try
         {
             await Extract(context.Request.Body, directory.FullName, context.RequestAborted);
+            if (!File.Exists(Path.Combine(directory.FullName, "manifest.json"))) throw new MalformedException("The tar holds no manifest.json: it is no directory of results.");
             var manifest = await retention.Adopt(directory.FullName, context.RequestAborted);
             var line = new SweepLine(manifest.Sweep, manifest.Plan, manifest.SubmittedUtc, true);
             await grains.GetGrain<ISweepIndexGrain>("grid").Add(line);

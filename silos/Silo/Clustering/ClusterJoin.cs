@@ -95,6 +95,10 @@ internal sealed partial class ClusterJoin(ClusteringOptions options, RedisLink r
         {
             throw new SiloRefusedException($"{OwnAddress.Text(address, port)} is taken by another process or not allowed to this user ({e.Message}): stop that process, or choose another port with {option}.", e);
         }
+        catch (SocketException e)
+        {
+            throw new SiloRefusedException($"Nothing can listen at {OwnAddress.Text(address, port)} on this machine ({e.SocketErrorCode}): choose another address with {option}.", e);
+        }
     }
 
     private async Task Trust(CancellationToken stop)

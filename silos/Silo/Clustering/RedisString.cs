@@ -20,6 +20,7 @@ public static class RedisString
     public static string? Choose(string? given, string? file, string? environment)
     {
         if (given is not null && file is not null) throw new SiloRefusedException("--redis and --redis-file both name a Redis: give one of them.");
+        if (string.IsNullOrWhiteSpace(given) && given is not null) throw new SiloRefusedException($"--redis is empty; {Right}.");
         if (given is not null)
         {
             var secret = given.Split(',').Any(part => part.TrimStart().StartsWith("password", StringComparison.OrdinalIgnoreCase)) || given.Contains("://", StringComparison.Ordinal) && given.Contains('@');
@@ -30,8 +31,8 @@ public static class RedisString
         if (file is null) return string.IsNullOrWhiteSpace(environment) ? null : environment.Trim();
         try
         {
-            var line = File.ReadLines(file).FirstOrDefault()?.Trim();
-            return string.IsNullOrEmpty(line) ? throw new SiloRefusedException($"--redis-file {file}: its first line is empty; it is the connection string: {Right}.") : line;
+            var line = SmallFile.FirstLine(file);
+            return line.Length == 0 ? throw new SiloRefusedException($"--redis-file {file}: its first line is empty; it is the connection string: {Right}.") : line;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -106,8 +106,9 @@ public static class SiloHost
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.PathAndQuery != "/")
             throw new SiloRefusedException($"'{url}' is no address to bind to; {Right}.");
         if (uri.Host == "localhost") return (uri.Scheme, IPAddress.Loopback, uri.Port);
+        if (uri.UserInfo.Length > 0) throw new SiloRefusedException($"An address to bind to has no user in it; {Right}.");
         return IPAddress.TryParse(uri.Host.Trim('[', ']'), out var address)
-            ? (uri.Scheme, address, uri.Port)
+            ? (uri.Scheme, address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, uri.Port)
             : throw new SiloRefusedException($"'{uri.Host}' in '{url}' is neither an IP address nor localhost; {Right}.");
     }
 

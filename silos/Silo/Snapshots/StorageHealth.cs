@@ -1,3 +1,5 @@
+using EnergyGrid.Contracts;
+using EnergyGrid.Results;
 using EnergyGrid.Sdk;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -13,7 +15,7 @@ public interface IStorageHealth
 }
 
 /// <summary>
-/// Looks at the storage beside all requests: a PING of Redis every two seconds, or a small file in the data directory every ten. What it finds is for people and for probes; whoever
+/// Looks at the storage beside all requests: a small key in Redis every two seconds, or a small file in the data directory every ten. What it finds is for people and for probes; whoever
 /// writes state finds out by writing.
 /// </summary>
 internal sealed partial class StorageHealth(SiloOptions options, IServiceProvider services, TimeProvider time, ILogger<StorageHealth> log) : BackgroundService, IStorageHealth
@@ -35,7 +37,7 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
             string? trouble;
             try
             {
-                trouble = options.Redis is null ? Probe(options.DataDirectory) : await Ping(stoppingToken);
+                trouble = options.Redis is null ? Probe(options.DataDirectory) : await Write(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -54,7 +56,7 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
         var name = before.Kind == "redis" ? "Redis" : $"the data directory {options.DataDirectory}";
         _now = trouble is null
             ? before with { Answers = true, SinceUtc = now, Says = $"{name} {(before.Kind == "redis" ? "answers" : "can be written")}" }
-            : before with { Answers = false, SinceUtc = now, Says = $"{name} {(before.Kind == "redis" ? "does not answer" : "cannot be written")}: {trouble}; {GoesOn}" };
+            : before with { Answers = false, SinceUtc = now, Says = $"{name} {(before.Kind == "redis" ? "keeps nothing" : "cannot be written")}: {trouble}; {GoesOn}" };
         if (trouble is null) Back(log, name, (now - before.SinceUtc).TotalSeconds);
         else Away(log, name, trouble, GoesOn);
     }
@@ -72,15 +74,16 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            return e.Message;
+            return FileFault.Words(e);
         }
     }
 
-    private async Task<string?> Ping(CancellationToken stop)
+    // A Redis that answers and takes nothing (full, a replica, another password) keeps no promise.
+    private async Task<string?> Write(CancellationToken stop)
     {
         try
         {
-            await services.GetRequiredService<IConnectionMultiplexer>().GetDatabase().PingAsync().WaitAsync(Patience, time, stop);
+            await services.GetRequiredService<IConnectionMultiplexer>().GetDatabase().StringSetAsync($"{options.Cluster}/health/{options.Name}", "1", TimeSpan.FromMinutes(1)).WaitAsync(Patience, time, stop);
             return null;
         }
         catch (TimeoutException)
@@ -89,7 +92,7 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
         }
         catch (RedisException e)
         {
-            return e is RedisConnectionException ? "the connection is gone" : e.Message;
+            return RedisTrouble.Words(e);
         }
     }
 

@@ -33,6 +33,12 @@ public sealed class CommandLineTests
     [InlineData("status --wacth", "there is no option '--wacth'; did you mean '--watch'?")]
     [InlineData("watch --jsn", "there is no option '--jsn'; did you mean '--json'?")]
     [InlineData("doctor x", "'x' is one word too many.")]
+    [InlineData("submit p.yaml --priority high", "'high' is no whole number, which --priority wants.")]
+    [InlineData("demo --time-scale fast", "'fast' is no number, which --time-scale wants.")]
+    [InlineData("up --silo-port x", "'x' is no whole number, which --silo-port wants.")]
+    [InlineData("devices --wait -1", "--wait wants a number of devices, at least 1.")]
+    [InlineData("status \"\"", "SWEEP is empty.")]
+    [InlineData("submit \"\"", "PLAN is empty.")]
     public void A_mistake_is_named_once_with_what_was_probably_meant(string line, string sentence) =>
         Assert.Equal([sentence], CommandLineFaults.Of(GridCommand.Root().Parse(line)));
 

@@ -19,6 +19,27 @@ public sealed class ConsoleTests
         return (process.ExitCode, await output, await error);
     }
 
+    [Theory]
+    [InlineData("nonsense 2>/dev/full", 2, "")]
+    [InlineData("status --url nowhere 2>&-", 2, "")]
+    [InlineData("version >/dev/full", 1, "standard output cannot be written")]
+    [InlineData("plan validate /dev/zero", 2, "at most 1 MiB")]
+    [InlineData("status --token-file /dev/zero", 2, "longer than 1 MiB")]
+    [InlineData("status --token-file /", 2, "it is a directory")]
+    [InlineData("status --ca /dev/zero", 2, "longer than 1 MiB")]
+    [InlineData("status --url http://anna:secret@127.0.0.1:9", 2, "--token-file")]
+    [InlineData("plan new --template quick-look --out /proc/plan.yaml", 2, "/proc/plan.yaml cannot be written: there is no such")]
+    [InlineData("up --redis '' --data ./none", 2, "--redis is empty")]
+    public async Task A_shell_s_oddities_end_in_a_sentence_and_the_right_exit_code(string line, int code, string sentence)
+    {
+        var start = new System.Diagnostics.ProcessStartInfo("sh", ["-c", $"exec dotnet exec '{typeof(EnergyGrid.Console.GridCommand).Assembly.Location}' {line}"]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        using var process = System.Diagnostics.Process.Start(start)!;
+        var (error, output) = (process.StandardError.ReadToEndAsync(), process.StandardOutput.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True(process.ExitCode == code && (await error).Contains(sentence, StringComparison.Ordinal), $"exit {process.ExitCode}: {await error}{await output}");
+        Assert.DoesNotContain("   at ", await error);
+    }
+
     [Fact]
     public async Task Wrong_usage_is_2_and_leaves_standard_output_empty()
     {

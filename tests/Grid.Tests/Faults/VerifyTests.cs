@@ -226,6 +226,13 @@ public sealed class VerifyTests
             made.WaitForExit();
         }
 
+        // Takes no room on the disk.
+        void Longer(string directory, string file)
+        {
+            using var stream = File.OpenWrite(Path.Combine(directory, file));
+            stream.SetLength(20L << 30);
+        }
+
         void Sealed(string directory, Func<string, string> change)
         {
             Lines(directory, l => l.Select((t, i) => i != 1 ? t : change(t)));
@@ -251,6 +258,8 @@ public sealed class VerifyTests
             ("an event removed", d => RawLines(d, "events.ndjson", l => l.SkipLast(1)), "events.ndjson"),
             ("a pipe instead of the cells", d => Instead(d, SweepDocuments.CellsName, "mkfifo"), SweepDocuments.CellsName),
             ("a link instead of the trials", d => Instead(d, Journals.TrialsName, "ln", "-s", Path.Combine(sound, Journals.TrialsName)), Journals.TrialsName),
+            ("trials that never seem to end", d => Longer(d, Journals.TrialsName), Journals.TrialsName),
+            ("a manifest that never seems to end", d => Longer(d, "manifest.json"), "manifest.json"),
             ("a manifest of nothing", d => File.WriteAllBytes(Path.Combine(d, "manifest.json"), ManifestSeal.Put(Encoding.UTF8.GetBytes("{\"format\": 3,\n  \"files\": []\n}"))), "manifest.json"),
             ("a line of the trials without what it is", d => Sealed(d, t => Changed(t, n => n.Remove("legs"))), Journals.TrialsName),
             ("a line of the trials that says nothing", d => Sealed(d, _ => "null"), Journals.TrialsName),

@@ -47,6 +47,16 @@ public sealed class StorageTests
         await SimulatedGrid.Until(async () => await Ask("/readyz") == HttpStatusCode.OK, "it is ready again");
         await SimulatedGrid.Until(() => Task.FromResult(silo.Log.Contains("is back after", StringComparison.Ordinal)), "the return of Redis is logged");
         Assert.DoesNotContain("   at ", silo.Log);
+
+        // A Redis that answers and takes nothing keeps no promise either.
+        foreach (var (refuse, allow, word) in new[] { ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "replica"), ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "full") })
+        {
+            redis.Say(refuse);
+            await SimulatedGrid.Until(async () => await Ask("/readyz") == HttpStatusCode.ServiceUnavailable, $"it is not ready after {refuse}");
+            Assert.Contains(word, (await silo.Client.Version()).Storage!.Says);
+            redis.Say(allow);
+            await SimulatedGrid.Until(async () => await Ask("/readyz") == HttpStatusCode.OK, $"it is ready after {allow}");
+        }
     }
 
     private static int FreePort()
@@ -72,6 +82,13 @@ public sealed class StorageTests
         public void Start() => _process = Process.Start(new ProcessStartInfo(
             "redis-server", ["--port", $"{_port}", "--bind", "127.0.0.1", "--dir", _directory, "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"])
         { RedirectStandardOutput = true })!;
+
+        public void Say(string command)
+        {
+            using var said = Process.Start("redis-cli", ["-p", $"{_port}", .. command.Split(' ')]);
+            said.WaitForExit();
+            Assert.Equal(0, said.ExitCode);
+        }
 
         public void Kill()
         {
