@@ -152,7 +152,7 @@ public class RefusalTests
     [InlineData("workload: [A, C]", "workload: [A, c]", "did you mean 'C'?")]
     [InlineData("workload: [A, C]", "workload: [A, Z]", "one of A, B, C, D, D', E")]
     [InlineData("  min: 5", "  min: five", "a whole number from 1 to 100000")]
-    [InlineData("  window_s: 30", "  window_s: -3", "a finite number of seconds, above 0 and at most 86400")]
+    [InlineData("  window_s: 30", "  window_s: -3", "a finite number of seconds, from 0.001 to 86400")]
     [InlineData("  max: 9", "  max: 4", "a min that is not above max")]
     [InlineData("workload: [A, C], batch: 8", "workload: A, weights: INT4, batch: 8", "the same shape with INT4 is workload C")]
     [InlineData("workload: [A, C], batch: 8", "workload: G, context: 100", "a multiple of 64, at least 1024")]
