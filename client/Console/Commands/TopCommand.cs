@@ -26,7 +26,7 @@ internal static class TopCommand
         node.CompletionSources.Add(GridNames.Hosts);
         var sweep = new Option<string?>("--sweep") { Description = "Only devices that run this sweep.", HelpName = "SWEEP" };
         sweep.CompletionSources.Add(GridNames.Sweeps);
-        var command = new Command("top", "Shows the grid live: power, sweeps, and what every device does. Keys: q quit, s sort, / filter, n node, w sweep, arrows scroll.") { once, sort, filter, node, sweep };
+        var command = new Command("top", "Shows the grid live: power, sweeps, and what every device does. Keys: q quit, s sort, / filter, n node, w sweep, arrows scroll, ? all keys.") { once, sort, filter, node, sweep };
         command.SetAction(async (parsed, stop) =>
         {
             using var client = GridCommand.Client(parsed);

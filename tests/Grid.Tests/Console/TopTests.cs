@@ -71,6 +71,17 @@ public sealed class TopTests
     }
 
     [Fact]
+    public void A_question_mark_explains_every_key_and_nothing_that_matches_is_said()
+    {
+        var help = new TopView().After(Key('?'), 10)!;
+        var text = Text(TopPage.Draw(new(Grid, Now), help, 80, 40));
+        foreach (var word in new[] { "Ctrl-C", "order by host", "Space", "Ctrl-Z" }) Assert.Contains(word, text);
+        Assert.DoesNotContain("512 W", text);
+        Assert.Equal(new TopView(), help.After(Key('h'), 10));
+        Assert.Contains("no device matches", Text(TopPage.Draw(new(Grid, Now), new(Filter: "no such text"), 80, 40)));
+    }
+
+    [Fact]
     public void Keys_sort_scroll_choose_and_quit_and_what_is_typed_is_no_command()
     {
         var view = new TopView();

@@ -58,7 +58,7 @@ internal static class TopPage
         head.Add(Counts(last, width));
         head.AddRange(Sites(last, width));
         head.AddRange(Sweeps(last, shown, width, height));
-        var (header, rows) = List(last, shown, width);
+        var (header, rows) = shown.Keys ? Keys(width) : List(last, shown, width);
         head.Add(InkLine.Of("", Tone.Plain));
         head.Add(header);
         var room = height == Endless ? rows.Length : Math.Max(0, height - head.Count - 1);
@@ -157,6 +157,15 @@ internal static class TopPage
             && (view.Filter.Length == 0 || new[] { d.Device.Key, d.Device.Model, d.Device.Rack, d.Sweep, d.Trial, DeviceList.Doing(d) }.Any(t => t?.Contains(view.Filter, StringComparison.OrdinalIgnoreCase) == true))), view.Sort);
     }
 
+    private static readonly (string Key, string Does)[] AllKeys =
+    [
+        ("q, Ctrl-C", "end"), ("s", "order by host, power, temperature, name"), ("/", "only devices with a text in their name, model, sweep or cell"), ("n", "only a node"), ("w", "only a sweep"),
+        ("Esc", "everything again"), ("↑ ↓, j k", "a line up or down"), ("PgUp PgDn, Space", "a page"), ("Home End", "the first, the last"), ("Ctrl-Z", "stop; 'fg' goes on"), ("?, h", "this, and back"),
+    ];
+
+    private static (InkLine Header, InkLine[] Rows) Keys(int width) =>
+        (InkLine.Of(TerminalText.Fit("KEYS", width), Tone.Bar), [.. AllKeys.Select(k => Line(width, $"{k.Key,-18}{k.Does}", Tone.Plain))]);
+
     private static (InkLine Header, InkLine[] Rows) List(GridPicture grid, TopView view, int width)
     {
         var names = DeviceNames.Short(grid.Devices.Select(d => d.Device.Uuid));
@@ -164,6 +173,7 @@ internal static class TopPage
         var devices = Devices(grid, view).Select(d => (Line: d, Texts: Texts(d, names[d.Device.Uuid], byHost, narrow: width < Narrow))).ToArray();
         var widths = Fit(DeviceColumns, [.. devices.Select(d => d.Texts)], width, 1);
         var header = Header(DeviceColumns, widths, width);
+        if (devices.Length == 0 && grid.Devices.Length > 0) return (header, [Line(width, "no device matches; Esc shows all", Tone.Dim)]);
         if (!byHost) return (header, [.. devices.Select(d => DeviceRow(d.Line, d.Texts, widths))]);
         var rows = new List<InkLine>();
         foreach (var host in devices.GroupBy(d => d.Line.Device.Host))
@@ -178,7 +188,7 @@ internal static class TopPage
     {
         TopSort.Power => devices.OrderByDescending(d => d.Watts ?? -1).ThenBy(d => d.Device.Key, StringComparer.Ordinal),
         TopSort.Temperature => devices.OrderByDescending(d => d.Celsius ?? -300).ThenBy(d => d.Device.Key, StringComparer.Ordinal),
-        TopSort.Name => devices.OrderBy(d => d.Device.Uuid, StringComparer.Ordinal).ThenBy(d => d.Device.Host, StringComparer.Ordinal),
+        TopSort.Name => devices.OrderBy(d => d.Device.Key, StringComparer.Ordinal),
         _ => devices.OrderBy(d => d.Device.Host, StringComparer.Ordinal).ThenBy(d => d.Device.Kind == DeviceKind.Cpu).ThenBy(d => d.Device.Index),
     };
 
@@ -223,7 +233,7 @@ internal static class TopPage
         if (view.Node.Length > 0) parts.Add(new($"node {Clean(view.Node)}", Tone.Strong));
         if (view.Sweep.Length > 0) parts.Add(new($"sweep {Clean(view.Sweep)}", Tone.Strong));
         if (view.Filter.Length > 0) parts.Add(new($"filter {Clean(view.Filter)}", Tone.Strong));
-        foreach (var key in new[] { "q quit", $"s by {view.Sort.ToString().ToLowerInvariant()}", "/ filter", "n node", "w sweep", "↑↓ scroll", "Esc all" }) parts.Add(new(key, Tone.Dim));
+        foreach (var key in new[] { "q quit", "? keys", $"s by {view.Sort.ToString().ToLowerInvariant()}", "/ filter", "n node", "w sweep", "↑↓ scroll", "Esc all" }) parts.Add(new(key, Tone.Dim));
         return Parts(width, [.. parts]);
     }
 

@@ -14,8 +14,9 @@ internal enum TopPrompt { None, Filter, Node, Sweep }
 /// <param name="Offset">Lines of the list that are scrolled away.</param>
 /// <param name="Prompt">What is being typed.</param>
 /// <param name="Typed">So far.</param>
+/// <param name="Keys">Whether the keys are explained where the devices stand.</param>
 internal sealed record TopView(
-    TopSort Sort = TopSort.Host, string Filter = "", string Node = "", string Sweep = "", int Offset = 0, TopPrompt Prompt = TopPrompt.None, string Typed = "")
+    TopSort Sort = TopSort.Host, string Filter = "", string Node = "", string Sweep = "", int Offset = 0, TopPrompt Prompt = TopPrompt.None, string Typed = "", bool Keys = false)
 {
     /// <summary>The view after a key; null if the key ends the screen.</summary>
     /// <param name="key">What was pressed.</param>
@@ -25,11 +26,12 @@ internal sealed record TopView(
     private TopView? Turned(ConsoleKeyInfo key, int page) => key switch
     {
         { KeyChar: 'q' or 'Q' } => null,
+        { KeyChar: '?' or 'h' or 'H' } => this with { Keys = !Keys, Offset = 0 },
         { KeyChar: 's' or 'S' } => this with { Sort = (TopSort)(((int)Sort + 1) % Enum.GetValues<TopSort>().Length), Offset = 0 },
         { KeyChar: '/' } => this with { Prompt = TopPrompt.Filter, Typed = "" },
         { KeyChar: 'n' or 'N' } => this with { Prompt = TopPrompt.Node, Typed = "" },
         { KeyChar: 'w' or 'W' } => this with { Prompt = TopPrompt.Sweep, Typed = "" },
-        { Key: ConsoleKey.Escape } => this with { Filter = "", Node = "", Sweep = "", Offset = 0 },
+        { Key: ConsoleKey.Escape } => this with { Filter = "", Node = "", Sweep = "", Offset = 0, Keys = false },
         { Key: ConsoleKey.UpArrow } or { KeyChar: 'k' } => this with { Offset = Math.Max(0, Offset - 1) },
         { Key: ConsoleKey.DownArrow } or { KeyChar: 'j' } => this with { Offset = Offset + 1 },
         { Key: ConsoleKey.PageUp } => this with { Offset = Math.Max(0, Offset - Math.Max(1, page)) },
