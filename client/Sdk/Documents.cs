@@ -52,7 +52,7 @@ public sealed record ActivationLine(string Silo, string Kind, int Count, Immutab
 /// <param name="Up">Whether its host is up.</param>
 /// <param name="DownSinceUtc">Since when its host is down; null while it is up.</param>
 /// <param name="Megahertz">Latest clock of the processing units, MHz; null where nothing is known.</param>
-/// <param name="Fraction">How much of the phase is done, 0–1; null if no trial runs.</param>
+/// <param name="Fraction">How much of the trial is done, over all of its L', 0–1: it never falls; null if no trial runs.</param>
 public sealed record DeviceLine(
     DeviceInfo Device, double? Watts, double? Celsius, TrialPhase Phase, string? Sweep, string? Trial, bool Up = true, DateTimeOffset? DownSinceUtc = null,
     double? Megahertz = null, double? Fraction = null);

@@ -1,4 +1,5 @@
 using EnergyGrid.Contracts;
+using EnergyGrid.Grains;
 using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Devices.Tests;
@@ -33,5 +34,21 @@ public sealed class SimulatedTrialTests
         });
         Assert.InRange(first.IdleContextWatts, 95, 115);
         Assert.True(first.Legs[0].WarmupSeconds < 120, $"warm-up took {first.Legs[0].WarmupSeconds} s");
+    }
+
+    [Fact]
+    public void The_progress_of_a_trial_is_of_all_its_legs_and_never_falls()
+    {
+        var lab = new Laboratory(defects: Steady);
+        var told = new List<TrialProgress>();
+        lab.Time.Run(() => lab.Agent.Run(lab.Order(Laboratory.Resolve("A")), told.Add, CancellationToken.None));
+        Assert.Equal(told.Select(t => t.Fraction).Order(), told.Select(t => t.Fraction));
+        Assert.All(told, t => Assert.InRange(t.Fraction, 0, 1));
+        // 20 + 30 s a leg and 10 s of rest: two windows, and the second begins where more than half is done.
+        var windows = told.Where((t, i) => t.Phase == TrialPhase.Measuring && told[i - 1].Phase != TrialPhase.Measuring).Select(t => t.Fraction).ToArray();
+        Assert.Equal(2, windows.Length);
+        Assert.InRange(windows[0], 0.15, 0.3);
+        Assert.InRange(windows[1], 0.6, 0.7);
+        Assert.Equal(1, told[^1].Fraction);
     }
 }

@@ -204,10 +204,69 @@ public sealed class TerminalTests
         var group = matrix.Groups[0];
         ImmutableArray<MatrixRow> rows = [.. group.Rows.Select(r => r with { Flags = r.Label is "C" or "E" ? ["negative intercept (3 of 4 trials)"] : [] })];
         var text = string.Join(' ', TerminalMatrix.Lines(matrix with { Groups = [group with { Rows = rows }] }, width));
-        Assert.Contains("flag a (C, E): negative intercept (3 of 4 trials)", text);
+        // Its letter explains nothing where no row bears it.
+        var head = TerminalMatrix.Lines(matrix with { Groups = [group with { Rows = rows }] }, width).TakeWhile(l => !l.StartsWith('─'));
+        Assert.Contains(head.Any(l => l.Contains("flags", StringComparison.Ordinal)) ? "flag a (C, E): negative intercept (3 of 4 trials)" : "flag of C, E: negative intercept (3 of 4 trials)", text);
         var table = MatrixTable.Of(matrix with { Groups = [group with { Rows = rows }] });
         var flags = table.Columns.IndexOf(table.Columns.First(c => c.Header == "flags"));
         Assert.Equal(["C", "E"], table.Groups[0].Rows.Where(r => r.Cells[flags] == "a").Select(r => r.Row.Label));
+    }
+
+    [Fact]
+    public void A_flag_in_other_words_is_no_second_flag_and_the_shortest_window_is_said_once()
+    {
+        var matrix = SampleMatrix.Of();
+        string[] common = ["linearity unchecked: one L' only", "linearity unchecked", "window of 2 s: below the 10 s that a published figure needs"];
+        MatrixRow Flagged(MatrixRow r, int i) => r with { Flags = [.. common, .. i == 0 ? ["window of 2.0 s is below 10 s (3 of 5 trials)", "window of 2.1 s is below 10 s (2 of 5 trials)"] : new[] { "window of 1.9 s is below 10 s" }] };
+        matrix = matrix with { Groups = [matrix.Groups[0] with { Rows = [.. matrix.Groups[0].Rows.Select(Flagged)] }] };
+        Assert.Contains("flags of every cell: linearity unchecked: one L' only; shortest window 1.9 s: below the 10 s that a published figure needs", TerminalMatrix.Lines(matrix, 400));
+        Assert.Equal("shortest window 2 s: below the 10 s that a published figure needs", Assert.Single(RowFlags.Said(["window of 2.0 s is below 10 s (3 of 5 trials)", "window of 2.1 s is below 10 s (2 of 5 trials)"])));
+        // More words of fewer trials say less.
+        Assert.Equal(2, RowFlags.Said(["linearity unchecked: one L' only (1 of 5 trials)", "linearity unchecked"]).Length);
+    }
+
+    [Fact]
+    public void A_column_that_does_not_fit_is_not_taken_for_one_that_is_shown()
+    {
+        var text = string.Join(' ', TerminalMatrix.Lines(SampleMatrix.Of(), 80));
+        Assert.Matches(@"columns do not fit in 80 \([^)]*simultaneous 95 % interval", text);
+        Assert.DoesNotMatch(@"columns do not fit in 80 \(([^)]*, )?95 % interval", text);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public void A_ratio_that_the_energies_beside_it_contradict_says_of_which_passes_it_is(int width)
+    {
+        var matrix = Noisy(34, 54, ratio: 0.94, both: 4);
+        var text = string.Join(' ', TerminalMatrix.Lines(matrix, width));
+        Assert.Contains("ratio of C from the 4 passes in which A is valid too; the energies are of all valid passes, 5 of C and 4 of A", text);
+        var page = ReportPage.Render(matrix, SampleMatrix.Manifest(matrix), []);
+        Assert.Contains("Ratio of C from the 4 passes in which A is valid too; the energies are of all valid passes, 5 of C and 4 of A.", page);
+        // Within the digits that are printed nothing contradicts; of device means the number of passes is not in the matrix.
+        Assert.DoesNotContain("is valid too", string.Join(' ', TerminalMatrix.Lines(Noisy(34, 54, ratio: 1.6, both: 4), width)));
+        var nodes = Noisy(34, 54, ratio: 0.94, both: 4, scope: "nodes");
+        Assert.Contains("ratio of C from the passes in which A is valid too", string.Join(' ', TerminalMatrix.Lines(nodes, width)));
+    }
+
+    // A and C, mJ per token and layer with two digits.
+    private static Matrix Noisy(double a, double c, double ratio, int both, string scope = "this device")
+    {
+        var matrix = SampleMatrix.Of();
+        var group = matrix.Groups[0];
+        MatrixRow Row(string label) => group.Rows.Single(r => r.Label == label);
+        Estimate Energy(double mJ) => new(mJ / 1000, mJ / 1000 * 0.8, mJ / 1000 * 1.2, scope, 5);
+        return matrix with
+        {
+            Groups = [group with
+            {
+                Repeatability = null,
+                Rows =
+                [
+                    Row("A") with { JoulesPerTokenLayer = Energy(a), Passes = 4 },
+                    Row("C") with { JoulesPerTokenLayer = Energy(c), Passes = 5, Ratio = Row("C").Ratio! with { Ratio = new Estimate(ratio, 0.6 * ratio, 1.5 * ratio, scope, both) } },
+                ],
+            }],
+        };
     }
 
     [Fact]

@@ -192,12 +192,12 @@ internal static class StatusCommand
         // One line each, whatever the grid says: nothing in it may begin another.
         void Line(string text) => screen.Say(NumberText.Clean(text));
         Line($"{status.Id}  ({status.Name})");
-        Line($"  phase     {Tables.Phase(status.Phase)}{(status.Reason.Length > 0 ? $": {status.Reason}" : "")}");
-        if (status.Waiting.Length > 0) Line($"  waiting   {status.Waiting}");
+        Line($"  phase     {SweepWords.Phase(status)}{(status.Reason.Length > 0 ? $": {status.Reason}" : "")}");
+        if (status is { Phase: SweepPhase.Running, Waiting.Length: > 0 }) Line($"  waits for {SweepWords.Why(status)}");
         if (status.SubmittedBy.Length > 0) Line($"  owner     {status.SubmittedBy}");
         if (status.Priority != 0) screen.Say($"  priority  {status.Priority}");
         screen.Say($"  trials    {status.CommittedTrials} of {status.PlannedTrials} kept, {status.ValidTrials} valid, {status.InvalidTrials} invalid, {status.VoidedPasses} passes voided");
-        screen.Say($"  stage     {status.Stage} of 2{(status.HasEnded ? "" : $", about {Say.Seconds(status.SecondsLeft)} left")}");
+        screen.Say($"  stage     {status.Stage} of 2{(!status.HasEnded && double.IsFinite(status.SecondsLeft) ? $", about {Say.Seconds(status.SecondsLeft)} left" : "")}");
         if (!status.Running.IsDefaultOrEmpty)
         {
             screen.Say($"  running   {status.Running.Length}");

@@ -101,9 +101,9 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
 
     /// <summary>How a sweep stands, in a line.</summary>
     public static string Progress(SweepStatus s) =>
-        $"{s.CommittedTrials}/{s.PlannedTrials} trials, {s.InvalidTrials} invalid, {Tables.Phase(s.Phase)}"
+        $"{s.CommittedTrials}/{s.PlannedTrials} trials, {s.InvalidTrials} invalid, {SweepWords.Phase(s)}"
         + (s.HasEnded ? "" : double.IsFinite(s.SecondsLeft) ? $", about {Say.Seconds(s.SecondsLeft)} left" : "")
-        + (s.Reason.Length > 0 ? $": {s.Reason}" : s.Waiting.Length > 0 ? $": {s.Waiting}" : "");
+        + (SweepWords.Why(s) is { Length: > 0 } why ? $": {why}" : "");
 
     private string Name(string id)
     {
@@ -152,7 +152,7 @@ public sealed class SweepBoard(GridClient client, Screen screen, IReadOnlyList<s
         if (s.HasEnded) share = 1;
         var right = s.HasEnded ? Tables.Phase(s.Phase)
             : s.Phase == SweepPhase.Paused ? $"paused: {s.Reason}"
-            : s.Waiting.Length > 0 && s.Running.IsDefaultOrEmpty ? $"{s.CommittedTrials}/{s.PlannedTrials} trials  {s.Waiting}"
+            : SweepWords.Waiting(s) ? $"{s.CommittedTrials}/{s.PlannedTrials} trials  waiting: {SweepWords.Why(s)}"
             : $"{s.CommittedTrials}/{s.PlannedTrials} trials  stage {s.Stage}  {(double.IsFinite(s.SecondsLeft) ? Say.Seconds(s.SecondsLeft) + " left" : "…")}";
         // What it says goes before the bar, and the bar before the whole name.
         right = TerminalText.Cut(Clean(right), Math.Max(20, width / 2));

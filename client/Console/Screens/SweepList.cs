@@ -1,5 +1,6 @@
 using System.Globalization;
 using EnergyGrid.Contracts;
+using EnergyGrid.Sdk;
 
 namespace EnergyGrid.Console;
 
@@ -21,11 +22,11 @@ internal static class SweepList
     public static void Show(IEnumerable<(SweepLine Line, SweepStatus? Status)> sweeps, DateTimeOffset now, Screen screen) =>
         screen.List(All, [.. sweeps.Select(s => (string[])
         [
-            s.Line.Id, s.Status is { } status ? Phase(status.Phase) : s.Line.Ended ? "ended" : "live", s.Status is { } kept ? SweepText.Progress(kept) : Say.Absent,
+            s.Line.Id, s.Status is { } status ? Phase(status) : s.Line.Ended ? "ended" : "live", s.Status is { } kept ? SweepText.Progress(kept) : Say.Absent,
             s.Status?.InvalidTrials.ToString(CultureInfo.InvariantCulture) ?? Say.Absent, s.Status is { HasEnded: false } live ? Say.Seconds(live.SecondsLeft) : Say.Absent, Say.Age(now - s.Line.SubmittedUtc),
             s.Status?.SubmittedBy ?? "", s.Line.Name, s.Status is { } waits ? SweepText.Waits(waits) : "",
         ])]);
 
     // A word each, so that the column is narrow: what failed stands in the last one.
-    private static string Phase(SweepPhase phase) => phase == SweepPhase.FinishedWithFailures ? "failed cells" : Tables.Phase(phase);
+    private static string Phase(SweepStatus status) => status.Phase == SweepPhase.FinishedWithFailures ? "failed cells" : SweepWords.Phase(status);
 }

@@ -1,4 +1,5 @@
 using EnergyGrid.Contracts;
+using EnergyGrid.Sdk;
 using Spectre.Console;
 
 namespace EnergyGrid.Console;
@@ -19,11 +20,7 @@ internal static class Tables
         return table;
     }
 
-    public static string Phase(SweepPhase phase) => phase switch
-    {
-        SweepPhase.FinishedWithFailures => "finished, some cells failed",
-        _ => phase.ToString().ToLowerInvariant(),
-    };
+    public static string Phase(SweepPhase phase) => SweepWords.Phase(phase);
 
     public static string Phase(TrialPhase phase) => phase switch
     {

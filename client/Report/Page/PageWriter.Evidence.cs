@@ -145,7 +145,7 @@ internal sealed partial class PageWriter
             : Table("t-invalid", Markup.Of($"Trials that no estimate uses, by cell and reason: invalidated by a guard, failed, of a voided pass, or without a figure. They are kept and counted. Cells without any are not listed."), "cell", [.. reasons.Select(r => new DataColumn(r)), new DataColumn("valid passes")],
                 PerCell((_, r) => [.. reasons.Select(k => r.Invalidations.TryGetValue(k, out var n) && n > 0 ? Count(n) : DataCell.Text("·")), Count(r.Passes)], (_, r) => r.Invalidations.Values.Sum() > 0));
         var flags = flagged
-            ? Table("t-flags", Markup.Of($"What must be known of single cells."), "cell", [new DataColumn("flags", "", false)], PerCell((_, r) => [DataCell.Text(string.Join("; ", Items(r.Flags)))], (_, r) => !Items(r.Flags).IsEmpty))
+            ? Table("t-flags", Markup.Of($"What must be known of single cells."), "cell", [new DataColumn("flags", "", false)], PerCell((_, r) => [DataCell.Text(string.Join("; ", RowFlags.Said(Items(r.Flags))))], (_, r) => !Items(r.Flags).IsEmpty))
             : Markup.Of($"<p>No cell carries a flag.</p>");
         var course = events.Where(e => e.Kind is "void" or "paused" or "resumed" or "cancelled" or "stage").ToArray();
         var happened = course.Length == 0

@@ -162,10 +162,11 @@ internal sealed partial class PageWriter
             var standing = Standing.Of([.. group.Rows.Select(r => r.Provenance)], null);
             var scopes = string.Join(", ", group.Rows.Where(r => HasRatio(group, r)).Select(r => r.Ratio!.Ratio.Scope).Distinct());
             var resolution = Verdicts.Resolution(group);
+            var apart = string.Concat(Verdicts.BesideEnergies(group, EnergyScale).Select(l => $" {char.ToUpperInvariant(l[0])}{l[1..]}."));
             var drawing = IntervalPlot.Render(
                 $"Interval plot of {group.Name}: " + string.Join("; ", lines.Select(l => $"{l.Label}{l.Mark} {NumberText.Ratio(l.Value, l.Low, l.High)}")) + ".",
                 lines, Svg.Mark(standing), ("ratio (pairwise 95 %)", "simultaneous 95 %"));
-            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}: J per token and layer over that of {group.Baseline}, {Verdicts.Estimator(group)}. The intervals speak of: {scopes}; {resolution}.")));
+            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}: J per token and layer over that of {group.Baseline}, {Verdicts.Estimator(group)}. The intervals speak of: {scopes}; {resolution}.{apart}")));
         }
 
         if (figures.Count == 0)
@@ -173,12 +174,12 @@ internal sealed partial class PageWriter
             return Rows.Any(Verdicts.HasFigure) ? Markup.Of($"<p class=\"empty\">No match group has a ratio to a baseline.</p>") : Markup.Empty;
         }
 
-        var apart = without.Count == 0 ? Markup.Empty : Markup.Of($"<p class=\"aside\">Without ratios: {string.Join(", ", without)}.</p>");
+        var bare = without.Count == 0 ? Markup.Empty : Markup.Of($"<p class=\"aside\">Without ratios: {string.Join(", ", without)}.</p>");
         return Markup.Of($"""
             <p>Each ratio with its pairwise 95 % interval (thick) and the interval that holds for all {Verdicts.Count(matrix.Family, "ratio")} of the matrix together with 95 % (thin, with end marks); both contain what the sensors may hide.
             The shaded band around 1 is the ratio’s resolution: within it no difference is claimed. A point is filled only where a difference is claimed.</p>
             {RatioTable()}
-            {Markup.Join(figures, "\n")}{apart}
+            {Markup.Join(figures, "\n")}{bare}
             """);
     }
 

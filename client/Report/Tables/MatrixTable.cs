@@ -34,13 +34,17 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
     /// <summary>The header over each row's provenance.</summary>
     public const string ProvenanceHeader = "energy is";
 
+    /// <summary>The header over each row's letters of flags.</summary>
+    public const string FlagsHeader = "flags";
+
     private const string ConstraintHeader = "power-bound";
     private const string LimitHeader = "limit";
 
     /// <summary>Of a whole matrix. Columns keep one SI prefix over all groups.</summary>
     /// <param name="matrix">What to write.</param>
     /// <param name="othersShare">Share of this machine's processors that other processes took during its trials, 0 to 1; null where nobody looked.</param>
-    public static MatrixTable Of(Matrix matrix, double? othersShare = null)
+    /// <param name="letters">Whether flags are told by the letters that stand in the rows; else by their cells alone.</param>
+    public static MatrixTable Of(Matrix matrix, double? othersShare = null, bool letters = true)
     {
         var rows = matrix.Groups.SelectMany(g => g.Rows).ToArray();
         var energy = SiScale.Of(rows.Select(r => r.JoulesPerTokenLayer.Value));
@@ -61,7 +65,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             new("s*", "ms/token", false, 5),
             new("verdict", "", false, 7),
             new(ConstraintHeader, "headroom", false, 8),
-            new("flags", "", false, 10),
+            new(FlagsHeader, "", false, 10),
             new(LimitHeader, "", false, 13),
             new("type A", "±, of ratio", true, 14),
             new("type B", "±, of ratio", true, 15),
@@ -75,7 +79,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         var sensor = Verdicts.CommonSensor(matrix);
         var constraint = Verdicts.CommonConstraint(matrix);
         var limit = Verdicts.CommonLimit(matrix);
-        var flags = RowFlags.Of(matrix);
+        var flags = RowFlags.Of(matrix, letters);
         string[] left = [.. constraint is null ? [] : new[] { ConstraintHeader }, .. limit is null ? [] : new[] { LimitHeader }];
         var kept = Enumerable.Range(0, columns.Length).Where(i => !left.Contains(columns[i].Header)).ToArray();
         MatrixTableGroup[] groups = [.. matrix.Groups.Select((g, i) => Group(g, flags, i, energy, rate, sensor is null, constraint is null, othersShare))];
@@ -108,6 +112,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         string[] footer =
         [
             .. others,
+            .. Verdicts.BesideEnergies(group, energy),
             .. Verdicts.BesideRatios(group),
             .. ownConstraint ? Verdicts.WithoutConstraint(group) : [],
             .. flags.OfGroup(index),

@@ -19,6 +19,8 @@ public static class TerminalMatrix
         foreach (var line in Head(matrix, table)) Say(line);
         var rows = table.Groups.SelectMany(g => g.Rows).ToArray();
         var columns = TextColumns.Of(table.Columns, [.. rows.Select(r => r.Cells)], [.. rows.Select(r => r.Mark)], width);
+        // Letters that stand in no row explain nothing.
+        if (columns.Dropped.Any(c => c.Header == MatrixTable.FlagsHeader)) table = MatrixTable.Of(matrix, othersShare, letters: false);
         var provenanceDropped = columns.Dropped.Any(c => c.Header == MatrixTable.ProvenanceHeader);
         foreach (var group in table.Groups)
         {
@@ -45,7 +47,7 @@ public static class TerminalMatrix
 
         if (columns.Dropped is { Length: > 0 } dropped)
         {
-            Say($"{Verdicts.Count(dropped.Length, "column")} {(dropped.Length == 1 ? "does" : "do")} not fit in {width} ({string.Join(", ", dropped.Select(d => d.Header).Distinct())}): see the report, cells.csv or a wider terminal");
+            Say($"{Verdicts.Count(dropped.Length, "column")} {(dropped.Length == 1 ? "does" : "do")} not fit in {width} ({string.Join(", ", dropped.Select(d => Named(d, table.Columns)).Distinct())}): see the report, cells.csv or a wider terminal");
         }
 
         return lines.ToImmutable();
@@ -78,6 +80,10 @@ public static class TerminalMatrix
         if (table.Difference.Length > 0) yield return table.Difference;
         yield return Verdicts.Overview(matrix) + (matrix.Complete ? "" : " The sweep had not ended.");
     }
+
+    // By its unit too, where another column has the same title.
+    private static string Named(TextColumn column, ImmutableArray<TextColumn> all) =>
+        column.Unit.Length > 0 && all.Count(c => c.Header == column.Header) > 1 ? $"{column.Unit} {column.Header}" : column.Header;
 
     private static string Provenances(MatrixTableGroup group) => "energy is "
         + string.Join("; ", group.Rows.GroupBy(r => Standing.OfEnergy(r.Row.Provenance)).Select(g => $"{g.Key}: {string.Join(", ", g.Select(r => r.Cells[0]))}"));

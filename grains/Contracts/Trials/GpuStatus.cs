@@ -52,7 +52,7 @@ public readonly record struct MemberStatus(
 /// <param name="Holder">Whose it is, <c>sweep/n</c>; empty if none.</param>
 /// <param name="Trial">Its trial; null if none.</param>
 /// <param name="Phase">Where it stands.</param>
-/// <param name="Fraction">Of the phase, 0–1.</param>
+/// <param name="Fraction">Of the whole trial, over all of its L', 0–1: never less than before; an estimate.</param>
 /// <param name="SecondsLeft">Until the trial's likely end in the device's own time, s.</param>
 /// <param name="Watts">Latest power of this device, W; NaN if unknown.</param>
 /// <param name="Celsius">Latest temperature of this device, °C; NaN if unknown.</param>

@@ -26,7 +26,8 @@ public sealed class NodeState
 
 /// <summary>
 /// One node: who may use its devices. A device group gets all of its devices or none, under one epoch that only grows. A lease lives as long as its holder shows
-/// signs of life. Those that wait stand in line: the higher priority first, then the older sweep; who does not ask any more has left.
+/// signs of life. Those that wait stand in line: the higher priority first, then the older sweep; who does not ask any more has left. A pass is not broken off by a restart: whoever held devices
+/// for one in an earlier process has them back before the line, if it asks soon.
 /// </summary>
 [HostPlacement, Immovable, KeepAlive]
 [GrainType("node")]
@@ -39,9 +40,17 @@ public sealed class NodeGrain(
     /// <summary>Who has not asked for so long has left the line.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    /// <summary>A holder of an earlier process that does not say within this whether its pass is still open is not waited for.</summary>
+    private static readonly TimeSpan Answer = TimeSpan.FromSeconds(2);
+
     private readonly Dictionary<string, long> _signs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (LeaseRequest Request, long Asked)> _line = new(StringComparer.Ordinal);
     private INodeAgent _agent = null!;
+
+    // Leases of an earlier process: of those not asked yet, and of those whose pass is still open.
+    private ImmutableArray<LeaseRow> _earlier = [];
+    private ImmutableArray<LeaseRow> _returning = [];
+    private long _offeredAt;
 
     private string Host => this.GetPrimaryKeyString();
 
@@ -49,7 +58,7 @@ public sealed class NodeGrain(
     {
         _agent = agents.Find(Host) ?? throw new HostUnavailableException($"Host '{Host}' is not served by silo '{silo.Name}'.");
         // What an earlier process granted went with what ran there. What this one granted is given its time again.
-        if (state.State.Incarnation != Incarnation) state.State.Leases = [];
+        if (state.State.Incarnation != Incarnation) (_earlier, state.State.Leases) = (state.State.Leases, []);
         foreach (var lease in state.State.Leases) _signs[lease.Holder] = time.GetTimestamp();
         return Task.CompletedTask;
     }
@@ -62,8 +71,12 @@ public sealed class NodeGrain(
             throw new SupersededException($"Activation {before.Request.Fence} of '{request.Holder}' has asked since activation {request.Fence}.");
         var offered = _agent.Inventory.Devices;
         if (request.Devices.FirstOrDefault(uuid => !offered.Any(d => d.Uuid == uuid)) is { } missing)
-            // A device that has not been looked at since the start is not gone: who asks again finds it.
-            return _agent.IsOpening ? Refused("its devices are still being looked at since it was started") : Refused($"'{Host}' does not offer device '{missing}'", gone: true);
+        {
+            if (!_agent.IsOpening) return Refused($"'{Host}' does not offer device '{missing}'", gone: true);
+            // A device that has not been looked at since the start is not gone: who asks again finds it. Who asks now has its place, and nobody comes too late.
+            _line[request.Holder] = (request, _offeredAt = time.GetTimestamp());
+            return Refused("its devices are still being looked at since it was started");
+        }
 
         // Past its time and taken by nobody, a lease is still its holder's: what ran under it went on.
         if (mine is not null && mine.Pass == request.Pass && mine.Devices.SequenceEqual(request.Devices))
@@ -74,9 +87,14 @@ public sealed class NodeGrain(
         }
 
         _line[request.Holder] = (request, time.GetTimestamp());
+        await AskEarlier();
+        _returning = _returning.RemoveAll(l => l.Holder == request.Holder ? l.Pass != request.Pass : !MayReturn(l));
+        var returns = _returning.Any(l => l.Holder == request.Holder);
+        if (!returns && _returning.FirstOrDefault(l => Overlap(l.Devices, request.Devices)) is { } returning)
+            return Refused($"{returning.Holder} is first in line: it held them for {returning.Pass} when '{Host}' was started anew");
         if (state.State.Leases.FirstOrDefault(l => l.Holder != request.Holder && Alive(l) && Overlap(l.Devices, request.Devices)) is { } held)
             return Refused($"{held.Holder} holds them for {held.Pass}");
-        if (Line().FirstOrDefault(w => w.Holder != request.Holder && Overlap(w.Devices, request.Devices) && Precedes(w, request)) is { } first)
+        if (!returns && Line().FirstOrDefault(w => w.Holder != request.Holder && Overlap(w.Devices, request.Devices) && Precedes(w, request)) is { } first)
         {
             // Between two passes the devices go to whoever is first in line.
             if (mine is not null) await Drop(mine);
@@ -90,6 +108,7 @@ public sealed class NodeGrain(
         await Keep(epoch, [.. state.State.Leases.Except(over), new LeaseRow(request.Holder, request.Fence, request.Pass, epoch, request.Devices, request.Seconds)]);
         _signs[request.Holder] = time.GetTimestamp();
         _line.Remove(request.Holder);
+        _returning = _returning.RemoveAll(l => l.Holder == request.Holder);
         await Task.WhenAll(over.SelectMany(l => l.Devices).Concat(request.Devices).Distinct().Select(uuid => Gpu(uuid).Yield(epoch)));
         return Granted(epoch, request, offered);
     }
@@ -107,6 +126,8 @@ public sealed class NodeGrain(
     public async Task Release(string holder, long epoch)
     {
         _line.Remove(holder);
+        _returning = _returning.RemoveAll(l => l.Holder == holder);
+        _earlier = _earlier.RemoveAll(l => l.Holder == holder);
         if (Find(holder) is { } lease && lease.Epoch <= epoch) await Drop(lease);
     }
 
@@ -116,6 +137,24 @@ public sealed class NodeGrain(
     public Task<ImmutableArray<LatestReading>> Latest() => Task.FromResult<ImmutableArray<LatestReading>>([.. _agent.Inventory.Devices.Select(d => _agent.Latest(d.Uuid))]);
 
     private string Incarnation => silo.SiloAddress.ToString();
+
+    // What is on disk may have been given back since; only the holder knows whether its pass is still open. Once.
+    private async Task AskEarlier()
+    {
+        if (_earlier.IsEmpty) return;
+        var open = await Task.WhenAll(_earlier.Select(async row =>
+        {
+            try
+            {
+                var report = await GrainFactory.GetGrain<IDeviceGroupGrain>(row.Holder).Report().WaitAsync(Answer, time);
+                return report.Phase == GroupPhase.Running && report.Passes.Any(p => p.Phase == PassPhase.Open && GroupCourse.PassName(p) == row.Pass);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException) { return false; } // who does not answer cannot have them
+        }));
+        (_returning, _earlier, _offeredAt) = ([.. _earlier.Where((_, i) => open[i])], [], time.GetTimestamp());
+    }
+
+    private bool MayReturn(LeaseRow lease) => time.GetElapsedTime(_offeredAt) < Patience && time.GetElapsedTime(_offeredAt).TotalSeconds < lease.Seconds;
 
     private LeaseRow? Find(string holder) => state.State.Leases.FirstOrDefault(l => l.Holder == holder);
 

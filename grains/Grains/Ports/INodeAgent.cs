@@ -4,7 +4,7 @@ namespace EnergyGrid.Grains;
 
 /// <summary>How far a running trial is.</summary>
 /// <param name="Phase">Where it stands.</param>
-/// <param name="Fraction">Of the phase, 0–1.</param>
+/// <param name="Fraction">Of the whole trial, over all of its L', 0–1: never less than before; an estimate.</param>
 /// <param name="SecondsLeft">Until its likely end, in the device's own time, s.</param>
 public readonly record struct TrialProgress(TrialPhase Phase, double Fraction, double SecondsLeft);
 

@@ -9,6 +9,9 @@ public sealed partial class DeviceGroupGrain
     /// <summary>How often a lease that is refused is asked for again, and a host that is away looked for; what is freed calls by itself.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
 
+    /// <summary>So long a group that has all its passes keeps its devices: its sweep may want more of it at once, and between two stages they are not a younger sweep's.</summary>
+    private static readonly TimeSpan BetweenStages = TimeSpan.FromSeconds(2);
+
     // How often an order was lost on devices that had not been started anew meanwhile. Not on disk: a restart is no fault of a device.
     private readonly Dictionary<TrialId, int> _lost = [];
     private int _read;
@@ -20,6 +23,7 @@ public sealed partial class DeviceGroupGrain
     private GpuStatus? _status;
     private long? _silentSince;
     private long? _asked;
+    private long? _idleSince;
 
     // When its state last said that it is driven, by a clock that nobody sets: SeenUtc is for the next activation.
     private long _seenAt;
@@ -59,13 +63,14 @@ public sealed partial class DeviceGroupGrain
         var orders = _orders!;
         if (_course!.NextPass(_kept.Now.Passes, orders.Targets) is not { } pass)
         {
-            await GiveBack();
             _waiting = "";
+            _idleSince ??= time.GetTimestamp();
+            if (time.GetElapsedTime(_idleSince.Value) > BetweenStages) await GiveBack();
             // Other orders may have come meanwhile.
             _idle = ReferenceEquals(orders, _orders);
             return !_idle;
         }
-        _idle = false;
+        (_idle, _idleSince) = (false, null);
         if (_course.Next(pass) is not { } next)
         {
             await KeepPass(pass with { Phase = PassPhase.Done });

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using EnergyGrid.Contracts;
+using EnergyGrid.Plans;
 
 namespace EnergyGrid.Grains;
 
@@ -11,6 +13,7 @@ public sealed partial class SweepGrain
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(1);
 
     private readonly SortedDictionary<int, Line> _lines = [];
+    private readonly TrialPace _seen = new(time);
     private long _version = 1;
     private MembershipVersion _members;
     private long? _lookedAt;
@@ -49,6 +52,7 @@ public sealed partial class SweepGrain
         // A group that has just been activated has no orders and no number yet: that is always news.
         if (report.Version > 0 && line.Report is { } known && (report.Fence, report.Sequence).CompareTo((known.Fence, known.Sequence)) <= 0) return false;
         line.Report = report;
+        _seen.Hear(report);
         line.AwaySince = report.Phase == GroupPhase.Away ? line.AwaySince ?? time.GetTimestamp() : null;
         return true;
     }
@@ -170,6 +174,14 @@ public sealed partial class SweepGrain
         catch (RefusedException) { return default; } // nothing else has such devices
     }
 
+    // Trials of all passes that are wanted. A group that has not said how it stands has before it what the sweep wants of it.
+    private int Planned()
+    {
+        if (_kept.Now.Ending is not null) return _kept.Now.Planned;
+        var each = (_plan ??= PlanFile.Load(PlanInForce, "plan").Plan) is { } plan ? plan.Groups.Sum(g => g.Cells.Length * _kept.Now.Targets.GetValueOrDefault(g.Name)) : 0;
+        return _kept.Now.Groups.Sum(g => LineOf(g.Number).Report is { Version: > 0 } report ? report.Planned : g.Retired ? 0 : each);
+    }
+
     private string Waiting(GroupReport[] reports)
     {
         var silent = _lines.Where(l => l.Value.Silent.Length > 0).ToArray();
@@ -177,11 +189,15 @@ public sealed partial class SweepGrain
         var away = reports.Where(r => r.Phase == GroupPhase.Away).ToArray();
         return string.Join("; ", new[]
         {
-            waiting.Length == 0 ? "" : $"{waiting.Length} of {reports.Length} device groups wait for devices, {waiting[0].Waiting}",
-            silent.Length == 0 ? "" : $"{silent.Length} of {_lines.Count} device groups do not answer, {silent[0].Key}: {silent[0].Value.Silent}",
-            away.Length == 0 ? "" : $"{away.Length} of {reports.Length} device groups are away, {away[0].Reason}",
+            waiting.Length == 0 ? "" : $"{Of(waiting.Length, reports.Length)} {(waiting.Length == 1 ? "waits" : "wait")} for devices, {waiting[0].Waiting}",
+            silent.Length == 0 ? "" : $"{Of(silent.Length, _lines.Count)} {(silent.Length == 1 ? "does" : "do")} not answer, {silent[0].Key}: {silent[0].Value.Silent}",
+            away.Length == 0 ? "" : $"{Of(away.Length, reports.Length)} {(away.Length == 1 ? "is" : "are")} away, {away[0].Reason}",
         }.Where(t => t.Length > 0));
     }
+
+    private static string Of(int some, int all) => $"{some} of {Count(all, "device group")}";
+
+    private static string Count(int n, string what) => string.Create(CultureInfo.InvariantCulture, $"{n} {what}{(n == 1 ? "" : "s")}");
 
     private async Task<ImmutableArray<NodeInventory>> NodesUp() => [.. (await GrainFactory.GetGrain<IInventoryGrain>("grid").Nodes()).Where(n => n.Up).Select(n => n.Inventory)];
 

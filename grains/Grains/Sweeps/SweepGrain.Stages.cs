@@ -82,7 +82,9 @@ public sealed partial class SweepGrain
     // Ended twice, because a crash came between, it has ended once: every step of it is a no-op the second time.
     private async Task End(SweepPhase phase, string reason)
     {
-        await _kept.Change(s => (s.Ending, s.Reason) = (phase, reason));
+        // Before the groups are ended: from then on they plan no more than they ran.
+        var planned = Planned();
+        await _kept.Change(s => (s.Ending, s.Reason, s.Planned) = (phase, reason, planned));
         await Task.WhenAll(_kept.Now.Groups.Select(EndGroup));
         await ReadOn();
         var now = time.GetUtcNow();

@@ -29,8 +29,6 @@ public sealed partial class SweepGrain(
 
     // What could not be kept or read, told to people until it can.
     private string _trouble = "";
-    private long _startedAt;
-    private int _committedAtStart = -1;
     private long _said;
 
     private string Id => this.GetPrimaryKeyString();
@@ -170,11 +168,7 @@ public sealed partial class SweepGrain(
         { Problems: var problems } => throw new RefusedException(string.Join('\n', problems)),
     };
 
-    private void Begin()
-    {
-        if (_startedAt == 0) _startedAt = time.GetTimestamp();
-        _looks.Begin(pace.Tick, first: TimeSpan.Zero);
-    }
+    private void Begin() => _looks.Begin(pace.Tick, first: TimeSpan.Zero);
 
     // Its number first: from then on an older copy of this sweep can write nothing and order nothing.
     private async Task TakeUp()
@@ -185,7 +179,7 @@ public sealed partial class SweepGrain(
         _plan = Resolve(PlanInForce);
         await ReadOn();
         var plan = _plan;
-        await Note("submitted", "submitted", $"{plan.Name}: cells {plan.Groups.Sum(g => g.Cells.Length)}, match groups {plan.Groups.Length}, device groups {_kept.Now.Groups.Length}");
+        await Note("submitted", "submitted", $"{plan.Name}: {Count(plan.Groups.Sum(g => g.Cells.Length), "cell")} in {Count(plan.Groups.Length, "match group")} on {Count(_kept.Now.Groups.Length, "device group")}");
         _taken = true;
     }
 
@@ -266,22 +260,19 @@ public sealed partial class SweepGrain(
     {
         var s = _kept.Now;
         if (HasEnded)
-            return new SweepStatus(Id, s.Name, s.Phase, s.Reason, s.Committed, s.Committed, s.Valid, s.Committed - s.Valid, s.Voided, s.Stage, 0, [], s.SubmittedUtc, s.EndedUtc, "", s.Priority, s.SubmittedBy);
+        {
+            // What was cancelled keeps what it had before it; what has finished has done what was planned.
+            var intended = s.Phase == SweepPhase.Cancelled ? Math.Max(s.Planned, s.Committed) : s.Committed;
+            return new SweepStatus(Id, s.Name, s.Phase, s.Reason, intended, s.Committed, s.Valid, s.Committed - s.Valid, s.Voided, s.Stage, 0, [], s.SubmittedUtc, s.EndedUtc, "", s.Priority, s.SubmittedBy);
+        }
         var reports = _lines.Values.Select(l => l.Report).OfType<GroupReport>().ToArray();
         var trouble = _trouble.Length > 0 ? _trouble : reports.FirstOrDefault(r => r.Trouble.Length > 0) is { } troubled ? troubled.Trouble : "";
         var committed = Math.Max(reports.Sum(r => r.Committed), _results.Count);
         var valid = Math.Max(reports.Sum(r => r.Valid), _results.Count(r => r.Outcome == TrialOutcome.Valid));
-        var planned = Math.Max(reports.Sum(r => r.Planned), committed);
-        if (_committedAtStart < 0 && _taken) _committedAtStart = committed;
-        return new SweepStatus(Id, s.Name, trouble.Length > 0 ? SweepPhase.Paused : s.Phase, trouble.Length > 0 ? trouble : s.Reason, planned, committed, valid, committed - valid,
-            reports.Sum(r => r.Passes.Count(p => p.Phase == PassPhase.Void)), s.Stage, SecondsLeft(planned - committed, committed),
+        var phase = trouble.Length > 0 ? SweepPhase.Paused : s.Phase;
+        return new SweepStatus(Id, s.Name, phase, trouble.Length > 0 ? trouble : s.Reason, Math.Max(Planned(), committed), committed, valid, committed - valid,
+            reports.Sum(r => r.Passes.Count(p => p.Phase == PassPhase.Void)), s.Stage, phase == SweepPhase.Running ? _seen.SecondsLeft() : double.NaN,
             [.. reports.OrderBy(r => r.Group).SelectMany(r => r.Running)], s.SubmittedUtc, s.EndedUtc, Waiting(reports), s.Priority, s.SubmittedBy);
-    }
-
-    private double SecondsLeft(int left, int committed)
-    {
-        var since = committed - _committedAtStart;
-        return _committedAtStart < 0 || since <= 0 || _kept.Now.Phase != SweepPhase.Running ? double.NaN : time.GetElapsedTime(_startedAt).TotalSeconds / since * Math.Max(0, left);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Sweep {Sweep}: a look at its device groups failed; it will look again")]

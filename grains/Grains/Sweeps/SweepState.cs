@@ -50,5 +50,8 @@ public sealed class SweepState : IKeptState<SweepState>
     /// <summary>The plan with nothing left to a default: what later versions take for one does not change a sweep that is under way. Empty in states from before it was kept.</summary>
     [Id(17)] public string ResolvedText { get; set; } = "";
 
+    /// <summary>Trials that were planned when its end was decided; 0 in states from before it was kept.</summary>
+    [Id(18)] public int Planned { get; set; }
+
     public SweepState Copy() => (SweepState)MemberwiseClone();
 }

@@ -65,7 +65,7 @@ public sealed class CpuDevice : IDevice
         _clock = time as NodeClock ?? new NodeClock(time);
         var provenance = _rapl is null ? Provenance.Modelled : Provenance.Measured;
         Info = new DeviceInfo(
-            host, "cpu-0", "cpu", DeviceKind.Cpu, site, rack, 0, _options.MemoryShare * MachineProbe.AvailableBytes(),
+            host, "cpu-0", "cpu", DeviceKind.Cpu, site, rack, 0, Math.Floor(_options.MemoryShare * MachineProbe.AvailableBytes()),
             MachineProbe.CopyBytesPerSecond(_options.Threads), Provenance.Measured, MachineProbe.PeakFlopsPerSecond(_options.Threads),
             _options.MaxWatts, _options.MaxWatts, $"{MachineProbe.ProcessorName()}, .NET {Environment.Version}, {_options.Threads} threads",
             _rapl?.Name ?? $"declared {_options.IdleWatts:F0} W idle, {_options.MaxWatts:F0} W busy × utilisation", provenance,

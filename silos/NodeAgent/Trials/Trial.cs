@@ -40,6 +40,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     private double _afterPhaseSeconds;
     private TrialPhase _phase;
     private int _legsEntered;
+    private double _done;
     private double _clockError;
     private readonly ClockStep? _stepBefore = node.LastStep;
     private readonly long _began = node.Time.GetTimestamp();
@@ -129,9 +130,8 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     {
         (_phase, _phaseStart, _phaseSeconds) = (phase, NowNanoseconds, seconds);
         if (phase == TrialPhase.Loading) _legsEntered++;
-        var timing = Order.Timing;
-        var leg = Math.Max(timing.MinWarmupSeconds, Flatness.WindowSeconds(timing.MinWarmupSeconds)) + timing.WindowSeconds;
-        var legsLeft = Math.Max(0, (Order.LayerLegs.IsDefault ? 0 : Order.LayerLegs.Length) - _legsEntered);
+        var (timing, leg) = (Order.Timing, LegSeconds);
+        var legsLeft = Math.Max(0, LegCount - _legsEntered);
         var here = phase switch
         {
             TrialPhase.Waiting => timing.CooldownSeconds - seconds,
@@ -144,6 +144,11 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         Phases.Add((_phaseStart, phase));
         Report();
     }
+
+    private int LegCount => Order.LayerLegs.IsDefault ? 0 : Order.LayerLegs.Length;
+
+    // If every warm-up is flat as soon as it may be.
+    private double LegSeconds => Math.Max(Order.Timing.MinWarmupSeconds, Flatness.WindowSeconds(Order.Timing.MinWarmupSeconds)) + Order.Timing.WindowSeconds;
 
     /// <summary>Waits, looking at sensors and conditions now and then.</summary>
     public async Task WaitUntil(long nanoseconds, CancellationToken stop)
@@ -346,10 +351,13 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         if (_input is not null) node.Input!.Pump(error);
     }
 
+    // Of the whole trial, not of a leg or a phase: it grows, and where something takes longer than was thought it stands.
     private void Report()
     {
         var spent = (NowNanoseconds - _phaseStart) / 1e9;
-        var fraction = _phaseSeconds > 0 ? Math.Clamp(spent / _phaseSeconds, 0, 1) : 0;
-        report(new TrialProgress(_phase, fraction, Math.Max(0, Math.Max(0, _phaseSeconds - spent) + _afterPhaseSeconds)));
+        var left = Math.Max(0, Math.Max(0, _phaseSeconds - spent) + _afterPhaseSeconds);
+        var all = LegCount * LegSeconds + Order.Timing.CooldownSeconds;
+        if (_phase != TrialPhase.Waiting && all > 0) _done = Math.Clamp(1 - left / all, _done, 1);
+        report(new TrialProgress(_phase, _done, left));
     }
 }

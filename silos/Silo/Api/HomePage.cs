@@ -32,7 +32,7 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
             var standing = await Task.WhenAll(lines.Take(MostSweeps).Select(line => Standing(line, stop)));
             var (all, told) = await All(stop);
             body = Markup.Of($"""
-                {Head(Lede(lines, all))}
+                {Head(Lede(lines, standing, all))}
                 <main>
                 {Sweeps(lines, standing)}
                 {Sites(views)}
@@ -94,12 +94,20 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
             """);
     }
 
-    private static Markup Lede(ImmutableArray<SweepLine> lines, ImmutableArray<DeviceLine> all)
+    private static Markup Lede(ImmutableArray<SweepLine> lines, SweepStatus?[] standing, ImmutableArray<DeviceLine> all)
     {
         var hosts = all.GroupBy(d => d.Device.Host).ToArray();
         var down = hosts.Count(h => h.Any(d => !d.Up));
         var missing = down > 0 ? $", {Count(down, "host")} down" : "";
-        return Markup.Of($"<p class=\"lede\">{Count(lines.Length, "sweep")}, {lines.Count(l => !l.Ended)} live · {Count(all.Length, "device")} on {Count(hosts.Length, "host")}{missing}</p>");
+        return Markup.Of($"<p class=\"lede\">{Count(lines.Length, "sweep")}{Live(lines, standing)} · {Count(all.Length, "device")} on {Count(hosts.Length, "host")}{missing}</p>");
+    }
+
+    // By what they do, of those that say it.
+    private static string Live(ImmutableArray<SweepLine> lines, SweepStatus?[] standing)
+    {
+        var words = standing.OfType<SweepStatus>().Where(s => !s.HasEnded).CountBy(SweepWords.Phase).ToDictionary();
+        var mute = lines.Where((l, i) => !l.Ended && standing.ElementAtOrDefault(i) is null).Count();
+        return string.Concat(((string[])["running", "waiting", "paused", "queued"]).Where(words.ContainsKey).Select(w => $", {words[w]} {w}")) + (mute > 0 ? $", {mute} more live" : "");
     }
 
     private static Markup Sweeps(ImmutableArray<SweepLine> lines, SweepStatus?[] standing)
@@ -120,12 +128,7 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
     private static Markup Phase(SweepLine line, SweepStatus? status)
     {
         if (status is null) return Markup.Of($"{(line.Ended ? "ended" : "live")}<span class=\"small\">it does not say how it stands just now</span>");
-        var name = status.Phase switch
-        {
-            SweepPhase.FinishedWithFailures => "finished, some cells failed",
-            var phase => phase.ToString().ToLowerInvariant(),
-        };
-        var why = status.Reason.Length > 0 ? status.Reason : status.Waiting;
+        var (name, why) = (SweepWords.Phase(status), SweepWords.Why(status));
         var word = status.Phase is SweepPhase.Paused or SweepPhase.FinishedWithFailures ? Markup.Of($"<span class=\"chip bad\">{name}</span>") : Markup.Of($"{name}");
         return why.Length > 0 ? Markup.Of($"{word}<span class=\"small\">{why}</span>") : word;
     }

@@ -40,6 +40,7 @@ public sealed class CpuDeviceTests
         });
         Assert.True(double.IsNaN(result.IdleContextWatts));
         Assert.Equal("cpu", result.Model);
+        Assert.Equal(Math.Floor(device.MemoryBytes), device.MemoryBytes); // bytes are whole
         Assert.Equal(Provenance.Modelled, device.EnergyProvenance);
         Assert.Contains("declared", device.EnergySource);
         Assert.Equal(Provenance.Measured, device.BandwidthProvenance);

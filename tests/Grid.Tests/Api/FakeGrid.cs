@@ -240,10 +240,12 @@ public sealed class FakeSweep(FakeGrid grid, string id) : ISweepGrain
     public string Id => id;
     public SweepPhase Phase { get; set; }
     public string Reason { get; set; } = "";
+    public string Waiting { get; set; } = "";
     public string? PlanText { get; set; }
     public Exception? Fault { get; set; }
 
-    public SweepStatus Now() => new(id, id, Phase, Reason, 10, 4, 3, 1, 0, 1, 12, [], DateTimeOffset.UnixEpoch, Phase >= SweepPhase.Finished ? DateTimeOffset.UnixEpoch : null);
+    public SweepStatus Now() => new(id, id, Phase, Reason, 10, 4, 3, 1, 0, 1, Waiting.Length > 0 ? double.NaN : 12, [], DateTimeOffset.UnixEpoch,
+        Phase >= SweepPhase.Finished ? DateTimeOffset.UnixEpoch : null, Waiting);
 
     public Task<SweepStatus> Submit(string planText, string submittedBy, int priority)
     {

@@ -28,10 +28,13 @@ public sealed class HomeTests
             g.Sweeps["first"].Reason = "lunch";
             g.Sweeps["first"].Phase = SweepPhase.Paused;
             g.Add("mute").Fault = new TimeoutException();
+            g.Add("busy");
+            g.Add("last").Waiting = "1 of 1 device group waits for devices, n1: busy/0 holds them for small/b0/p3";
         });
         var (answer, page) = await Open(grid);
         Assert.Equal((HttpStatusCode.OK, "text/html"), (answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
-        Assert.Contains("3 sweeps, ", page);
+        Assert.Contains("5 sweeps, 1 running, 1 waiting, 1 paused, 1 more live · ", page);
+        Assert.Matches("last</span>.*waiting<span class=\"small\">devices of sweep busy</span>.*4 of 10 trials, 1 invalid</div>", page);
         Assert.Contains("2 devices on 2 hosts, 1 host down", page);
         foreach (var file in (string[])["report.html", "matrix.json", "cells.csv"]) Assert.Contains($"<a href=\"v1/sweeps/over/files/{file}\">{file}</a>", page);
         Assert.Matches("first</span>.*paused</span><span class=\"small\">lunch</span>.*<progress max=\"10\" value=\"4\".*4 of 10 trials, 1 invalid, about 12 s left", page);

@@ -79,6 +79,21 @@ public sealed class ScreensTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_sweep_that_only_waits_is_called_so_everywhere_and_tells_no_time()
+    {
+        _grid.Add("last").Waiting = "1 of 1 device group waits for devices, n1: busy/0 holds them for small/b0/p3";
+        var row = Table((await Ask("status")).Out).Single();
+        Assert.Equal(("waiting", "devices of sweep busy", "—"), (row["phase"], row["waits for, or why"], row["left"]));
+        var one = (await Ask("status", "last")).Out;
+        Assert.Matches("phase +waiting\n +waits for +devices of sweep busy\n", one);
+        Assert.Matches("stage +1 of 2\n", one);
+        using var client = _grid.Client();
+        Assert.Equal("4/10 trials, 1 invalid, waiting: devices of sweep busy", EnergyGrid.Console.SweepBoard.Progress(await client.Sweep("last")));
+        _grid.Sweeps["last"].Phase = SweepPhase.Paused;
+        Assert.DoesNotContain("waits for", (await Ask("status", "last")).Out);
+    }
+
+    [Fact]
     public async Task Top_in_a_pipe_is_one_frame_of_rows()
     {
         _grid.Add("going");

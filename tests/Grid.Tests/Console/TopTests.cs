@@ -146,8 +146,10 @@ public sealed class TopTests
     }
 
     [Theory]
-    [InlineData("2 of 8 device groups wait for devices, gpu-1: other/3 holds them for small/b3/p0", "devices of sweep other")]
-    [InlineData("2 of 8 device groups wait for devices, gpu-1: other/3 is first in line", "devices of sweep other, which is first in line")]
+    [InlineData("2 of 8 device groups wait for devices, gpu-1: other/3 holds them for small/b3/p0", "devices of sweep other (2 of 8 device groups)")]
+    [InlineData("2 of 8 device groups wait for devices, gpu-1: other/3 is first in line", "devices of sweep other, which is first in line (2 of 8 device groups)")]
+    [InlineData("1 of 1 device group waits for devices, vm: other/0 holds them for batch 8/b0/p0; 1 of 1 device group is away, no answer", "devices of sweep other; 1 of 1 device group is away, no answer")]
+    [InlineData("1 of 1 device group waits for devices, vm: other/0 is first in line: it held them for batch 8/b0/p0 when 'vm' was started anew", "devices of sweep other, which is first in line")]
     [InlineData("1 of 8 device groups are away, no answer", "1 of 8 device groups are away, no answer")]
     public void A_sweep_says_who_holds_what_it_waits_for(string waiting, string says) => Assert.Equal(says, SweepText.Waits(Grid.Sweeps[0] with { Waiting = waiting }));
 

@@ -82,7 +82,11 @@ public sealed class SweepTests
         var sweep = grid.Sweep("s");
         await sweep.Submit(SmallPlan.Of(), "tests");
         await SimulatedGrid.Until(async () => (await sweep.Status()).CommittedTrials >= 1, "a trial is committed");
-        Assert.Equal(SweepPhase.Cancelled, (await sweep.Cancel("enough")).Phase);
+        var planned = (await sweep.Status()).PlannedTrials;
+        var cancelled = await sweep.Cancel("enough");
+        Assert.Equal(SweepPhase.Cancelled, cancelled.Phase);
+        // What it was to be stays what it was: nobody takes it for complete.
+        Assert.Equal((planned, true), (cancelled.PlannedTrials, cancelled.CommittedTrials < planned));
         var device = grid.Grains.GetGrain<IGpuGrain>((await grid.Nodes())[0].Devices[0].Key);
         Assert.Empty((await grid.Grains.GetGrain<INodeGrain>(device.GetPrimaryKeyString().Split('/')[0]).View()).Held);
         Assert.NotEmpty(await grid.Store.Results("s"));
