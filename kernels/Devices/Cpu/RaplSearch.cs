@@ -33,9 +33,10 @@ public sealed record RaplSearch(RaplCounter? Counter, string Says, string Advice
         var moving = Moving([.. counted.Where(z => z.Trouble is null)]);
         List<RaplZone> packages = [], memories = [];
         List<string> without = [], notes = [];
+        var isAlone = counted.Select(z => z.Unit.Package).Distinct().Count() == 1;
         foreach (var package in counted.GroupBy(z => z.Unit.Package).OrderBy(g => g.Key))
         {
-            if (!TryCover(package.Where(z => z.Kind == RaplKind.Package), moving, denied, packages, out var dead)) return dead;
+            if (!TryCover(package.Where(z => z.Kind == RaplKind.Package), moving, denied, packages, out var dead)) return isAlone ? dead : dead with { Says = $"{dead.Says}: the rest alone is not the processor" };
             LookForMemory([.. package], moving, memories, without);
         }
         if (memories.Count == 0 && without.TrueForAll(w => !w.Contains(' '))) without = ["DRAM"];
@@ -74,7 +75,7 @@ public sealed record RaplSearch(RaplCounter? Counter, string Says, string Advice
         }
         var (unit, ways, _) = units.First(u => u.Best is null);
         dead = Array.Find(ways, z => z.Trouble is not null) is { } bad
-            ? new(null, $"{unit} ({Path.GetFileName(bad.Directory)}) {bad.Trouble}: the rest alone is not the processor", bad.IsDenied ? denied : "")
+            ? new(null, $"{unit} ({Path.GetFileName(bad.Directory)}) {bad.Trouble}", bad.IsDenied ? denied : "")
             : new(null, $"the counter of {unit} stands still", "Nothing draws no power: on a virtual machine it is a dummy.");
         return false;
     }
