@@ -22,10 +22,10 @@ public sealed class SilentSensorTests
             Assert.True(sampler.Latest.Watts > 0);
             await Pump(1);
             Assert.Equal(LatestReading.None(device.Info.Uuid), sampler.Latest);
-            Assert.Equal("package-1 has stood still for 1 s.", sampler.Silence);
+            Assert.Equal("package-1 has stood still for 1 s", sampler.Silence);
             Assert.Null(sampler.Quarantine);
             await Pump(7);
-            Assert.Equal("its sensor is silent: package-1 has stood still for 1 s.", sampler.Quarantine);
+            Assert.Equal("its sensor is silent: package-1 has stood still for 1 s", sampler.Quarantine);
             device.Mute = null;
             await Pump(1);
             Assert.Equal((null, null), (sampler.Silence, sampler.Quarantine));

@@ -198,7 +198,7 @@ internal sealed class DeviceSampler
         lock (_gate) return queue.TryDequeue(out sample);
     }
 
-    private string Reason => Device.Silence ?? "nobody knows why";
+    private string Reason => Device.Silence?.TrimEnd('.') ?? "nobody knows why";
 
     private bool IsSilentFor(double seconds, double periods) =>
         _silentSeconds >= Math.Max(seconds, periods * Math.Max(_tickSeconds, Math.Max(Device.Sensor.Profile.NominalPeriodSeconds, _seldomSeconds)));
