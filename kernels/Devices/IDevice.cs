@@ -21,6 +21,9 @@ public interface IDevice : IDisposable
     /// <summary>Looks at a device that is quarantined again, as long as that takes. True if it answers: then it is quarantined no longer. A device that is not is left alone.</summary>
     Task<bool> Revive() => Task.FromResult(Quarantine is null);
 
+    /// <summary>Why its sensor tells nothing just now, or null: what stands in no reading is a gap, and a long one is no measurement.</summary>
+    string? Silence => null;
+
     /// <summary>Its state at this moment, read from the device and not from the drained readings.</summary>
     DeviceCondition Condition();
 

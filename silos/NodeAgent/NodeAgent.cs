@@ -21,6 +21,7 @@ public sealed partial class NodeAgent : INodeAgent
     private readonly ToldWindows _told;
     private long _sequence;
     private bool _wasSilent;
+    private readonly Dictionary<string, (bool Silent, bool Away)> _standing = new(StringComparer.Ordinal);
     private Task _reviving = Task.CompletedTask;
     private long _revived;
 
@@ -33,7 +34,7 @@ public sealed partial class NodeAgent : INodeAgent
         _time = time;
         _options = options ?? NodeAgentOptions.For(time);
         _log = log ?? NullLogger.Instance;
-        _sampler = new NodeSampler(node, time);
+        _sampler = new NodeSampler(node, time, _options.TickSeconds);
         _runner = new TrialRunner(_sampler, _options);
         (_told, _revived) = (new ToldWindows(_options.RememberedSeconds), time.GetTimestamp());
     }
@@ -102,6 +103,7 @@ public sealed partial class NodeAgent : INodeAgent
                 _told.Forget();
             }
             _sampler.Sample(_unsent);
+            SayStanding();
             var again = tick % NodeAgentOptions.AnnounceTicks == 0;
             // The inventory waits for what keeps it, and power must not wait for that.
             if (listing.IsCompleted && (again || !ReferenceEquals(listed, Inventory))) listing = List();
@@ -188,7 +190,23 @@ public sealed partial class NodeAgent : INodeAgent
     private async Task ReviveLost()
     {
         foreach (var device in _sampler.Devices.Select(d => d.Device).Where(d => d.Quarantine is not null).ToArray())
-            if (await device.Revive()) LogRevived(Host, device.Info.Uuid);
+            await device.Revive();
+    }
+
+    // Once for each change: what cannot be read, what is not offered any more, and what is again.
+    private void SayStanding()
+    {
+        foreach (var device in _sampler.Devices)
+        {
+            var uuid = device.Device.Info.Uuid;
+            var (silence, quarantine) = (device.Silence, device.Quarantine);
+            var was = _standing.GetValueOrDefault(uuid);
+            if (quarantine is not null && !was.Away) LogAway(Host, uuid, quarantine);
+            else if (quarantine is null && was.Away) LogRevived(Host, uuid);
+            else if (silence is not null && !was.Silent) LogUnread(Host, uuid, silence);
+            else if (silence is null && was.Silent && !was.Away) LogRead(Host, uuid);
+            _standing[uuid] = (silence is not null, quarantine is not null);
+        }
     }
 
     private async Task<TrialRun> Traced(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
@@ -256,6 +274,15 @@ public sealed partial class NodeAgent : INodeAgent
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: {Step}. Trials that ran are not valid; the next ones bear the new time.")]
     private partial void LogStepped(string host, string step);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: device {Device} is not read: {Reason}. Its power is unknown until it is.")]
+    private partial void LogUnread(string host, string device, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: device {Device} is read again.")]
+    private partial void LogRead(string host, string device);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: device {Device} is not offered any more: {Reason}. It is looked at again.")]
+    private partial void LogAway(string host, string device, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Host}: device {Device} answers again and is offered again.")]
     private partial void LogRevived(string host, string device);

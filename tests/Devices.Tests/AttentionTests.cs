@@ -14,7 +14,7 @@ public sealed class AttentionTests
     public void A_device_is_attended_while_a_trial_holds_it_or_records_it_or_its_power_is_watched()
     {
         var device = new Seldom();
-        var sampler = new DeviceSampler(device);
+        var sampler = new DeviceSampler(device, TimeProvider.System);
         Assert.Equal([false], device.Attended);
         object trial = new(), other = new();
         Assert.True(sampler.TryHold(trial));
@@ -35,7 +35,7 @@ public sealed class AttentionTests
     public void Windows_of_what_is_read_once_a_second_are_whole_and_measured_and_a_silence_is_a_gap_as_soon_as_it_is_read_closely()
     {
         var device = new Seldom();
-        var sampler = new DeviceSampler(device);
+        var sampler = new DeviceSampler(device, TimeProvider.System);
         // At the second, as it would be: some milliseconds late.
         for (var s = 0; s <= 10; s++) device.Read(Epoch + s * Second + 3_000_000);
         var windows = Windows();

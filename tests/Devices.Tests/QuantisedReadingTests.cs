@@ -34,7 +34,7 @@ public sealed class QuantisedReadingTests
     public void Every_reading_that_a_node_records_is_quantised()
     {
         var lab = new Laboratory(41);
-        var sampler = new DeviceSampler(lab.Gpus[0]);
+        var sampler = new DeviceSampler(lab.Gpus[0], lab.Time);
         var recording = sampler.Record();
         var watched = sampler.Watch();
         var raw = new List<DeviceReading>();

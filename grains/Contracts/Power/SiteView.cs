@@ -89,6 +89,11 @@ public sealed record FacilityAccount(
     [property: Id(1)] ImmutableArray<FacilityStretch> Stretches);
 
 /// <summary>One rack as its site sees it.</summary>
+/// <param name="Rack">Its name.</param>
+/// <param name="ItWatts">P_IT of what was read over the latest window, W: a lower bound where the coverage is below 1; NaN (null in JSON) where nothing was.</param>
+/// <param name="Coverage">Energy-weighted, 0–1.</param>
+/// <param name="Sources">How many sources had a window.</param>
+/// <param name="Missing">How many had none.</param>
 [GenerateSerializer, Immutable, Alias("RackLine")]
 public sealed record RackLine(
     [property: Id(0)] string Rack,
@@ -100,7 +105,7 @@ public sealed record RackLine(
 /// <summary>A site at its latest closed window: what the API, the event stream and /metrics serve.</summary>
 /// <param name="Site">Its name.</param>
 /// <param name="Window">The latest closed window, seconds since the Unix epoch; 0 before the first.</param>
-/// <param name="ItWatts">P_IT over that window, W.</param>
+/// <param name="ItWatts">P_IT of what was read over that window, W: a lower bound where the coverage is below 1; NaN (null in JSON) where nothing was.</param>
 /// <param name="FacilityWatts">P_facility over that window, W; null without facility meters.</param>
 /// <param name="PowerRatio">P_facility / P_IT over this one window: a ratio of powers, neither PUE nor ipue.</param>
 /// <param name="Ipue">Over all closed windows of the period.</param>
@@ -131,4 +136,8 @@ public sealed record SiteView(
     [property: Id(12)] ImmutableArray<string> MissingMeters,
     [property: Id(13)] Provenance? Provenance,
     [property: Id(14)] DateTimeOffset? PeriodFromUtc = null,
-    [property: Id(15)] long GapSeconds = 0);
+    [property: Id(15)] long GapSeconds = 0)
+{
+    /// <summary>Below this coverage P_IT is said to be a lower bound wherever people read it: what is shown has three digits.</summary>
+    public const double WholeCoverage = 0.995;
+}

@@ -170,8 +170,8 @@ public sealed partial class SiteMerge
         if (slot is null)
         {
             // Nothing is known of the present; what was summed before stands.
-            return new SiteView(Site, 0, 0, null, null, Ipue(totals, []), 0, totals.It.Value, _windowsClosed, Revisions, [],
-                [.. _racks.Where(r => r.IsExpected).Select(r => new RackLine(r.Name, 0, 0, 0, r.LastSources))], [], null, Began, GapWindows(0, long.MaxValue));
+            return new SiteView(Site, 0, double.NaN, null, null, Ipue(totals, []), 0, totals.It.Value, _windowsClosed, Revisions, [],
+                [.. _racks.Where(r => r.IsExpected).Select(r => new RackLine(r.Name, double.NaN, 0, 0, r.LastSources))], [], null, Began, GapWindows(0, long.MaxValue));
         }
         var now = Read(slot);
         var lines = ImmutableArray.CreateBuilder<RackLine>(_racks.Count);
@@ -182,11 +182,11 @@ public sealed partial class SiteMerge
             if (window is null)
             {
                 if (!_racks[i].IsExpected) continue;
-                lines.Add(new RackLine(_racks[i].Name, 0, 0, 0, _racks[i].LastSources));
+                lines.Add(new RackLine(_racks[i].Name, double.NaN, 0, 0, _racks[i].LastSources));
                 missing.Add(_racks[i].Name);
                 continue;
             }
-            lines.Add(new RackLine(window.Rack, window.ItJoules, FacilityRatios.ItCoverage(window.ItJoules, Unmetered(window)), window.Sources, window.Missing.Length));
+            lines.Add(new RackLine(window.Rack, IsRead(window) ? window.ItJoules : double.NaN, FacilityRatios.ItCoverage(window.ItJoules, Unmetered(window)), window.Sources, window.Missing.Length));
             missing.AddRange(window.Missing);
         }
         for (var i = 0; i < _meters.Length; i++) if (slot.Facility[i] is null) missing.Add(_meters[i].Source);
@@ -194,7 +194,7 @@ public sealed partial class SiteMerge
         double? facilityWatts = now.IsFacilityWhole ? now.Facility : null;
         var silent = missing.ToImmutable();
         return new SiteView(
-            Site, latest, now.It, facilityWatts,
+            Site, latest, Array.Exists(slot.Racks, static r => r is not null && IsRead(r)) ? now.It : double.NaN, facilityWatts,
             facilityWatts is { } watts && coverage >= FacilityRatios.MinCoverage ? FacilityRatios.PowerRatio(watts, now.It) : null,
             Ipue(totals, silent), coverage, totals.It.Value, _windowsClosed, Revisions, Residuals(), lines.DrainToImmutable(), silent, slot.IsRead ? now.Provenance : null, Began, GapWindows(0, long.MaxValue));
     }
@@ -537,6 +537,9 @@ public sealed partial class SiteMerge
 
     private static double Unmetered(RackWindow window) => Math.Max(0, window.ExpectedWeightSeconds - window.CoveredWeightSeconds);
 
+    // A window in which nothing was covered says that somebody is there, and nothing of power: that is unknown, and not 0.
+    private static bool IsRead(RackWindow window) => window.CoveredWeightSeconds > 0 || window.ItJoules > 0;
+
     private int IndexOf(string rack)
     {
         if (_rackIndex.TryGetValue(rack, out var index)) return index;
@@ -562,7 +565,7 @@ public sealed partial class SiteMerge
         public bool Closed;
         public bool IsUndriven;
 
-        public bool IsRead => Array.Exists(Racks, static r => r is { Sources: > 0 }) || Array.Exists(Facility, static f => f is not null);
+        public bool IsRead => Array.Exists(Racks, static r => r is not null && SiteMerge.IsRead(r)) || Array.Exists(Facility, static f => f is { CoveredSeconds: > 0 });
 
         public bool HasParts => Array.Exists(Racks, static r => r is not null) || Array.Exists(Facility, static f => f is not null);
 

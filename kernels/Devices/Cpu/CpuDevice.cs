@@ -56,19 +56,21 @@ public sealed class CpuDevice : IDevice
     private SafetensorsFile? _weights;
     private long _steps;
     private double _joules;
+    private volatile string? _silence;
 
     /// <summary>Opens it; measures bandwidth and peak for about 0.4 s.</summary>
     public CpuDevice(string host, string site, string rack, TimeProvider time, CpuDeviceOptions? options = null)
     {
         (_time, _options) = (time, options ?? new());
-        _rapl = RaplSearch.Of(_options.PowercapRoot).Counter;
+        var rapl = RaplSearch.Of(_options.PowercapRoot);
+        _rapl = rapl.Counter;
         _clock = time as NodeClock ?? new NodeClock(time);
         var provenance = _rapl is null ? Provenance.Modelled : Provenance.Measured;
         Info = new DeviceInfo(
             host, "cpu-0", "cpu", DeviceKind.Cpu, site, rack, 0, Math.Floor(_options.MemoryShare * MachineProbe.AvailableBytes()),
             MachineProbe.CopyBytesPerSecond(_options.Threads), Provenance.Measured, MachineProbe.PeakFlopsPerSecond(_options.Threads),
             _options.MaxWatts, _options.MaxWatts, $"{MachineProbe.ProcessorName()}, .NET {Environment.Version}, {_options.Threads} threads",
-            _rapl?.Name ?? $"declared {_options.IdleWatts:F0} W idle, {_options.MaxWatts:F0} W busy × utilisation", provenance,
+            _rapl?.Name ?? $"declared {_options.IdleWatts:F0} W idle, {_options.MaxWatts:F0} W busy × utilisation{(rapl.IsThere ? $"; not RAPL: {rapl.Says}" : "")}", provenance,
             _rapl is null ? null : RaplCounter.Qualification(_options.MaxWatts, time.GetUtcNow()));
         Sensor = new DeviceSensor(
             new SensorProfile(SensorQuantity.Counter, PeriodSeconds, 0, Math.Max(_options.MaxWatts, 1), provenance, UpdatePeriodSeconds: PeriodSeconds),
@@ -82,6 +84,8 @@ public sealed class CpuDevice : IDevice
     public DeviceInfo Info { get; }
 
     public DeviceSensor Sensor { get; }
+
+    public string? Silence => _silence;
 
     public DeviceCondition Condition() => new(double.NaN, double.NaN, Info.PowerLimitWatts, 0, _options.ClockErrorSeconds + _clock.ErrorSeconds);
 
@@ -234,7 +238,7 @@ public sealed class CpuDevice : IDevice
     private void Sense()
     {
         var (last, lastBusy, tick) = (_time.GetTimestamp(), Busy(), 0L);
-        var start = last;
+        var (start, lastLook) = (last, last);
         while (true)
         {
             // To a fixed raster: what one wait is late, the next one is not.
@@ -242,28 +246,41 @@ public sealed class CpuDevice : IDevice
             if (_ending.Wait(due > TimeSpan.Zero ? due : TimeSpan.Zero)) return;
             // What passed is not told by a clock that may be set anew.
             var (now, busy) = (_time.GetTimestamp(), Busy());
-            var seconds = _time.GetElapsedTime(last, now).TotalSeconds;
-            if (seconds <= 0) continue;
+            if (_time.GetElapsedTime(last, now) <= TimeSpan.Zero) continue;
             var before = _joules;
             try
             {
-                if (_rapl is not null) _joules = _rapl.Joules(seconds);
+                if (_rapl is not null)
+                {
+                    var seen = _rapl.Look();
+                    var looked = _time.GetTimestamp();
+                    // The look saw the counters somewhere between; a step is judged by all the time that it may have taken.
+                    var most = _time.GetElapsedTime(lastLook, looked).TotalSeconds;
+                    (lastLook, now) = (now, now + (looked - now) / 2);
+                    _joules = _rapl.Joules(seen, most);
+                }
                 else
                 {
-                    var share = Math.Clamp((busy - lastBusy).TotalSeconds / (seconds * Environment.ProcessorCount), 0, 1);
-                    _joules += (_options.IdleWatts + (_options.MaxWatts - _options.IdleWatts) * share) * seconds;
+                    var span = _time.GetElapsedTime(last, now).TotalSeconds;
+                    var share = Math.Clamp((busy - lastBusy).TotalSeconds / (span * Environment.ProcessorCount), 0, 1);
+                    _joules += (_options.IdleWatts + (_options.MaxWatts - _options.IdleWatts) * share) * span;
                 }
+                _silence = null;
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException or FormatException)
             {
                 // No reading is a gap, not a zero.
+                _silence = error.Message;
                 continue;
             }
+            var seconds = _time.GetElapsedTime(last, now).TotalSeconds;
             (last, lastBusy) = (now, busy);
             lock (_gate)
             {
                 if (_readings.Count >= MostPending) _readings.RemoveRange(0, MostPending / 2);
-                _readings.Add(new DeviceReading(_clock.At(now), _joules, (_joules - before) / seconds, double.NaN, double.NaN, double.NaN, double.NaN, double.NaN));
+                // Where the counter began anew nothing is known of the power across the break.
+                var watts = _joules < before || (_rapl is not null && before == 0) ? double.NaN : (_joules - before) / seconds;
+                _readings.Add(new DeviceReading(_clock.At(now), _joules, watts, double.NaN, double.NaN, double.NaN, double.NaN, double.NaN));
             }
         }
     }

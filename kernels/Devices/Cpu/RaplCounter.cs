@@ -1,4 +1,3 @@
-using System.Globalization;
 using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Devices;
@@ -12,46 +11,83 @@ public sealed class RaplCounter
     /// <summary>Where Linux shows the counters.</summary>
     public const string SystemRoot = "/sys/class/powercap";
 
-    /// <summary>No package draws more, W: a step back that implies more is a reset and no wrap.</summary>
+    /// <summary>No package draws more, W: a step that implies more, in either direction, is a broken counter and no energy.</summary>
     public const double MostPackageWatts = 2000;
 
     /// <summary>A counter that has not moved for so long is no counter, s: they step about every millisecond, and nothing draws no power.</summary>
     public const double StillSeconds = 1;
 
+    // Where the sum begins, and how far it goes back to begin anew, J: what matters is only that who integrates sees each break.
+    private const double FirstJoules = 1e6, BreakJoules = 1;
+
     private readonly RaplZone[] _zones;
-    private readonly double[] _last;
-    private readonly double[] _still;
-    private double _microjoules;
+
+    /// <summary>As they were at the last reading, µJ: one that did not come about loses nothing.</summary>
+    private double[] _last;
+    private double _seconds;
+    private double _joules = FirstJoules;
+    private bool _isBroken;
 
     internal RaplCounter(IEnumerable<RaplZone> zones, string name)
     {
         (_zones, Name) = ([.. zones], name);
-        _last = [.. _zones.Select(z => z.Microjoules())];
-        _still = new double[_zones.Length];
+        _last = Look();
     }
 
     /// <summary>What is in it and what is not, for example <c>rapl package-0 + package-0/dram</c> or <c>rapl package-0, without DRAM</c>.</summary>
     public string Name { get; }
 
-    /// <summary>Energy since it was opened, J; begins anew at zero where a counter was reset, so that who integrates sees the break.</summary>
-    /// <param name="elapsedSeconds">Since the last call, s.</param>
-    /// <exception cref="IOException">A counter has gone or stands still.</exception>
-    public double Joules(double elapsedSeconds)
+    /// <summary>Energy since some instant, J; goes back where a counter was reset, jumped or stood still, so that who integrates sees the break.</summary>
+    /// <param name="elapsedSeconds">Since the last look, s.</param>
+    /// <exception cref="IOException">A counter has gone, stands still, or made a step that is none: there is no reading, and the message says why.</exception>
+    /// <exception cref="FormatException">A counter says something that is no number.</exception>
+    public double Joules(double elapsedSeconds) => Joules(Look(), elapsedSeconds);
+
+    /// <summary>All counters as they stand, µJ.</summary>
+    /// <exception cref="IOException">One cannot be read.</exception>
+    /// <exception cref="FormatException">One says something that is no number.</exception>
+    internal double[] Look() => Array.ConvertAll(_zones, z => z.Microjoules());
+
+    /// <summary>As <see cref="Joules(double)"/>, of a look that was taken before.</summary>
+    /// <param name="now">What it saw.</param>
+    /// <param name="elapsedSeconds">Since the last look that saw something, s, and no less: by this a step is judged.</param>
+    internal double Joules(double[] now, double elapsedSeconds)
     {
-        var now = Array.ConvertAll(_zones, z => z.Microjoules());
-        var (reset, dead) = (false, -1);
+        _seconds += elapsedSeconds;
+        var (sum, still, broken) = (0.0, "", "");
         for (var i = 0; i < _zones.Length; i++)
         {
-            var step = now[i] - _last[i];
-            _still[i] = step == 0 ? _still[i] + elapsedSeconds : 0;
-            if (_still[i] >= StillSeconds) dead = i;
-            if (step < 0) step += _zones[i].ModulusMicrojoules;
-            reset |= now[i] < _last[i] && !(step >= 0 && step / 1e6 < 1.5 * MostPackageWatts * elapsedSeconds);
-            _microjoules += step;
-            _last[i] = now[i];
+            var (zone, step) = (_zones[i], now[i] - _last[i]);
+            if (step == 0)
+            {
+                still = zone.Identity;
+                continue;
+            }
+            if (step < 0) step += zone.ModulusMicrojoules;
+            var most = 1e6 * zone.MostWatts * _seconds;
+            // In so long a silence it may have wrapped unseen.
+            var isLost = _seconds > StillSeconds && most >= zone.ModulusMicrojoules;
+            if (isLost || !(step >= 0 && step <= most))
+                broken = FormattableString.Invariant($"{zone.Identity} went from {_last[i] / 1e6:0.###} to {now[i] / 1e6:0.###} J in {_seconds:0.###} s, which is no energy that it can have drawn");
+            sum += step;
         }
-        if (reset) _microjoules = 0;
-        return dead < 0 ? _microjoules / 1e6 : throw new IOException($"{_zones[dead].Identity} has stood still for {StillSeconds:0} s.");
+        if (broken.Length == 0 && still.Length > 0)
+        {
+            // What the others counted meanwhile is not lost: it comes with the next reading.
+            if (_seconds < StillSeconds) throw new IOException($"{still} has not moved since the last look.");
+            _isBroken = true;
+            throw new IOException($"{still} has stood still for {StillSeconds:0} s.");
+        }
+        (_last, _seconds) = (now, 0);
+        if (broken.Length > 0)
+        {
+            _isBroken = true;
+            throw new IOException($"{broken}.");
+        }
+        // What a broken counter missed nobody knows: from here on it is another one.
+        _joules += _isBroken ? -BreakJoules : sum / 1e6;
+        _isBroken = false;
+        return _joules >= 0 ? _joules : throw new IOException("The counters of the processor have begun anew too often.");
     }
 
     /// <summary>What is known of it without looking: Intel states that it steps about every millisecond, and nothing of its accuracy.</summary>
@@ -60,25 +96,4 @@ public sealed class RaplCounter
     public static SensorQualification Qualification(double ratedWatts, DateTimeOffset at) => new(
         0.001, double.NaN, double.NaN, double.NaN, "nothing: no meter of the node was there to step the packages' load against", ratedWatts, at,
         "not looked at: Intel states that RAPL counters step about every millisecond");
-}
-
-/// <summary>One counter as Linux shows it: a directory <c>TYPE:PACKAGE[:PART]</c> with a name.</summary>
-/// <param name="Directory">Where.</param>
-/// <param name="Type">The interface that it is read by: <c>intel-rapl</c> (model-specific registers), <c>intel-rapl-mmio</c>, <c>intel-rapl-tpmi</c>.</param>
-/// <param name="Name">Its own: <c>package-0</c>, <c>package-0-die-1</c>, <c>core</c>, <c>uncore</c>, <c>dram</c>, <c>psys</c>.</param>
-/// <param name="Identity">What it counts: the same however it is read.</param>
-/// <param name="ModulusMicrojoules">Where it wraps, µJ.</param>
-internal sealed record RaplZone(string Directory, string Type, string Name, string Identity, double ModulusMicrojoules)
-{
-    /// <summary>A processor package, or a die of one: memory beside it is not in it.</summary>
-    public bool IsPackage => Name.StartsWith("package", StringComparison.Ordinal);
-
-    public bool IsMemory => Name == "dram";
-
-    /// <summary>The whole machine as its firmware adds it up, the packages among it.</summary>
-    public bool IsPlatform => Name == "psys";
-
-    public double Microjoules() => Number(Path.Combine(Directory, "energy_uj"));
-
-    internal static double Number(string file) => double.Parse(File.ReadAllText(file), NumberStyles.Float, CultureInfo.InvariantCulture);
 }

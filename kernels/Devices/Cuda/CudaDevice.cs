@@ -44,7 +44,17 @@ public sealed class CudaDevice : IDevice
 
     public DeviceSensor Sensor => _sensor.Sensor;
 
-    public string? Quarantine => (_boardLost ?? _engine.Lost) is { } reason ? $"{Info.Uuid} is quarantined until it answers again: {reason}" : null;
+    public string? Quarantine
+    {
+        get
+        {
+            // Nobody asks a device at rest for its state: that its sensors are not read must be seen here.
+            if (_boardLost is null && _engine.Lost is null && !_ending && _sensor.Lost is { } lost) Lose(lost);
+            return (_boardLost ?? _engine.Lost) is { } reason ? $"{Info.Uuid} is quarantined until it answers again: {reason}" : null;
+        }
+    }
+
+    public string? Silence => _sensor.Silence;
 
     public async Task<bool> Revive()
     {

@@ -13,6 +13,12 @@ internal sealed class DeviceSampler
 {
     private const int MostWatched = 4096;
 
+    // Without a reading for so long nothing is known of the present; for so much longer the device is not offered any more. In s, or in as many periods where those are longer.
+    private const double FreshSeconds = 3, FreshPeriods = 3, OfferedSeconds = 10, OfferedPeriods = 10;
+
+    private readonly TimeProvider _time;
+    private readonly double _tickSeconds;
+
     private readonly Lock _gate = new();
     private WindowIntegrator _integrator;
     private readonly List<DeviceReading> _readings = [];
@@ -26,10 +32,15 @@ internal sealed class DeviceSampler
     private double _seldomSeconds;
     private long _attendedFrom;
     private long _latestReading;
+    private long _pumped;
+    private double _silentSeconds;
 
-    public DeviceSampler(IDevice device)
+    /// <param name="device">What is drained.</param>
+    /// <param name="time">The node's: by its monotonic clock a silence is told.</param>
+    /// <param name="tickSeconds">How often it is pumped at rest, s.</param>
+    public DeviceSampler(IDevice device, TimeProvider time, double tickSeconds = 1)
     {
-        Device = device;
+        (Device, _time, _tickSeconds, _pumped) = (device, time, tickSeconds, time.GetTimestamp());
         _latest = LatestReading.None(device.Info.Uuid);
         Kind = device.Info.Kind == DeviceKind.Cpu ? SourceKind.Cpu : SourceKind.Gpu;
         _seldomSeconds = device.Attend(false);
@@ -40,9 +51,26 @@ internal sealed class DeviceSampler
 
     public SourceKind Kind { get; }
 
+    /// <summary>What its sensor said last; nothing is known where that is some periods ago: an old value is not the present.</summary>
     public LatestReading Latest
     {
-        get { lock (_gate) return _latest; }
+        get { lock (_gate) return IsSilentFor(FreshSeconds, FreshPeriods) ? LatestReading.None(Device.Info.Uuid) : _latest; }
+    }
+
+    /// <summary>Why nothing was read of it for some periods; null while it is read.</summary>
+    public string? Silence
+    {
+        get { lock (_gate) return IsSilentFor(FreshSeconds, FreshPeriods) ? Reason : null; }
+    }
+
+    /// <summary>Why nothing may run on it: the device says so, or its sensor has been silent for long. Null if something may.</summary>
+    public string? Quarantine
+    {
+        get
+        {
+            if (Device.Quarantine is { } own) return own;
+            lock (_gate) return IsSilentFor(OfferedSeconds, OfferedPeriods) ? $"its sensor is silent: {Reason}" : null;
+        }
     }
 
     /// <summary>Brings everything up to the present.</summary>
@@ -51,6 +79,7 @@ internal sealed class DeviceSampler
         lock (_gate)
         {
             Device.Drain(_readings, _steps);
+            Listen();
             if (_readings.Count == 0 && _steps.Count == 0) return;
             var readings = CollectionsMarshal.AsSpan(_readings);
             // Here every reading enters: windows, trials and traces see the same numbers.
@@ -167,6 +196,21 @@ internal sealed class DeviceSampler
     public bool TryNext(Queue<PowerSample> queue, out PowerSample sample)
     {
         lock (_gate) return queue.TryDequeue(out sample);
+    }
+
+    private string Reason => Device.Silence?.TrimEnd('.') ?? "nobody knows why";
+
+    private bool IsSilentFor(double seconds, double periods) =>
+        _silentSeconds >= Math.Max(seconds, periods * Math.Max(_tickSeconds, Math.Max(Device.Sensor.Profile.NominalPeriodSeconds, _seldomSeconds)));
+
+    // Under the gate. Only while somebody looked is it silent: a process that was held up accuses no sensor.
+    private void Listen()
+    {
+        var now = _time.GetTimestamp();
+        var seconds = Math.Min(_time.GetElapsedTime(_pumped, now).TotalSeconds, 2 * _tickSeconds);
+        _pumped = now;
+        var (counter, profile) = (Device.Sensor.HasCounter, Device.Sensor.Profile);
+        _silentSeconds = _readings.Exists(r => profile.IsReading(counter ? r.CounterJoules : r.InstantWatts)) ? 0 : _silentSeconds + seconds;
     }
 
     private WindowIntegrator Integrator() => new(Device.Info.Key, Kind, Device.Sensor.Profile, keepWindows: 16, keepReadings: 256) { PeriodSeconds = _seldomSeconds };

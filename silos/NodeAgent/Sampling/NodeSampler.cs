@@ -8,12 +8,16 @@ namespace EnergyGrid.Node;
 internal sealed class NodeSampler
 {
     private readonly Lock _gate = new();
+    private readonly double _tickSeconds;
     private ImmutableArray<DeviceSampler> _devices = [];
     private NodeInventory? _inventory;
 
-    public NodeSampler(INode node, TimeProvider time)
+    /// <param name="node">Whose.</param>
+    /// <param name="time">The node's.</param>
+    /// <param name="tickSeconds">How often it is sampled, s.</param>
+    public NodeSampler(INode node, TimeProvider time, double tickSeconds)
     {
-        (Node, Time) = (node, time);
+        (Node, Time, _tickSeconds) = (node, time, tickSeconds);
         Meters = [.. node.Meters.Select(m => new MeterSampler(m))];
         Input = Meters.FirstOrDefault(m => m.Meter.Info.Kind == SourceKind.NodeInput);
     }
@@ -30,7 +34,7 @@ internal sealed class NodeSampler
         get
         {
             var devices = Devices;
-            ImmutableArray<DeviceInfo> sound = [.. devices.Where(d => d.Device.Quarantine is null).Select(d => d.Device.Info)];
+            ImmutableArray<DeviceInfo> sound = [.. devices.Where(d => d.Quarantine is null).Select(d => d.Device.Info)];
             // Where no meter sees the whole node, its devices' own readings are what accounts.
             IEnumerable<MeterInfo> own = Meters.Select(m => m.Meter.Info);
             ImmutableArray<MeterInfo> meters = Meters.Any(m => m.Meter.Info.Accounting)
@@ -53,7 +57,7 @@ internal sealed class NodeSampler
             lock (_gate)
             {
                 var there = Node.Devices;
-                if (there.Count != _devices.Length) _devices = [.. there.Select(d => _devices.FirstOrDefault(s => ReferenceEquals(s.Device, d)) ?? new DeviceSampler(d))];
+                if (there.Count != _devices.Length) _devices = [.. there.Select(d => _devices.FirstOrDefault(s => ReferenceEquals(s.Device, d)) ?? new DeviceSampler(d, Time, _tickSeconds))];
                 return _devices;
             }
         }

@@ -163,7 +163,7 @@ internal sealed class HomePage(SiteSnapshots sites, DeviceSnapshots devices, Swe
         if (view.Window == 0) return Markup.Of($"<tr><th scope=\"row\">{view.Site}</th><td colspan=\"5\" class=\"quiet\">no window has closed yet</td></tr>");
         return Row(
             Markup.Of($"{view.Site}"),
-            Number("P_IT", Watts(view.ItWatts)),
+            Number("P_IT", $"{(double.IsFinite(view.ItWatts) && view.Coverage < SiteView.WholeCoverage ? "≥ " : "")}{Watts(view.ItWatts)}"),
             Number("P_facility", Watts(view.FacilityWatts)),
             Cell("facility over IT", Ratio(view)),
             Cell("coverage", Markup.Of($"{NumberText.Percent(view.Coverage, 3)}")),

@@ -23,7 +23,8 @@ internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, IStora
         // Beside the figures and not in their labels: a counter whose provenance changes stays the same counter. Nothing is claimed before something was read.
         Family(page, "energygrid_site_provenance_info", "gauge", "How the energies of the latest closed window came about, the worst of any part; absent while nothing was read.",
             views.Where(v => v.Provenance is not null).Select(v => (Labels("site", v.Site, "provenance", Name(v.Provenance!.Value)), 1.0)));
-        Family(page, "energygrid_site_it_watts", "gauge", "P_IT over the latest closed window, W.", views.Select(v => (Labels("site", v.Site), v.ItWatts)));
+        Family(page, "energygrid_site_it_watts", "gauge", "P_IT of what was read over the latest closed window, W: a lower bound where energygrid_site_coverage_ratio is below 1; absent where nothing was read.",
+            views.Where(v => double.IsFinite(v.ItWatts)).Select(v => (Labels("site", v.Site), v.ItWatts)));
         Family(page, "energygrid_site_facility_watts", "gauge", "P_facility over the latest closed window, W.",
             views.Where(v => v.FacilityWatts is not null).Select(v => (Labels("site", v.Site), v.FacilityWatts!.Value)));
         Family(page, "energygrid_site_power_ratio", "gauge", "P_facility over P_IT in one window: a ratio of powers, neither PUE nor ipue.",
@@ -39,7 +40,8 @@ internal sealed class Metrics(SiteSnapshots sites, SweepSnapshots sweeps, IStora
         Family(page, "energygrid_site_closure_residual_ratio", "gauge", "(upper - lower) / upper at each level of the meter tree.",
             views.SelectMany(v => v.Closure.Select(c => (Labels("site", v.Site, "level", c.Level), c.Fraction))));
         var racks = views.SelectMany(v => v.Racks.Select(r => (Site: v.Site, Rack: r))).ToArray();
-        Family(page, "energygrid_rack_it_watts", "gauge", "P_IT of a rack over the latest closed window, W.", racks.Select(r => (Labels("site", r.Site, "rack", r.Rack.Rack), r.Rack.ItWatts)));
+        Family(page, "energygrid_rack_it_watts", "gauge", "P_IT of a rack, of what was read over the latest closed window, W: a lower bound where its coverage is below 1; absent where nothing was read.",
+            racks.Where(r => double.IsFinite(r.Rack.ItWatts)).Select(r => (Labels("site", r.Site, "rack", r.Rack.Rack), r.Rack.ItWatts)));
         Family(page, "energygrid_rack_coverage_ratio", "gauge", "Energy-weighted coverage of a rack, 0 to 1.", racks.Select(r => (Labels("site", r.Site, "rack", r.Rack.Rack), r.Rack.Coverage)));
         Family(page, "energygrid_rack_missing_sources", "gauge", "Sources of a rack that were silent.", racks.Select(r => (Labels("site", r.Site, "rack", r.Rack.Rack), (double)r.Rack.Missing)));
         Family(page, "energygrid_devices", "gauge", "Devices of nodes that are up, by site and hardware class.",

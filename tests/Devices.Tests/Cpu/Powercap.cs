@@ -41,6 +41,27 @@ internal sealed class Powercap : IDisposable
         return this;
     }
 
+    /// <summary>Says something else in a file of a zone, or takes the file away; a counter does not count any more then.</summary>
+    public Powercap Saying(string zone, string file, string? text)
+    {
+        var at = Path.Combine(_root.CreateSubdirectory(zone).FullName, file);
+        lock (_gate)
+        {
+            if (file == "energy_uj") _zones.Remove(at);
+            File.Delete(at);
+            if (text is not null) File.WriteAllText(at, text + "\n");
+        }
+        return this;
+    }
+
+    /// <summary>What nobody may read: a directory in its place refuses root too.</summary>
+    public Powercap Denying(string zone, string file)
+    {
+        Saying(zone, file, null);
+        Directory.CreateDirectory(Path.Combine(_root.FullName, zone, file));
+        return this;
+    }
+
     public void Dispose()
     {
         _end.Set();

@@ -57,7 +57,7 @@ public sealed class RaplTests
     public void Of_two_packages_one_alone_is_not_the_machine()
     {
         using var machine = new Powercap().With("intel-rapl:0", "package-0", 50).With("intel-rapl:1", "package-1", 0);
-        Assert.Equal((null, "the counter of package-1 stands still"), (RaplSearch.Of(machine.Root).Counter, RaplSearch.Of(machine.Root).Says));
+        Assert.Equal((null, "the counter of package-1 stands still: the rest alone is not the processor"), (RaplSearch.Of(machine.Root).Counter, RaplSearch.Of(machine.Root).Says));
     }
 
     [Fact]
@@ -76,10 +76,11 @@ public sealed class RaplTests
         Assert.InRange(machine.Watts(counter), 45, 55);
         Volatile.Write(ref watts, 0);
         Thread.Sleep(50);
-        counter.Joules(0.05);
-        for (var i = 0; i < 3; i++) counter.Joules(0.25);
+        Record.Exception(() => counter.Joules(0.05));
+        for (var i = 0; i < 3; i++) Assert.Contains("package-0 has not moved", Assert.Throws<IOException>(() => counter.Joules(0.25)).Message);
         Assert.Contains("package-0 has stood still", Assert.Throws<IOException>(() => counter.Joules(0.25)).Message);
         Volatile.Write(ref watts, 50);
+        Next(counter);
         Assert.InRange(machine.Watts(counter), 45, 55);
     }
 
@@ -105,7 +106,97 @@ public sealed class RaplTests
         using var reset = new Powercap().With("intel-rapl:0", "package-0", 100, from: 1e9);
         var counter = RaplSearch.Of(reset.Root).Counter!;
         Assert.InRange(reset.Watts(counter), 90, 110);
+        var before = Next(counter);
         reset.With("intel-rapl:0", "package-0", 100, from: 5);
-        Assert.Equal(0, counter.Joules(0.1));
+        Assert.Contains("package-0 went from", Assert.Throws<IOException>(() => counter.Joules(0.1)).Message);
+        // Whoever integrates sees that it is another one.
+        Assert.True(Next(counter) < before);
+    }
+
+    // As soon as its feeder has moved it.
+    private static double Next(RaplCounter counter)
+    {
+        while (true)
+        {
+            Thread.Sleep(5);
+            try { return counter.Joules(0.02); }
+            catch (IOException e) when (e.Message.Contains("has not moved", StringComparison.Ordinal)) { }
+        }
+    }
+
+    [Theory]
+    [InlineData("energy_uj", "garbage", "package-1 (intel-rapl:1) says 'garbage' in energy_uj: the rest alone is not the processor")]
+    [InlineData("energy_uj", "NaN", "package-1 (intel-rapl:1) says 'NaN' in energy_uj: the rest alone is not the processor")]
+    [InlineData("energy_uj", null, "package-1 (intel-rapl:1) has no energy_uj: the rest alone is not the processor")]
+    [InlineData("max_energy_range_uj", null, "package-1 (intel-rapl:1) has no max_energy_range_uj: the rest alone is not the processor")]
+    [InlineData("max_energy_range_uj", "0", "package-1 (intel-rapl:1) says '0' in max_energy_range_uj: the rest alone is not the processor")]
+    [InlineData("max_energy_range_uj", "NaN", "package-1 (intel-rapl:1) says 'NaN' in max_energy_range_uj: the rest alone is not the processor")]
+    [InlineData("name", null, "intel-rapl:1 has no name: whether it counts a processor package is not known")]
+    [InlineData("name", "", "intel-rapl:1 has an empty name: whether it counts a processor package is not known")]
+    [InlineData("name", "socket-1", "socket-1")]
+    public void A_package_without_a_sound_counter_makes_no_sensor_of_the_rest_and_the_reason_is_said(string file, string? text, string says)
+    {
+        using var machine = new Powercap().With("intel-rapl:0", "package-0", 50).With("intel-rapl:1", "package-1", 50).Saying("intel-rapl:1", file, text);
+        var found = RaplSearch.Of(machine.Root);
+        Assert.Equal((null, ""), (found.Counter, found.Advice));
+        Assert.Contains(says, found.Says);
+        using var device = new CpuDevice("here", "local", "r1", TimeProvider.System, new CpuDeviceOptions { PowercapRoot = machine.Root, Threads = 1 });
+        Assert.Equal(Provenance.Modelled, device.Info.EnergyProvenance);
+        Assert.EndsWith($"; not RAPL: {found.Says}", device.Info.EnergySource);
+        // Where another interface shows the same package, that one counts; a zone that does not say what it is may be anything.
+        machine.With("intel-rapl-mmio:1", "package-1", 50);
+        if (file != "name") Assert.InRange(machine.Watts(RaplSearch.Of(machine.Root).Counter!), 90, 110);
+        else Assert.Null(RaplSearch.Of(machine.Root).Counter);
+    }
+
+    [Fact]
+    public void A_package_that_is_not_ours_to_read_is_said_to_be_so_with_what_helps()
+    {
+        using var machine = new Powercap().With("intel-rapl:0", "package-0", 50).With("intel-rapl:1", "package-1", 50).Denying("intel-rapl:1", "energy_uj");
+        var found = RaplSearch.Of(machine.Root);
+        Assert.Null(found.Counter);
+        Assert.Equal($"package-1 (intel-rapl:1) is not readable by {Environment.UserName}: the rest alone is not the processor", found.Says);
+        Assert.StartsWith("As root: chmod a+r ", found.Advice);
+        machine.Denying("intel-rapl:0", "energy_uj");
+        Assert.Equal($"2 counters, not readable by {Environment.UserName}", RaplSearch.Of(machine.Root).Says);
+    }
+
+    [Fact]
+    public void A_package_shown_whole_by_one_interface_and_by_dies_by_another_is_counted_once()
+    {
+        using var machine = new Powercap().With("intel-rapl:0", "package-0-die-0", 50).With("intel-rapl:1", "package-0-die-1", 50).With("intel-rapl-tpmi:0", "package-0", 100)
+            .With("intel-rapl:0:0", "dram", 10).With("intel-rapl:1:0", "dram", 10);
+        var found = RaplSearch.Of(machine.Root);
+        Assert.Equal("rapl package-0 + package-0-die-0/dram + package-0-die-1/dram", found.Counter!.Name);
+        Assert.Contains("package-0-die-0 lies inside package-0; package-0-die-1 lies inside package-0", found.Says);
+        Assert.InRange(machine.Watts(found.Counter), 108, 132);
+        machine.With("intel-rapl-tpmi:0:0", "dram", 20);
+        Assert.Equal("rapl package-0 + package-0/dram", RaplSearch.Of(machine.Root).Counter!.Name);
+        // A dummy of the whole leaves the dies, and a die without a counter leaves nothing.
+        machine.With("intel-rapl-tpmi:0", "package-0", 0);
+        Assert.StartsWith("rapl package-0-die-0 + package-0-die-1 + ", RaplSearch.Of(machine.Root).Counter!.Name);
+        machine.With("intel-rapl:1", "package-0-die-1", 0);
+        Assert.Null(RaplSearch.Of(machine.Root).Counter);
+    }
+
+    [Fact]
+    public void What_memory_is_left_out_is_named_for_each_package()
+    {
+        using var machine = new Powercap().With("intel-rapl:0", "package-0", 50).With("intel-rapl:0:0", "dram", 9).With("intel-rapl:1", "package-1", 50);
+        Assert.Equal("rapl package-0 + package-1 + package-0/dram, without package-1/dram", RaplSearch.Of(machine.Root).Counter!.Name);
+        machine.With("intel-rapl:1:0", "dram", 9).Saying("intel-rapl:1:0", "energy_uj", "?");
+        Assert.Equal("rapl package-0 + package-1 + package-0/dram, without package-1/dram (says '?' in energy_uj)", RaplSearch.Of(machine.Root).Counter!.Name);
+    }
+
+    [Fact]
+    public void Names_are_read_without_case_and_what_lies_in_the_whole_machine_is_not_counted_beside_it()
+    {
+        using var machine = new Powercap().With("intel-rapl:0", "Package-0", 50).With("intel-rapl:1", "package-1", 50);
+        Assert.InRange(machine.Watts(RaplSearch.Of(machine.Root).Counter!), 90, 110);
+        using var platform = new Powercap().With("intel-rapl:0", "package-0", 50).With("intel-rapl:1", "psys", 80).With("intel-rapl:1:0", "dram", 9);
+        var found = RaplSearch.Of(platform.Root);
+        Assert.Equal("rapl package-0, without DRAM", found.Counter!.Name);
+        Assert.Contains("psys is the whole machine; psys/dram lies inside psys", found.Says);
+        Assert.InRange(platform.Watts(found.Counter), 45, 55);
     }
 }

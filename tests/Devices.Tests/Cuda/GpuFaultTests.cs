@@ -102,6 +102,22 @@ public sealed class GpuFaultTests(EmulatedLibraries libraries) : IDisposable
     }
 
     [Fact]
+    public async Task A_device_at_rest_whose_sensors_fail_is_quarantined_though_nobody_asks_for_its_state()
+    {
+        using var script = Script("power 0 120");
+        using var device = Assert.Single(LocalGpus.Open(Options(), TimeProvider.System));
+        string[] calls = ["nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetPowerUsage", "field:185", "field:186"];
+        foreach (var call in calls) libraries.SensorLine($"fault {call} 999");
+        for (var i = 0; i < 300 && device.Quarantine is null; i++) await Task.Delay(100);
+        Assert.Contains("Its sensors could not be read for 3 s", device.Quarantine);
+        Assert.Contains("999", device.Silence);
+        Assert.False(await device.Revive());
+        foreach (var call in calls) libraries.SensorLine($"fault {call} 0");
+        for (var i = 0; i < 300 && !await device.Revive(); i++) await Task.Delay(100);
+        Assert.Null(device.Quarantine);
+    }
+
+    [Fact]
     public void Indices_are_those_of_the_machine_whatever_the_process_sees_and_in_which_order()
     {
         using var script = Script("devices 4");

@@ -51,6 +51,28 @@ public sealed class QualificationTests(EmulatedLibraries libraries)
         Assert.False(found.ToOptions().Integrate);
     }
 
+    [Theory]
+    [InlineData("power 0 4294967", "the energy counter counts 42949", "its power reads 4294967 W, and the board cannot draw more than 1400 W")]
+    [InlineData("power 0 4294967\nlack nvmlDeviceGetTotalEnergyConsumption", "the device has no energy counter", "its power reads 4294967 W, and the board cannot draw more than 1400 W")]
+    public void What_no_board_draws_meters_none(string script, string counter, string power)
+    {
+        using var board = new ScriptedBoard(libraries, script);
+        var found = Qualify(board, exercise: false);
+        Assert.Equal(Metering.None, found.Metering);
+        Assert.StartsWith(counter, found.Verdict);
+        Assert.Contains(power, found.Verdict);
+        Assert.DoesNotContain("NaN", found.EnergySource);
+    }
+
+    [Fact]
+    public void A_look_too_short_for_the_counters_period_says_so()
+    {
+        using var board = new ScriptedBoard(libraries, "power 0 100");
+        var found = SensorQualifier.Run(board.Device, board.Time, options: new QualificationOptions { WindowSeconds = 0.5 });
+        Assert.Equal(Metering.Counter, found.Metering);
+        Assert.StartsWith("NVML energy counter, too few steps were seen to tell its period; ", found.EnergySource);
+    }
+
     [Fact]
     public void A_load_in_step_with_the_sensor_shows_what_part_time_sampling_misses()
     {

@@ -115,6 +115,58 @@ public sealed class SensorTests(EmulatedLibraries libraries)
     }
 
     [Fact]
+    public void A_counter_that_jumps_by_more_than_the_board_can_draw_begins_an_epoch_and_makes_no_energy()
+    {
+        // 100 MW for a twentieth of a second: 5 MJ at once.
+        using var board = new ScriptedBoard(libraries, "power 0 200\npower 4 100000000\npower 4.05 200");
+        using var sensor = new NvmlSensor(board.Device, board.Clock);
+        var readings = Watch(board, sensor, 8);
+        Assert.Equal(1, sensor.CounterEpoch);
+        Assert.Equal(1, CounterEnergy.Resets(Counter(readings), Profile));
+        var energy = CounterEnergy.Between(Counter(readings), readings[0].TimeNanoseconds, readings[^1].TimeNanoseconds, Profile);
+        Assert.InRange(energy.Joules / energy.CoveredSeconds, 198, 202);
+        Assert.InRange(energy.Coverage, 0.98, 0.995);
+        Assert.All(readings, r => Assert.True(double.IsNaN(r.InstantWatts) || r.InstantWatts == 200));
+    }
+
+    [Fact]
+    public void A_power_beyond_twice_the_boards_limit_is_no_reading_and_is_said()
+    {
+        using var board = new ScriptedBoard(libraries, "power 0 4294967");
+        using var sensor = new NvmlSensor(board.Device, board.Clock, new NvmlSensorOptions { Integrate = true });
+        Assert.All(Watch(board, sensor, 1), r => Assert.True(double.IsNaN(r.InstantWatts) && double.IsNaN(r.AverageWatts)));
+        Assert.Equal("its power reads 4294967 W, and it cannot draw more than 1400 W", sensor.Silence);
+        board.Command($"power {board.Time.Seconds} 1300");
+        Assert.Equal(1300, Watch(board, sensor, 1)[^1].InstantWatts);
+        Assert.Null(sensor.Silence);
+    }
+
+    [Theory]
+    [InlineData("limit 0 0 0", 5000)]
+    [InlineData("limit 650 200 700", 1400)]
+    [InlineData("limit 4294967 0 4294967", 5000)]
+    [InlineData("lack nvmlDeviceGetEnforcedPowerLimit\nlack field:188\nlack field:189\nlack field:190", 5000)]
+    public void What_a_board_cannot_draw_follows_from_its_limits_where_they_are_any(string script, double watts)
+    {
+        using var board = new ScriptedBoard(libraries, script);
+        Assert.Equal(watts, board.Device.ImpossibleWatts());
+    }
+
+    [Fact]
+    public void A_counter_that_has_stood_still_for_seconds_tells_nothing()
+    {
+        using var board = new ScriptedBoard(libraries, "power 0 200\npower 2 0\npower 8 200");
+        using var sensor = new NvmlSensor(board.Device, board.Clock);
+        Watch(board, sensor, 4.5);
+        Assert.Null(sensor.Silence);
+        var dead = Watch(board, sensor, 3);
+        Assert.Equal("its energy counter has stood still for 3 s", sensor.Silence);
+        Assert.True(double.IsNaN(dead[^1].CounterJoules));
+        Assert.True(Watch(board, sensor, 2)[^1].CounterJoules > 0);
+        Assert.Null(sensor.Silence);
+    }
+
+    [Fact]
     public void A_counter_that_stands_still_is_told_as_standing()
     {
         using var board = new ScriptedBoard(libraries, "power 0 0");

@@ -154,7 +154,7 @@ public sealed class AnswerTests : IAsyncLifetime
     public async Task A_number_that_is_not_there_is_null_in_every_answer_and_in_streams()
     {
         var ratio = new FacilityRatio("ipue", double.NaN, 1.1, double.PositiveInfinity, 3, 1, 2, double.NaN, double.NegativeInfinity, 1, 1, [], [], Provenance.Modelled, "ISO/IEC 30134-2:2016");
-        _grid.SiteView = FakeGrid.View with { Window = FakeGrid.View.Window + 1, ItWatts = double.NaN, FacilityWatts = double.PositiveInfinity, Coverage = double.NaN, Ipue = ratio, Closure = [new("rack", 0, 0)] };
+        _grid.SiteView = FakeGrid.View with { Window = FakeGrid.View.Window + 1, ItWatts = double.NaN, FacilityWatts = double.PositiveInfinity, Coverage = double.NaN, Ipue = ratio, Closure = [new("rack", 0, 0)], Racks = [new("lab/r1", double.NaN, 0, 1, 0)] };
         using var http = _grid.Http();
         JsonElement site = default;
         await Sweeps.SimulatedGrid.Until(async () => (site = JsonDocument.Parse(await http.GetStringAsync("/v1/sites/lab")).RootElement).GetProperty("window").GetInt64() > FakeGrid.View.Window, "the new view is seen");
@@ -167,8 +167,13 @@ public sealed class AnswerTests : IAsyncLifetime
             Assert.True(double.IsNaN(view.ItWatts));
             break;
         }
+        Assert.Equal(JsonValueKind.Null, site.GetProperty("racks")[0].GetProperty("itWatts").ValueKind);
         using var page = await Ask("GET", "/");
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+        Assert.Contains("data-label=\"P_IT\">—<", await page.Content.ReadAsStringAsync());
+        var samples = (await http.GetStringAsync("/metrics")).Split('\n').Where(l => !l.StartsWith('#')).ToArray();
+        Assert.DoesNotContain(samples, l => l.StartsWith("energygrid_site_it_watts", StringComparison.Ordinal) || l.StartsWith("energygrid_rack_it_watts", StringComparison.Ordinal));
+        Assert.Contains(samples, l => l.StartsWith("energygrid_site_it_joules_total", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -163,6 +163,20 @@ public sealed class TopTests
 
     private static string[] Rows(TopFrame frame) => [.. frame.Lines.Skip(frame.Lines.Length - frame.Rows).Select(l => l.Text)];
 
+    [Fact]
+    public void A_sites_power_is_unknown_where_nothing_was_read_and_a_bound_where_only_a_part_was()
+    {
+        string Site(double watts, double coverage, Provenance? provenance)
+        {
+            var picture = Picture(1, 1);
+            return Text(TopPage.Draw(new(picture with { Sites = [picture.Sites[0] with { ItWatts = watts, Coverage = coverage, Provenance = provenance }] }, Now), new(), 160, 40));
+        }
+        Assert.Contains("P_IT not read yet", Site(double.NaN, 0, null));
+        Assert.Contains("P_IT unknown", Site(double.NaN, 0, Provenance.Measured));
+        Assert.Contains("P_IT ≥ 81 W measured", Site(81, 0.8, Provenance.Measured));
+        Assert.Contains("P_IT 81 W measured", Site(81, 1, Provenance.Measured));
+    }
+
     private static ConsoleKeyInfo Key(ConsoleKey key) => new('\0', key, false, false, false);
 
     private static ConsoleKeyInfo Key(char letter) => new(letter, char.IsAsciiLetter(letter) ? Enum.Parse<ConsoleKey>(letter.ToString(), ignoreCase: true) : default, false, false, false);

@@ -301,6 +301,34 @@ public sealed class MergeTests
     }
 
     [Fact]
+    public void Power_of_which_nothing_was_covered_is_unknown_and_of_a_part_it_is_what_was_read()
+    {
+        var site = new SiteMerge("s", 3, 5, 16);
+        void Tell(int first, double covered0, double joules0, double? covered1)
+        {
+            for (var w = first; w < first + 8; w++)
+            {
+                // Somebody speaks, and has read nothing.
+                site.Apply(RackSaid(0, W0 + w, joules0, 0, covered0));
+                if (covered1 is { } covered) site.Apply(RackSaid(1, W0 + w, 20_000, 0, covered));
+            }
+        }
+        Tell(0, 0, 0, null);
+        var dark = site.View();
+        Assert.Equal((double.NaN, 0.0, null), (dark.ItWatts, dark.Coverage, dark.Provenance));
+        Assert.True(double.IsNaN(Assert.Single(dark.Racks).ItWatts));
+        Tell(8, 0, 0, 40_000);
+        var half = site.View();
+        Assert.Equal((20_000.0, Provenance.Measured), (half.ItWatts, half.Provenance));
+        Assert.InRange(half.Coverage, 0.3, 0.4);
+        Assert.Equal((double.NaN, 20_000.0), (half.Racks[0].ItWatts, half.Racks[1].ItWatts));
+        Tell(16, 40_000, 0, 40_000);
+        // Read and zero is zero.
+        Assert.Equal((20_000.0, 0.0), (site.View().ItWatts, site.View().Racks[0].ItWatts));
+        Assert.Equal(16 * 20_000.0, site.TotalItJoules);
+    }
+
+    [Fact]
     public void The_site_shows_facility_power_ipue_and_closure_of_one_period()
     {
         var site = new SiteMerge("s");

@@ -118,7 +118,7 @@ public sealed class MoveTests
         site = Moved(site, site.Snapshot());
         var still = site.View();
         // Of the present nothing is known until somebody tells; of the period everything is.
-        Assert.Equal((0, 0.0), (still.Window, still.ItWatts));
+        Assert.Equal((0, double.NaN), (still.Window, still.ItWatts));
         Near(300 * 20_000.0, still.TotalItJoules);
         Drive(W0 + 300 + gap, 200);
         var view = site.View();

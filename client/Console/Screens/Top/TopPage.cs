@@ -110,10 +110,11 @@ internal static class TopPage
             [
                 new(Clean(site.Site), Tone.Strong),
                 // Before the first window, and where no sensor speaks, there is no figure to be shown.
-                new(site.Provenance is { } provenance ? $"P_IT {Power(site.ItWatts)} {provenance.ToString().ToLowerInvariant()}" : "P_IT not read yet"),
+                new(site.Provenance is not { } provenance ? "P_IT not read yet" : !double.IsFinite(site.ItWatts) ? "P_IT unknown"
+                    : $"P_IT {(site.Coverage < SiteView.WholeCoverage ? "≥ " : "")}{Power(site.ItWatts)} {provenance.ToString().ToLowerInvariant()}"),
                 .. site.Ipue is { } ratio && double.IsFinite(ratio.Value) ? new Ink[] { new($"{Clean(ratio.Name)} {ratio.Value.ToString("0.00", CultureInfo.InvariantCulture)}") } : [],
                 .. site.FacilityWatts is { } facility && double.IsFinite(facility) ? new Ink[] { new($"P_facility {Power(facility)}") } : [],
-                .. site.Provenance is not null && site.Coverage < 0.995 ? new Ink[] { new($"coverage {Say.Percent(site.Coverage)}", Tone.Warning) } : [],
+                .. site.Provenance is not null && site.Coverage < SiteView.WholeCoverage ? new Ink[] { new($"coverage {Say.Percent(site.Coverage)}", Tone.Warning) } : [],
                 .. site.MissingMeters.Length > 0 ? new Ink[] { new($"{site.MissingMeters.Length} meters silent", Tone.Warning) } : [],
             ]);
         if (grid.Sites.Length > MostSites) yield return Line(width, $"and {grid.Sites.Length - MostSites} more sites", Tone.Dim);

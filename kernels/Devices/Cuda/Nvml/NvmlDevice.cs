@@ -75,6 +75,9 @@ public sealed unsafe class NvmlDevice
 {
     private const int MostFields = 16;
 
+    // No board draws twice its highest limit for as long as a sensor looks; a limit beyond this is none, and where none is told this is the bound, W.
+    private const double LimitFactor = 2, LargestLimitWatts = 5000;
+
     private readonly nint _handle;
 
     internal NvmlDevice(nint handle, string which)
@@ -128,6 +131,17 @@ public sealed unsafe class NvmlDevice
     {
         if (Ask(nvmlDeviceGetEnforcedPowerLimit, "nvmlDeviceGetEnforcedPowerLimit", out uint milliwatts)) return milliwatts / 1000.0;
         return Field(NvmlField.PowerLimit) / 1000;
+    }
+
+    /// <summary>More than the board can draw, W: twice the highest of its limits. A power beyond it, and a step of the counter that implies one, is no reading.</summary>
+    public double ImpossibleWatts()
+    {
+        Span<double> limits = stackalloc double[3];
+        Fields([new(NvmlField.MostPowerLimit), new(NvmlField.DefaultPowerLimit), new(NvmlField.PowerLimit)], limits);
+        var highest = PowerLimitWatts() is var enforced and > 0 and < LargestLimitWatts ? enforced : 0;
+        foreach (var milliwatts in limits)
+            if (milliwatts / 1000 is var watts and > 0 and < LargestLimitWatts) highest = Math.Max(highest, watts);
+        return highest > 0 ? LimitFactor * highest : LargestLimitWatts;
     }
 
     /// <summary>GPU temperature, °C; NaN if it is not said.</summary>

@@ -132,11 +132,13 @@ public sealed record BoardQualification
     [JsonIgnore]
     public string EnergySource => Metering switch
     {
-        Metering.Counter when double.IsNaN(Residual) => FormattableString.Invariant($"NVML energy counter, steps every {1000 * UpdatePeriodSeconds:F1} ms; not compared with power"),
-        Metering.Counter => FormattableString.Invariant($"NVML energy counter, steps every {1000 * UpdatePeriodSeconds:F1} ms; {100 * Residual:+0.00;-0.00;0.00} % from integrated power"),
+        Metering.Counter when double.IsNaN(Residual) => $"NVML energy counter, {Steps}; not compared with power",
+        Metering.Counter => FormattableString.Invariant($"NVML energy counter, {Steps}; {100 * Residual:+0.00;-0.00;0.00} % from integrated power"),
         Metering.Integration => $"NVML power, integrated: {Verdict}",
         _ => $"none: {Verdict}",
     } + (double.IsNaN(ModuleWatts) ? "" : "; the GPU alone, without the rest of its module");
+
+    private string Steps => double.IsNaN(UpdatePeriodSeconds) ? "too few steps were seen to tell its period" : FormattableString.Invariant($"steps every {1000 * UpdatePeriodSeconds:F1} ms");
 
     /// <summary>What the rest of the project is told of the sensor.</summary>
     /// <param name="minWatts">Lowest power of the device, W.</param>

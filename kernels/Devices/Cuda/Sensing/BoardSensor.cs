@@ -42,9 +42,9 @@ public sealed class BoardSensor : IDisposable
         if (qualification.Metering == Metering.None) throw new InvalidOperationException($"{device.Uuid} cannot be metered: {qualification.Verdict}.");
         (_device, _clock, _options, Qualification) = (device, clock, options ?? new(), qualification);
         var highest = device.Field(NvmlField.MostPowerLimit) / 1000;
-        RatedWatts = double.IsNaN(highest) ? _options.RatedWatts : highest;
+        RatedWatts = highest > 0 ? highest : _options.RatedWatts;
         var limit = device.PowerLimitWatts();
-        PowerLimitWatts = double.IsNaN(limit) ? RatedWatts : limit;
+        PowerLimitWatts = limit > 0 ? limit : RatedWatts;
         EnergyProvenance = IsEmulated(device) ? Provenance.Modelled : Provenance.Measured;
         Sensor = qualification.ToSensor(_options.MinWatts, RatedWatts, EnergyProvenance);
         TellsProcesses = device.ComputeProcesses() is not null;
@@ -76,6 +76,12 @@ public sealed class BoardSensor : IDisposable
 
     /// <summary>What energy is taken from, in words.</summary>
     public string EnergySource => Qualification.EnergySource;
+
+    /// <summary>Why its sensors have not been read for some seconds; null while they are.</summary>
+    public string? Lost => _sensor.Lost?.Message;
+
+    /// <summary>Why they tell no energy just now; null while they do.</summary>
+    public string? Silence => _sensor.Silence;
 
     /// <summary>The board's state now. A code of NVML that has no meaning here makes it as lost as one that says so: what cannot be asked cannot be measured.</summary>
     /// <exception cref="DeviceLostException">It does not answer any more.</exception>
@@ -114,7 +120,7 @@ public sealed class BoardSensor : IDisposable
     {
         var limit = _device.PowerLimitWatts();
         return new DeviceCondition(
-            _device.Celsius(), _device.Megahertz(), double.IsNaN(limit) ? PowerLimitWatts : limit, OtherProcesses(), _options.ClockErrorSeconds + _clock.ErrorSeconds, Hindrance());
+            _device.Celsius(), _device.Megahertz(), limit > 0 ? limit : PowerLimitWatts, OtherProcesses(), _options.ClockErrorSeconds + _clock.ErrorSeconds, Hindrance());
     }
 
     private string? Hindrance()

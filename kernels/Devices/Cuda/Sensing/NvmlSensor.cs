@@ -23,8 +23,9 @@ public sealed record NvmlSensorOptions
 
 /// <summary>
 /// Meters one device on a thread of its own. Where it has an energy counter, one reading per step of the counter; else one per power
-/// period. A counter that goes backwards is passed on as it is: that begins a new epoch for whoever sums it up. A read that fails is a gap; where all have failed for
-/// some seconds, or the device says that it is lost, it is lost until a later look is answered.
+/// period. A counter that goes backwards is passed on as it is: that begins a new epoch for whoever sums it up; one that jumps by more than the board can draw is passed on so
+/// that it goes backwards, and a power beyond that is no reading. A read that fails is a gap; where all have failed for some seconds, or the device says that it is lost, it is
+/// lost until a later look is answered. A counter that has stood still for some seconds tells nothing.
 /// </summary>
 public sealed class NvmlSensor : IDisposable
 {
@@ -34,6 +35,12 @@ public sealed class NvmlSensor : IDisposable
 
     /// <summary>Reads that fail for so long make the device lost, s.</summary>
     private const double MostFailingSeconds = 3;
+
+    /// <summary>A counter that has not stepped for so long is dead, s: nothing draws no power.</summary>
+    private const double MostStillSeconds = 3;
+
+    /// <summary>How far a counter that jumped is put back, J: what matters is only that who sums it up sees the break.</summary>
+    private const double BreakJoules = 1;
 
     /// <summary>Between two looks at a lost device, s.</summary>
     private const double LostPollSeconds = 2;
@@ -55,15 +62,22 @@ public sealed class NvmlSensor : IDisposable
     private readonly ManualResetEventSlim _ending = new();
     private readonly bool _capIsTold;
     private readonly bool _thermalIsTold;
+    private readonly double _impossibleWatts;
     private Thread? _thread;
 
     // Timestamps: what passed is not told by a clock that may be set anew.
     private long _lastStamp;
     private long _failingSince;
     private double _lastJoules = double.NaN;
+
+    // The counter as the device tells it, when it told another value last, and what is taken off it since it jumped.
+    private double _toldJoules = double.NaN;
+    private long _toldStamp;
+    private double _offsetJoules;
     private double _sampledCapSeconds;
     private double _sampledThermalSeconds;
     private volatile DeviceLostException? _lost;
+    private volatile string? _silence;
     private volatile bool _isSlow;
 
     /// <param name="device">What is polled.</param>
@@ -74,6 +88,7 @@ public sealed class NvmlSensor : IDisposable
         (_device, _clock, _options) = (device, clock, options ?? new());
         Span<double> fields = stackalloc double[Queries.Length];
         device.Fields(Queries, fields);
+        _impossibleWatts = device.ImpossibleWatts();
         HasInstantPower = !double.IsNaN(fields[0]);
         _capIsTold = !double.IsNaN(fields[2]);
         _thermalIsTold = !(double.IsNaN(fields[3]) && double.IsNaN(fields[4]) && double.IsNaN(fields[5]));
@@ -101,6 +116,9 @@ public sealed class NvmlSensor : IDisposable
 
     /// <summary>Why the device does not answer any more; null while it does.</summary>
     public DeviceLostException? Lost => _lost;
+
+    /// <summary>Why it tells no energy just now; null while it does.</summary>
+    public string? Silence => _lost?.Message ?? _silence;
 
     /// <summary>Whether it is read once a second only, at the second: whatever is summed by the second loses nothing by that.</summary>
     public bool IsSlow { get => _isSlow; set => _isSlow = value; }
@@ -144,6 +162,7 @@ public sealed class NvmlSensor : IDisposable
         catch (NvmlException error)
         {
             FailedReads++;
+            _silence = error.Message;
             if (_failingSince == 0) _failingSince = _clock.GetTimestamp();
             if (_clock.GetElapsedTime(_failingSince).TotalSeconds >= MostFailingSeconds) _lost = new DeviceLostException($"Its sensors could not be read for {MostFailingSeconds:F0} s: {error.Message}", error);
         }
@@ -174,12 +193,38 @@ public sealed class NvmlSensor : IDisposable
         if (stamp <= _lastStamp) return;
         if (HasCounter)
         {
+            joules = Followed(stamp, joules);
             if (!double.IsNaN(joules) && joules < _lastJoules) CounterEpoch++;
             var stepped = !double.IsNaN(joules) && joules != _lastJoules;
             if (!stepped && SecondsSinceLast(stamp) < SilentPeriods * _options.UpdatePeriodSeconds) return;
         }
         if (!double.IsNaN(joules)) _lastJoules = joules;
         Emit(stamp, joules);
+    }
+
+    // What the device tells, less the steps that are none; NaN where that is nothing.
+    private double Followed(long stamp, double told)
+    {
+        if (double.IsNaN(told))
+        {
+            _silence = "it does not tell its energy counter";
+            return double.NaN;
+        }
+        var seconds = double.IsNaN(_toldJoules) ? 0 : _clock.GetElapsedTime(_toldStamp, stamp).TotalSeconds;
+        if (told == _toldJoules)
+        {
+            if (seconds <= Math.Max(MostStillSeconds, SilentPeriods * _options.UpdatePeriodSeconds)) return told - _offsetJoules;
+            _silence = $"its energy counter has stood still for {MostStillSeconds:F0} s";
+            return double.NaN;
+        }
+        var before = _toldJoules - _offsetJoules;
+        // The counter may have stepped just before it was read last: one period more.
+        if (told - _toldJoules > _impossibleWatts * (seconds + _options.UpdatePeriodSeconds)) _offsetJoules = told - (before - BreakJoules);
+        else if (told < _toldJoules) _offsetJoules = Math.Max(0, told - (before - BreakJoules));
+        (_toldJoules, _toldStamp) = (told, stamp);
+        var joules = told - _offsetJoules;
+        _silence = joules >= 0 ? null : "its energy counter jumps by more than the board can draw";
+        return joules >= 0 ? joules : double.NaN;
     }
 
     private double SecondsSinceLast(long stamp) => _lastStamp == 0 ? double.PositiveInfinity : _clock.GetElapsedTime(_lastStamp, stamp).TotalSeconds;
@@ -197,8 +242,9 @@ public sealed class NvmlSensor : IDisposable
     {
         Span<double> fields = stackalloc double[Queries.Length];
         _device.Fields(Queries, fields);
-        var average = double.IsNaN(fields[1]) ? _device.PowerUsageWatts() : fields[1] / 1000;
-        var instant = HasInstantPower ? fields[0] / 1000 : HasCounter ? double.NaN : average;
+        var average = Possible(double.IsNaN(fields[1]) ? _device.PowerUsageWatts() : fields[1] / 1000);
+        var instant = HasInstantPower ? Possible(fields[0] / 1000) : HasCounter ? double.NaN : average;
+        if (!HasCounter) _silence = double.IsNaN(instant) ? FormattableString.Invariant($"its power reads {(HasInstantPower ? fields[0] : fields[1]) / 1000:F0} W, and it cannot draw more than {_impossibleWatts:F0} W") : null;
         if (!_capIsTold || !_thermalIsTold) SampleReasons(stamp);
         var cap = _capIsTold ? fields[2] * Nano : _sampledCapSeconds;
         var thermal = _thermalIsTold ? Sum(fields[3], fields[4], fields[5]) * Nano : _sampledThermalSeconds;
@@ -214,6 +260,8 @@ public sealed class NvmlSensor : IDisposable
         }
         _lastStamp = stamp;
     }
+
+    private double Possible(double watts) => watts <= _impossibleWatts ? watts : double.NaN;
 
     // Each sample stands for the time since the last.
     private void SampleReasons(long stamp)

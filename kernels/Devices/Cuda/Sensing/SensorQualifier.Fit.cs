@@ -62,7 +62,7 @@ public static partial class SensorQualifier
     {
         var checks = stretches.Select(s => s.Check()).ToArray();
         var residual = checks.Select(c => c.Residual).Where(double.IsFinite).DefaultIfEmpty(double.NaN).MaxBy(Math.Abs);
-        var (metering, verdict) = Judge(checks, residual, stretches, device.Name);
+        var (metering, verdict) = Judge(checks, residual, stretches, device);
         if (metering != earlier.Metering) return $"energy would come from {Words(metering)} now and came from {Words(earlier.Metering)}: {verdict}";
         return Period(stretches, earlier) ?? Reads(stretches, earlier) ?? checks.Select(now => Load(now, earlier, metering)).FirstOrDefault(why => why is not null);
     }

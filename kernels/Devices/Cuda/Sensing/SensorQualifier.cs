@@ -80,7 +80,7 @@ public static partial class SensorQualifier
 
         var checks = stretches.Select(s => s.Check()).ToArray();
         var residual = checks.Select(c => c.Residual).Where(double.IsFinite).DefaultIfEmpty(double.NaN).MaxBy(Math.Abs);
-        var (metering, verdict) = Judge(checks, residual, stretches, device.Name);
+        var (metering, verdict) = Judge(checks, residual, stretches, device);
         var clockwork = stretches.Select(s => s.Steps()).Where(s => s.Count >= 8).OrderByDescending(s => s.Count).FirstOrDefault();
         var period = clockwork.Count > 0 ? clockwork.PeriodSeconds : double.NaN;
         checks = [.. checks.Select(c => c with { MeanWatts = metering == Metering.Counter ? c.CounterJoules / c.Seconds : c.IntegratedJoules / c.Seconds })];
@@ -136,17 +136,25 @@ public static partial class SensorQualifier
         };
     }
 
-    private static (Metering Metering, string Verdict) Judge(CounterCheck[] checks, double residual, List<Stretch> stretches, string name)
+    private static (Metering Metering, string Verdict) Judge(CounterCheck[] checks, double residual, List<Stretch> stretches, NvmlDevice device)
     {
         var power = stretches.Any(s => s.HasPower);
+        var (most, absurd) = (device.ImpossibleWatts(), stretches.Max(s => s.AbsurdWatts));
+        var beyond = FormattableString.Invariant($"the board cannot draw more than {most:F0} W");
+        var noPower = absurd > 0 ? FormattableString.Invariant($"its power reads {absurd:F0} W, and {beyond}") : "the device does not tell its power";
+        if (checks.Where(c => c.CounterWatts > most).MaxBy(c => c.CounterWatts) is { } wild)
+        {
+            var counts = FormattableString.Invariant($"the energy counter counts {wild.CounterWatts:F0} W");
+            return power ? (Metering.Integration, $"{counts}, and {beyond}") : (Metering.None, absurd > 0 ? $"{counts}, {noPower}" : $"{counts}, {beyond}, and {noPower}");
+        }
         if (!stretches.Any(s => s.HasCounter))
-            return power ? (Metering.Integration, "the device has no energy counter") : (Metering.None, "the device tells neither energy nor power");
+            return power ? (Metering.Integration, "the device has no energy counter") : (Metering.None, absurd > 0 ? $"the device has no energy counter, and {noPower}" : "the device tells neither energy nor power");
         if (stretches.All(s => s.Steps().Count < 2))
-            return power ? (Metering.Integration, "the energy counter does not step") : (Metering.None, "the energy counter does not step, and the device does not tell its power");
-        if (double.IsNaN(residual)) return (Metering.Counter, "the counter could not be compared: the device does not tell its power");
+            return power ? (Metering.Integration, "the energy counter does not step") : (Metering.None, $"the energy counter does not step, and {noPower}");
+        if (double.IsNaN(residual)) return (Metering.Counter, $"the counter could not be compared: {noPower}");
         var worst = checks.First(c => c.Residual == residual);
         var said = FormattableString.Invariant($"the counter disagrees with the integrated power by {100 * residual:+0.0;-0.0;0.0} % over {worst.Seconds:F1} s, {worst.Load}");
-        if (Module(worst, name) is { } module) said = $"{module}: {said}";
+        if (Module(worst, device.Name) is { } module) said = $"{module}: {said}";
         return Math.Abs(residual) > BoardQualification.MostResidual
             ? (Metering.Integration, said)
             : (Metering.Counter, FormattableString.Invariant($"the counter agrees with the integrated power: {100 * residual:+0.00;-0.00;0.00} % over {worst.Seconds:F1} s at worst, {worst.Load}"));
@@ -187,6 +195,7 @@ public static partial class SensorQualifier
         public Stretch For(string load, double seconds, double lookSeconds)
         {
             var stretch = new Stretch(load, time);
+            var most = device.ImpossibleWatts();
             var raster = new Raster(time, lookSeconds);
             var start = time.GetTimestamp();
             var looks = 0;
@@ -198,6 +207,11 @@ public static partial class SensorQualifier
                 var after = time.GetTimestamp();
                 var milliwatts = device.Field(NvmlField.InstantPower);
                 var watts = double.IsNaN(milliwatts) ? device.PowerUsageWatts() : milliwatts / 1000;
+                if (watts > most)
+                {
+                    stretch.AbsurdWatts = Math.Max(stretch.AbsurdWatts, watts);
+                    watts = double.NaN;
+                }
                 if (double.IsNaN(joules)) after = time.GetTimestamp();
                 stretch.Add(new Seen(before + (after - before) / 2, joules, watts), time.GetElapsedTime(before, after).TotalSeconds);
                 if (looks++ % ModuleEvery == 0) stretch.ModuleWatts.Add(device.Field(NvmlField.InstantPower, NvmlScope.Module) / 1000);
@@ -211,6 +225,9 @@ public static partial class SensorQualifier
         private readonly List<Seen> _seen = [];
 
         public List<double> ReadSeconds { get; } = [];
+
+        /// <summary>The largest power that was none, W: more than the board can draw; 0 without one.</summary>
+        public double AbsurdWatts { get; set; }
 
         /// <summary>NaN where no module is told.</summary>
         public List<double> ModuleWatts { get; } = [];
