@@ -91,11 +91,11 @@ internal static class TopPage
     private static InkLine Counts(GridPicture grid, int width)
     {
         var (nodesUp, devicesUp) = (grid.Nodes.Count(n => n.Up), grid.Devices.Count(d => d.Up));
-        var waiting = grid.Sweeps.Count(s => s.Phase == SweepPhase.Paused);
+        var (paused, waiting) = (grid.Sweeps.Count(s => s.Phase == SweepPhase.Paused), grid.Sweeps.Count(SweepWords.Waiting));
         return Parts(width,
         [
             new($"devices {Standing(devicesUp, grid.Devices.Length)}", devicesUp < grid.Devices.Length ? Tone.Warning : Tone.Plain),
-            new($"sweeps {grid.Sweeps.Length - waiting} running{(waiting > 0 ? $", {waiting} paused" : "")}"),
+            new($"sweeps {grid.Sweeps.Length - paused - waiting} running{(waiting > 0 ? $", {waiting} waiting" : "")}{(paused > 0 ? $", {paused} paused" : "")}"),
             new($"nodes {Standing(nodesUp, grid.Nodes.Length)}", nodesUp < grid.Nodes.Length ? Tone.Warning : Tone.Plain),
             new($"busy {grid.Devices.Count(d => d.Trial is not null)}"),
         ]);
@@ -128,7 +128,7 @@ internal static class TopPage
         var most = height == Endless ? chosen.Length : Math.Max(1, Math.Min(chosen.Length, height / 5));
         var rows = chosen.Take(most).Select(s => (Sweep: s, Texts: (string[])
         [
-            Clean(s.Id), Tables.Phase(s.Phase), "", SweepText.Progress(s), Say.Seconds(s.SecondsLeft),
+            Clean(s.Id), SweepWords.Phase(s), "", SweepText.Progress(s), Say.Seconds(s.SecondsLeft),
             string.Create(CultureInfo.InvariantCulture, $"{(s.Running.IsDefault ? 0 : s.Running.Length)}"), Clean(SweepText.Waits(s)),
         ])).ToArray();
         var widths = Fit(SweepColumns, [.. rows.Select(r => r.Texts)], width, 2);
