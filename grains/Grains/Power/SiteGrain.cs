@@ -99,7 +99,7 @@ public sealed partial class SiteGrain(
     public ValueTask<FacilityRatio?> Ratio(long fromWindow, long toWindow) => ValueTask.FromResult(_merge.Ratio(fromWindow, toWindow));
 
     public ValueTask<FacilityAccount?> Account(long fromWindow, long toWindow) =>
-        ValueTask.FromResult(_merge.Ratio(fromWindow, toWindow) is { } ratio ? new FacilityAccount(ratio, _merge.Stretches(ratio.FromWindow, ratio.ToWindow)) : null);
+        ValueTask.FromResult(_merge.Ratio(fromWindow, toWindow) is { } ratio ? new FacilityAccount(Alone(ratio), _merge.Stretches(ratio.FromWindow, ratio.ToWindow)) : null);
 
     private void LookAtTheWall()
     {
@@ -158,6 +158,9 @@ public sealed partial class SiteGrain(
             throw;
         }
     }
+
+    // In documents a value stands alone; only where there is none stands what it may have been (docs/results.md).
+    private static FacilityRatio Alone(FacilityRatio ratio) => double.IsFinite(ratio.Value) ? ratio with { Low = null, High = null } : ratio;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Site {Site}: its sums could not be kept; it is tried again: {Reason}")]
     private partial void LogNotKept(string site, string reason);

@@ -149,6 +149,8 @@ public static class Recomputation
         var again = FacilityRatios.Of(new FacilityPeriod(ratio.FromWindow, ratio.ToWindow, used.Sum(s => s.Windows), used.Sum(s => s.FacilityJoules), whole.Length > 0 ? 0 : used.Sum(s => s.FacilityLowJoules),
             whole.Length > 0 ? 0 : used.Sum(s => s.FacilityHighJoules), whole.Length > 0 ? 1 : weight > 0 ? used.Sum(s => s.FacilityCoveredWeight) / weight : 0,
             used.Sum(s => s.ItJoules), used.Sum(s => s.ItLowJoules), used.Sum(s => s.ItHighJoules), used.Sum(s => s.ItUnmeteredRatedJoules), ratio.Category, false, ratio.MissingMeters, ratio.Provenance));
+        // A value stands alone.
+        if (double.IsFinite(again.Value) && ratio is { Low: null, High: null }) again = again with { Low = null, High = null };
         return Differences(Node(again with { Flags = ratio.Flags }), Node(ratio), "facility");
     }
 

@@ -16,12 +16,12 @@ public sealed class EmulatedGpuTests(EmulatedLibraries libraries)
     public async Task A_sweep_runs_on_two_GPUs_and_goes_on_with_one_when_the_other_falls_off_the_bus()
     {
         using var scratch = new Scratch();
-        await using var silo = await EmulatedSilo.Up(libraries, scratch.Path, "devices 2\npower 0 140\ndevice 1\nlost 22", ["--gpus", "all", "--qualify", "0.5"]);
+        await using var silo = await EmulatedSilo.Up(libraries, scratch.Path, "devices 2\npower 0 140\ndevice 1\nlost 45", ["--gpus", "all", "--qualify", "0.5"]);
         var devices = await EmulatedSilo.Devices(silo, 2);
         Assert.All(devices, d => Assert.Equal((DeviceKind.Cuda, Provenance.Modelled), (d.Kind, d.EnergyProvenance)));
         Assert.Equal(2, Directory.GetFiles(Path.Combine(scratch.Path, "devices"), "GPU-*.json").Length);
 
-        await silo.Client.Submit(EmulatedSilo.Plan(devices[0].Model, 2), "s");
+        await silo.Client.Submit(EmulatedSilo.Plan(devices[0].Model, 2, passes: 9), "s");
         var status = await silo.Until(s => s.HasEnded || s.Phase == SweepPhase.Paused, "the sweep ends", 240);
         var files = new SweepFiles(scratch.Path);
         Assert.True(status.Phase == SweepPhase.Finished, $"{status.Phase}: {status.Reason}\n{files.Events()}\n{silo.Log}");
