@@ -23,12 +23,12 @@ public static class RedisTrouble
         catch (RedisCommandException e)
         {
             // The client knows before it asks, for example that it would ask a replica.
-            throw new StorageTroubleException($"Redis at {Place(redis)} cannot be asked for this; nothing was changed: {Words(e)}.");
+            throw new StorageTroubleException($"Redis at {Place(redis)} cannot be asked for this; nothing was changed: {Words(e, redis)}.");
         }
         // Both time-outs, the client's and ours, are of this kind.
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
-            throw new StorageTroubleException($"Redis at {Place(redis)} does not answer: {Words(e)}; {Unknown}. It goes on when Redis does.");
+            throw new StorageTroubleException($"Redis at {Place(redis)} does not answer: {Words(e, redis)}; {Unknown}. It goes on when Redis does.");
         }
         catch (InvalidDataException e)
         {
@@ -37,7 +37,9 @@ public static class RedisTrouble
     }
 
     /// <summary>What the client says, in few words without a full stop: its own text is for whoever debugs it.</summary>
-    public static string Words(Exception error)
+    /// <param name="error">What it threw.</param>
+    /// <param name="redis">Whose: of a server that is gone it says, too, that it is no replica that could be written to, so the connection is asked.</param>
+    public static string Words(Exception error, IConnectionMultiplexer redis)
     {
         var said = error.Message;
         bool Says(params ReadOnlySpan<string> codes)
@@ -49,7 +51,7 @@ public static class RedisTrouble
         if (error is TimeoutException and not RedisTimeoutException) return "no answer in time";
         if (Says("NOAUTH", "WRONGPASS", "AuthenticationFailure")) return "it does not accept the name or the password";
         if (Says("OOM command")) return "it is full ('maxmemory' is reached)";
-        if (Says("READONLY", "Cannot write to", "primary", "replica")) return "it is a read-only replica";
+        if (Says("READONLY") || redis.GetServers() is { Length: > 0 } servers && Array.TrueForAll(servers, static s => s.IsConnected && s.IsReplica)) return "it is a read-only replica";
         if (Says("LOADING")) return "it is still reading its data";
         if (Says("MISCONF")) return "it cannot write to its disk";
         if (Says("NOPERM")) return "it does not allow its user to write";

@@ -81,9 +81,10 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
     // A Redis that answers and takes nothing (full, a replica, another password) keeps no promise.
     private async Task<string?> Write(CancellationToken stop)
     {
+        var redis = services.GetRequiredService<IConnectionMultiplexer>();
         try
         {
-            await services.GetRequiredService<IConnectionMultiplexer>().GetDatabase().StringSetAsync($"{options.Cluster}/health/{options.Name}", "1", TimeSpan.FromMinutes(1)).WaitAsync(Patience, time, stop);
+            await redis.GetDatabase().StringSetAsync($"{options.Cluster}/health/{options.Name}", "1", TimeSpan.FromMinutes(1)).WaitAsync(Patience, time, stop);
             return null;
         }
         catch (TimeoutException)
@@ -92,7 +93,7 @@ internal sealed partial class StorageHealth(SiloOptions options, IServiceProvide
         }
         catch (RedisException e)
         {
-            return RedisTrouble.Words(e);
+            return RedisTrouble.Words(e, redis);
         }
     }
 

@@ -37,6 +37,8 @@ public sealed class StorageTests
         var storage = (await silo.Client.Version()).Storage!;
         Assert.Equal("redis", storage.Kind);
         Assert.Contains("live power and running trials go on", storage.Says);
+        // One that is gone is no replica.
+        Assert.DoesNotContain("replica", storage.Says);
         var before = await Window();
         await SimulatedGrid.Until(async () => await Window() >= before + 8, "windows go on to close without Redis");
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable), (await Ask("/livez"), await Ask("/readyz")));
