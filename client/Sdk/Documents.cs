@@ -53,9 +53,11 @@ public sealed record ActivationLine(string Silo, string Kind, int Count, Immutab
 /// <param name="DownSinceUtc">Since when its host is down; null while it is up.</param>
 /// <param name="Megahertz">Latest clock of the processing units, MHz; null where nothing is known.</param>
 /// <param name="Fraction">How much of the trial is done, over all of its L', 0–1: it never falls; null if no trial runs.</param>
+/// <param name="Utilisation">Share of the last second or so in which the device was at work, whoever's it was, 0–1; null where nothing is known.</param>
+/// <param name="MemoryUsedBytes">Memory of the device that is taken, by whomever, B; null where nothing is known.</param>
 public sealed record DeviceLine(
     DeviceInfo Device, double? Watts, double? Celsius, TrialPhase Phase, string? Sweep, string? Trial, bool Up = true, DateTimeOffset? DownSinceUtc = null,
-    double? Megahertz = null, double? Fraction = null);
+    double? Megahertz = null, double? Fraction = null, double? Utilisation = null, double? MemoryUsedBytes = null);
 
 /// <summary>Something wrong with a plan, like a compiler's message.</summary>
 /// <param name="File">The file as it was given, or <c>plan</c> where only text was sent.</param>

@@ -24,6 +24,9 @@ public interface IDevice : IDisposable
     /// <summary>Why its sensor tells nothing just now, or null: what stands in no reading is a gap, and a long one is no measurement.</summary>
     string? Silence => null;
 
+    /// <summary>How busy it is and what of its memory is taken, as it was seen within the last second or two. For people: nothing is computed from it.</summary>
+    DeviceUse Use => DeviceUse.Unknown;
+
     /// <summary>Its state at this moment, read from the device and not from the drained readings.</summary>
     DeviceCondition Condition();
 
@@ -96,6 +99,15 @@ public readonly record struct DeviceReading(
 
     // The division is rounded exactly, so the result is the double nearest to the decimal number; times 1e-6 would not be.
     internal static double Micro(double value) => Math.Round(value * 1e6) / 1e6;
+}
+
+/// <summary>How busy a device is, whoever keeps it so.</summary>
+/// <param name="Utilisation">Share of the last second or so in which it was at work, 0–1; NaN if unknown.</param>
+/// <param name="MemoryUsedBytes">Memory that is taken, B; NaN if unknown.</param>
+public readonly record struct DeviceUse(double Utilisation, double MemoryUsedBytes)
+{
+    /// <summary>Of a device that does not tell.</summary>
+    public static DeviceUse Unknown => new(double.NaN, double.NaN);
 }
 
 /// <summary>How many steps had ended at an instant.</summary>

@@ -1,16 +1,11 @@
 using System.Diagnostics;
-using System.Globalization;
+using EnergyGrid.Devices;
 
 namespace EnergyGrid.Console;
 
-/// <summary>What other processes take of this machine's processors while this one measures. Known where <c>/proc/stat</c> is.</summary>
+/// <summary>What other processes take of this machine's processors while this one measures. Known where Linux tells it.</summary>
 internal sealed class MachineLoad
 {
-    private const string Source = "/proc/stat";
-
-    // USER_HZ, in which the file counts: 100 on every platform that .NET runs on.
-    private const double TicksPerSecond = 100;
-
     private readonly (double Busy, double All, double Own)? _from = Read();
 
     /// <summary>Share of all processors since this was made, time that the hypervisor took included, 0 to 1; null where it is not known.</summary>
@@ -20,16 +15,7 @@ internal sealed class MachineLoad
 
     private static (double Busy, double All, double Own)? Read()
     {
-        try
-        {
-            using var process = Process.GetCurrentProcess();
-            // cpu  user nice system idle iowait irq softirq steal; what follows is counted in user already.
-            var ticks = File.ReadLines(Source).First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(8).Select(t => double.Parse(t, CultureInfo.InvariantCulture)).ToArray();
-            return ticks.Length < 5 ? null : (ticks.Sum() - ticks[3] - ticks[4], ticks.Sum(), process.TotalProcessorTime.TotalSeconds * TicksPerSecond);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or InvalidOperationException)
-        {
-            return null;
-        }
+        using var process = Process.GetCurrentProcess();
+        return MachineUse.Ticks() is var (busy, all) ? (busy, all, process.TotalProcessorTime.TotalSeconds * MachineUse.TicksPerSecond) : null;
     }
 }

@@ -31,7 +31,7 @@ public static class Say
     public static string Age(TimeSpan since) => since.TotalDays >= 2 ? Text($"{since.TotalDays:0} d") : Seconds(since.TotalSeconds);
 
     /// <summary>Of a device's memory.</summary>
-    public static string Bytes(double bytes) => !(double.IsFinite(bytes) && bytes > 0) ? Absent : Text($"{bytes / 1e9:0.#} GB");
+    public static string Bytes(double bytes) => !(double.IsFinite(bytes) && bytes > 0) ? Absent : bytes >= 1e8 ? Text($"{bytes / 1e9:0.#} GB") : Text($"{bytes / 1e6:0.#} MB");
 
     private static string Digits(double value, int significant)
     {

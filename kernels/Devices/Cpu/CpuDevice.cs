@@ -56,6 +56,7 @@ public sealed class CpuDevice : IDevice
     private SafetensorsFile? _weights;
     private long _steps;
     private double _joules;
+    private DeviceUse _use = DeviceUse.Unknown;
     private volatile string? _silence;
 
     /// <summary>Opens it; measures bandwidth and peak for about 0.4 s.</summary>
@@ -86,6 +87,11 @@ public sealed class CpuDevice : IDevice
     public DeviceSensor Sensor { get; }
 
     public string? Silence => _silence;
+
+    public DeviceUse Use
+    {
+        get { lock (_gate) return _use; }
+    }
 
     public DeviceCondition Condition() => new(double.NaN, double.NaN, Info.PowerLimitWatts, 0, _options.ClockErrorSeconds + _clock.ErrorSeconds);
 
@@ -239,11 +245,13 @@ public sealed class CpuDevice : IDevice
     {
         var (last, lastBusy, tick) = (_time.GetTimestamp(), Busy(), 0L);
         var (start, lastLook) = (last, last);
+        var lastUse = MachineUse.Ticks();
         while (true)
         {
             // To a fixed raster: what one wait is late, the next one is not.
             var due = TimeSpan.FromSeconds(++tick * PeriodSeconds) - _time.GetElapsedTime(start);
             if (_ending.Wait(due > TimeSpan.Zero ? due : TimeSpan.Zero)) return;
+            LookAtUse(ref lastUse, tick);
             // What passed is not told by a clock that may be set anew.
             var (now, busy) = (_time.GetTimestamp(), Busy());
             if (_time.GetElapsedTime(last, now) <= TimeSpan.Zero) continue;
@@ -283,6 +291,16 @@ public sealed class CpuDevice : IDevice
                 _readings.Add(new DeviceReading(_clock.At(now), _joules, watts, double.NaN, double.NaN, double.NaN, double.NaN, double.NaN));
             }
         }
+    }
+
+    // Of the whole machine, once a second: as nvidia-smi tells a board's, whoever keeps it busy.
+    private void LookAtUse(ref (double Busy, double All)? before, long tick)
+    {
+        if (tick % (long)(1 / PeriodSeconds) != 0 || MachineUse.Ticks() is not var (busy, all)) return;
+        var share = before is { } from && all > from.All ? Math.Clamp((busy - from.Busy) / (all - from.All), 0, 1) : double.NaN;
+        var use = new DeviceUse(share, MachineUse.MemoryUsedBytes());
+        lock (_gate) _use = use;
+        before = (busy, all);
     }
 
     private static TimeSpan Busy() => Environment.CpuUsage.TotalTime;

@@ -56,6 +56,8 @@ public sealed class CudaDevice : IDevice
 
     public string? Silence => _sensor.Silence;
 
+    public DeviceUse Use => _sensor.Use;
+
     public async Task<bool> Revive()
     {
         if (Quarantine is null || _ending) return !_ending;

@@ -49,6 +49,7 @@ public sealed class SimulatedGpu : IDevice
     // What it does.
     private bool _context;
     private bool _running;
+    private double _residentBytes;
     private double _stepsPerSecond;
     private double _dynamicWatts;
     private bool _isLoaded;
@@ -98,6 +99,11 @@ public sealed class SimulatedGpu : IDevice
         }
     }
 
+    public DeviceUse Use
+    {
+        get { lock (_node.Gate) return new(_running ? 1 : 0, _residentBytes); }
+    }
+
     public string? Refusal(Configuration configuration, StepCost cost, int layers)
     {
         if (StepLayers.Refusal(configuration, layers) is { } refusal) return refusal;
@@ -125,6 +131,7 @@ public sealed class SimulatedGpu : IDevice
             var speed = Math.Exp(_defects.SpeedVariation * _random.Normal());
             var power = Math.Exp(_defects.PowerVariation * _random.Normal()) * _boardFactor;
             _isLoaded = true;
+            _residentBytes = unit.ResidentBytes * units;
             _stepsPerSecond = speed / StepSeconds(unit, units);
             _dynamicWatts = power * DynamicJoules(unit, units) * _stepsPerSecond;
         }
@@ -158,7 +165,7 @@ public sealed class SimulatedGpu : IDevice
         lock (_node.Gate)
         {
             AdvanceExactly();
-            (_running, _context, _isLoaded) = (false, false, false);
+            (_running, _context, _isLoaded, _residentBytes) = (false, false, false, 0);
         }
         return Task.CompletedTask;
     }

@@ -13,6 +13,7 @@
 //   throttle KIND T0 T1          time counters run between: power, sw_thermal, hw_thermal, brake
 //   celsius T C                  temperature from T on; 40         memory_celsius C         of the memory; 50
 //   clock MHZ [MEMORY_MHZ]       1980 2619                         limit P [MIN MAX]        power limits; 700 200 700
+//   use PERCENT BYTES            utilization and memory in use of 80 GiB; 0 and 1 GiB
 //   ecc on|off|none              mode; on                          ecc_errors C U           corrected, uncorrected; 0 0
 //   mig on|off|none              mode; off                         process PID [T0 [T1]]    a compute process; `self` is this one
 //   gpm SM OCCUPANCY TENSOR HMMA IMMA DRAM                         GPM metrics, percent; without it GPM is not supported
@@ -74,7 +75,8 @@ struct Gpu {
     std::vector<std::pair<double, double>> celsius{{0, 40}};
     double memory_celsius = 50, clock = 1980, memory_clock = 2619, limit = 700, least_limit = 200, most_limit = 700, module = NAN, cost = 0, lost = Never;
     std::string ecc = "on", mig = "off";
-    u64 corrected = 0, uncorrected = 0;
+    u64 corrected = 0, uncorrected = 0, memory_used = 1ull << 30;
+    u32 utilization = 0;
     std::vector<std::pair<u32, Span>> processes;
     std::vector<double> gpm;
     std::set<std::string> denied, lacking;
@@ -163,6 +165,7 @@ bool apply(Gpu& gpu, const std::string& key, std::istringstream& in) {
     } else if (key == "memory_celsius") in >> gpu.memory_celsius;
     else if (key == "clock") in >> gpu.clock >> gpu.memory_clock;
     else if (key == "limit") in >> gpu.limit >> gpu.least_limit >> gpu.most_limit;
+    else if (key == "use") in >> gpu.utilization >> gpu.memory_used;
     else if (key == "ecc") in >> gpu.ecc;
     else if (key == "ecc_errors") in >> gpu.corrected >> gpu.uncorrected;
     else if (key == "mig") in >> gpu.mig;
@@ -465,6 +468,18 @@ API nvmlDeviceGetTemperature(void* handle, int sensor, u32* degrees) {
     ENTER(handle);
     if (sensor) return InvalidArgument;
     *degrees = static_cast<u32>(celsius(*gpu));
+    return Success;
+}
+struct Utilization { u32 gpu, memory; };
+struct Memory { u64 total, free, used; };
+API nvmlDeviceGetUtilizationRates(void* handle, Utilization* rates) {
+    ENTER(handle);
+    *rates = {gpu->utilization, gpu->utilization / 2};
+    return Success;
+}
+API nvmlDeviceGetMemoryInfo(void* handle, Memory* memory) {
+    ENTER(handle);
+    *memory = {80ull << 30, (80ull << 30) - gpu->memory_used, gpu->memory_used};
     return Success;
 }
 API nvmlDeviceGetEccMode(void* handle, int* current, int* pending) {

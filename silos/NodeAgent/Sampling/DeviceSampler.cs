@@ -95,7 +95,8 @@ internal sealed class DeviceSampler
             foreach (var recording in _recordings) recording.Add(readings, CollectionsMarshal.AsSpan(_steps));
             if (readings.Length > 0)
             {
-                _latest = new(Device.Info.Uuid, readings[^1].InstantWatts, readings[^1].Celsius, readings[^1].Megahertz);
+                var use = Device.Use;
+                _latest = new(Device.Info.Uuid, readings[^1].InstantWatts, readings[^1].Celsius, readings[^1].Megahertz, use.Utilisation, use.MemoryUsedBytes);
                 _latestReading = readings[^1].TimeNanoseconds;
                 // What was read seldom is gone by now: from here on a gap is a gap.
                 if (_seldomSeconds == 0 && _integrator.PeriodSeconds > 0 && _latestReading - _attendedFrom > UtcNanoseconds.FromSeconds(2 * _integrator.PeriodSeconds)) _integrator.PeriodSeconds = 0;

@@ -67,7 +67,7 @@ internal sealed class DeviceSnapshots
 
     private static DeviceLine Line(DeviceInfo device, LatestReading latest, (string Sweep, RunningTrial Trial)? at) => new(
         device, Known(latest.Watts) ?? Known(at?.Trial.Watts), Known(latest.Celsius) ?? Known(at?.Trial.Celsius), at?.Trial.Phase ?? TrialPhase.Idle, at?.Sweep, at?.Trial.Trial,
-        Megahertz: Known(latest.Megahertz), Fraction: Known(at?.Trial.Fraction));
+        Megahertz: Known(latest.Megahertz), Fraction: Known(at?.Trial.Fraction), Utilisation: Known(latest.Utilisation), MemoryUsedBytes: Known(latest.MemoryUsedBytes));
 
     private static double? Known(double? value) => value is { } known && double.IsFinite(known) ? known : null;
 }

@@ -38,6 +38,10 @@ public sealed class CpuDeviceTests
             Assert.True(double.IsNaN(leg.ThermalFraction));
             Assert.True(leg.P50StepSeconds > 0 && leg.P99StepSeconds >= leg.P50StepSeconds);
         });
+        // The machine's, whoever keeps it busy: at least what the trial did.
+        var use = node.Devices[0].Use;
+        Assert.InRange(use.Utilisation, 0, 1);
+        Assert.InRange(use.MemoryUsedBytes, 1e8, 1e13);
         Assert.True(double.IsNaN(result.IdleContextWatts));
         Assert.Equal("cpu", result.Model);
         Assert.Equal(Math.Floor(device.MemoryBytes), device.MemoryBytes); // bytes are whole

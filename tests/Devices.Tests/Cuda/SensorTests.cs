@@ -39,6 +39,19 @@ public sealed class SensorTests(EmulatedLibraries libraries)
         Assert.Equal((0L, 0), (sensor.Dropped, sensor.CounterEpoch));
     }
 
+    [Theory]
+    [InlineData("use 37 5368709120", 0.37, 5368709120.0)]
+    [InlineData("use 37 5368709120\nlack nvmlDeviceGetUtilizationRates", double.NaN, 5368709120.0)]
+    [InlineData("use 100 1000\ndeny nvmlDeviceGetMemoryInfo", 1.0, double.NaN)]
+    public void How_busy_the_board_is_and_what_of_its_memory_is_taken_is_told_beside_the_readings(string script, double utilisation, double bytes)
+    {
+        using var board = new ScriptedBoard(libraries, "power 0 200\n" + script);
+        using var sensor = new NvmlSensor(board.Device, board.Clock);
+        Assert.Equal(DeviceUse.Unknown, sensor.Use);
+        Assert.NotEmpty(Watch(board, sensor, 2));
+        Assert.Equal(new DeviceUse(utilisation, bytes), sensor.Use);
+    }
+
     [Fact]
     public void A_counter_that_begins_anew_is_passed_on_and_begins_an_epoch()
     {

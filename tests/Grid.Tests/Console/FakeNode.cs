@@ -10,7 +10,7 @@ public sealed class FakeNode(FakeGrid grid, string host) : INodeGrain
     public Task<ImmutableArray<LatestReading>> Latest()
     {
         grid.Count("latest " + host);
-        return Task.FromResult<ImmutableArray<LatestReading>>([.. grid.Nodes.Where(n => n.Inventory.Host == host).SelectMany(n => n.Inventory.Devices).Select(d => new LatestReading(d.Uuid, 95, 41, 345))]);
+        return Task.FromResult<ImmutableArray<LatestReading>>([.. grid.Nodes.Where(n => n.Inventory.Host == host).SelectMany(n => n.Inventory.Devices).Select(d => new LatestReading(d.Uuid, 95, 41, 345, 0.37, 5e9))]);
     }
 
     public Task<Lease> Lease(LeaseRequest request) => throw new NotSupportedException();

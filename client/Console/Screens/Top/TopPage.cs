@@ -31,7 +31,7 @@ internal static class TopPage
     [
         new("DEVICE", Rank: 0, Least: 8, Comfort: 32), new("OF LIMIT", Rank: 2, Least: 4, Comfort: 8), new("POWER", Right: true, Rank: 1), new("LIMIT", Right: true, Rank: 9, Late: true),
         new("TEMP", Right: true, Rank: 3), new("CLOCK", Right: true, Rank: 6, Late: true), new("DOING", Rank: 4, Least: 8, Comfort: 17), new("CELL", Rank: 5, Least: 8, Comfort: 28, Late: true),
-        new("SWEEP", Rank: 7, Least: 12, Comfort: 32, Late: true), new("ENERGY IS", Rank: 8, Late: true), new("MEMORY", Right: true, Rank: 10, Late: true), new("MODEL", Rank: 11, Late: true),
+        new("SWEEP", Rank: 7, Least: 12, Comfort: 32, Late: true), new("ENERGY IS", Rank: 8, Late: true), new("UTIL", Right: true, Rank: 6, Late: true), new("USED", Right: true, Rank: 10, Late: true), new("MEMORY", Right: true, Rank: 10, Late: true), new("MODEL", Rank: 11, Late: true),
     ];
 
     private static readonly Column[] SweepColumns =
@@ -201,7 +201,7 @@ internal static class TopPage
             Clean(underItsHost ? string.Create(CultureInfo.InvariantCulture, $"{d.Index,3} {name}") : $"{d.Host}/{name}"), "", Say.Watts(line.Watts), Say.Watts(d.PowerLimitWatts),
             line.Celsius is { } celsius ? string.Create(CultureInfo.InvariantCulture, $"{celsius:0} °C") : Say.Absent,
             line.Megahertz is { } megahertz ? string.Create(CultureInfo.InvariantCulture, $"{megahertz:0} MHz") : Say.Absent,
-            narrow ? InShort(line) : DeviceList.Doing(line), Clean(line.Trial is { } trial ? SweepText.Cell(trial) : ""), Clean(line.Sweep ?? ""), d.EnergyProvenance.ToString().ToLowerInvariant(), Say.Bytes(d.MemoryBytes), Clean(d.Model),
+            narrow ? InShort(line) : DeviceList.Doing(line), Clean(line.Trial is { } trial ? SweepText.Cell(trial) : ""), Clean(line.Sweep ?? ""), d.EnergyProvenance.ToString().ToLowerInvariant(), DeviceList.Share(line), DeviceList.Used(line), Say.Bytes(d.MemoryBytes), Clean(d.Model),
         ];
     }
 

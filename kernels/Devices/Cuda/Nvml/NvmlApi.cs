@@ -60,6 +60,8 @@ internal static unsafe partial class NvmlApi
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetClockInfo(nint device, int kind, out uint megahertz);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetMaxClockInfo(nint device, int kind, out uint megahertz);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetTemperature(nint device, int sensor, out uint celsius);
+    [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetUtilizationRates(nint device, out Utilization rates);
+    [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetMemoryInfo(nint device, out Memory memory);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetEccMode(nint device, out int current, out int pending);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetTotalEccErrors(nint device, int kind, int counter, out ulong count);
     [LibraryImport(Library)] public static partial NvmlReturn nvmlDeviceGetMigMode(nint device, out uint current, out uint pending);
@@ -112,6 +114,20 @@ internal static unsafe partial class NvmlApi
         public uint Pid;
         public ulong UsedBytes;
         public uint GpuInstance, ComputeInstance;
+    }
+
+    /// <summary>nvmlUtilization_t, percent: time in which a kernel ran, time in which memory was read or written.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Utilization
+    {
+        public uint Gpu, Memory;
+    }
+
+    /// <summary>nvmlMemory_t, B: what the driver keeps for itself counts as used.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Memory
+    {
+        public ulong Total, Free, Used;
     }
 
     /// <summary>nvmlGpmSupport_t.</summary>

@@ -159,6 +159,12 @@ public sealed unsafe class NvmlDevice
     /// <summary>Highest clock of the multiprocessors, MHz; NaN if it is not said.</summary>
     public double HighestMegahertz() => Ask(static (nint h, out uint value) => nvmlDeviceGetMaxClockInfo(h, 1, out value), "nvmlDeviceGetMaxClockInfo", out var megahertz) ? megahertz : double.NaN;
 
+    /// <summary>Share of its last sampling period (a sixth of a second to a second) in which a kernel ran, 0–1; NaN if it is not said.</summary>
+    public double Utilisation() => Ask<Utilization>(nvmlDeviceGetUtilizationRates, "nvmlDeviceGetUtilizationRates", out var rates) ? rates.Gpu / 100.0 : double.NaN;
+
+    /// <summary>Memory that is taken, by whomever and by the driver, B; NaN if it is not said.</summary>
+    public double MemoryUsedBytes() => Ask<Memory>(nvmlDeviceGetMemoryInfo, "nvmlDeviceGetMemoryInfo", out var memory) ? memory.Used : double.NaN;
+
     /// <summary>Whether ECC is on; null if the board has none or does not say.</summary>
     public bool? EccEnabled() => Ask(static (nint h, out int value) => nvmlDeviceGetEccMode(h, out value, out _), "nvmlDeviceGetEccMode", out var current) ? current != 0 : null;
 

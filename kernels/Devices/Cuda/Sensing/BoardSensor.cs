@@ -83,6 +83,9 @@ public sealed class BoardSensor : IDisposable
     /// <summary>Why they tell no energy just now; null while they do.</summary>
     public string? Silence => _sensor.Silence;
 
+    /// <summary>How busy the board was when that was looked at last, within about a second.</summary>
+    public DeviceUse Use => _sensor.Use;
+
     /// <summary>The board's state now. A code of NVML that has no meaning here makes it as lost as one that says so: what cannot be asked cannot be measured.</summary>
     /// <exception cref="DeviceLostException">It does not answer any more.</exception>
     public DeviceCondition Condition()

@@ -42,6 +42,9 @@ public sealed class NvmlSensor : IDisposable
     /// <summary>How far a counter that jumped is put back, J: what matters is only that who sums it up sees the break.</summary>
     private const double BreakJoules = 1;
 
+    /// <summary>Between two looks at how busy the device is, s: for people, and no part of what is measured.</summary>
+    private const double UsePeriodSeconds = 1;
+
     /// <summary>Between two looks at a lost device, s.</summary>
     private const double LostPollSeconds = 2;
 
@@ -76,6 +79,8 @@ public sealed class NvmlSensor : IDisposable
     private double _offsetJoules;
     private double _sampledCapSeconds;
     private double _sampledThermalSeconds;
+    private DeviceUse _use = DeviceUse.Unknown;
+    private long _useStamp;
     private volatile DeviceLostException? _lost;
     private volatile string? _silence;
     private volatile bool _isSlow;
@@ -119,6 +124,12 @@ public sealed class NvmlSensor : IDisposable
 
     /// <summary>Why it tells no energy just now; null while it does.</summary>
     public string? Silence => _lost?.Message ?? _silence;
+
+    /// <summary>How busy the device was when that was looked at last.</summary>
+    public DeviceUse Use
+    {
+        get { lock (_gate) return _use; }
+    }
 
     /// <summary>Whether it is read once a second only, at the second: whatever is summed by the second loses nothing by that.</summary>
     public bool IsSlow { get => _isSlow; set => _isSlow = value; }
@@ -259,6 +270,14 @@ public sealed class NvmlSensor : IDisposable
             _pending.Enqueue(reading);
         }
         _lastStamp = stamp;
+        LookAtUse(stamp);
+    }
+
+    private void LookAtUse(long stamp)
+    {
+        if (_useStamp != 0 && _clock.GetElapsedTime(_useStamp, stamp).TotalSeconds < UsePeriodSeconds) return;
+        var use = new DeviceUse(_device.Utilisation(), _device.MemoryUsedBytes());
+        lock (_gate) (_use, _useStamp) = (use, stamp);
     }
 
     private double Possible(double watts) => watts <= _impossibleWatts ? watts : double.NaN;
