@@ -8,6 +8,8 @@ public sealed class QuantisationTests
     [InlineData("FP16", 16)]
     [InlineData("INT8", 8.125)]
     [InlineData("INT4", 4.15625)]
+    [InlineData("Q8_0", 8.5)]
+    [InlineData("Q4_0", 4.5)]
     public void Storage_takes_exactly_the_stated_bits(string format, double bits)
     {
         using var m = new PackedMatrix(format, 64, 1536);
@@ -43,6 +45,74 @@ public sealed class QuantisationTests
                 var bound = step * (format == "INT4" ? 1.02 : 0.5 + 127 * Math.Pow(2, -11));
                 Assert.InRange(Math.Abs(Dense.Weight(m, n, k) - weights[n * inputs + k]), 0, bound);
             }
+        }
+    }
+
+    [Theory]
+    [InlineData("Q8_0", 127, 0.5)]
+    [InlineData("Q4_0", 8, 1)]
+    public void A_weight_in_blocks_comes_back_within_a_step_and_the_largest_exactly_as_the_scale(string format, int levels, double steps)
+    {
+        const int outputs = 16, inputs = 608;
+        var weights = Random(outputs * inputs, 4);
+        weights.AsSpan(32, 32).Clear();
+        using var m = new PackedMatrix(format, outputs, inputs);
+        m.Fill(weights);
+        var codes = new sbyte[32];
+        for (var n = 0; n < outputs; n++)
+        {
+            for (var k = 0; k < inputs; k += 32)
+            {
+                var block = weights.AsSpan(n * inputs + k, 32).ToArray();
+                var most = block.MaxBy(Math.Abs);
+                // The scale is FP16: 2^-11 relative, over all levels.
+                var bound = Math.Abs(most) / levels * (steps + levels * Math.Pow(2, -11));
+                for (var i = 0; i < 32; i++) Assert.InRange(Math.Abs(Dense.Weight(m, n, k + i) - block[i]), 0, bound);
+                var scale = m.Blocks!.Get(n, k / 32, codes);
+                Assert.All(Enumerable.Range(0, 32), i => Assert.Equal(Dense.Weight(m, n, k + i), codes[i] * (double)scale));
+                Assert.Equal(Math.Abs(most) / levels, Math.Abs(scale), Math.Abs(most) / levels * Math.Pow(2, -11));
+                if (most != 0) Assert.Equal(Math.Sign(most) * levels, codes[Array.IndexOf(block, most)] * Math.Sign(scale));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("Q8_0")]
+    [InlineData("Q4_0")]
+    public void Integers_in_blocks_are_multiplied_exactly_by_every_instruction_and_for_every_batch(string format)
+    {
+        foreach (var batch in new[] { 1, 3, 4, 7, 9 }) Multiplied(format, 72, 352, batch);
+        // More bands than an item takes, and more items than threads.
+        Multiplied(format, 1024, 2048, 2);
+    }
+
+    private static unsafe void Multiplied(string format, int outputs, int inputs, int batch)
+    {
+        using var pool = new WorkerPool(3);
+        using var m = new PackedMatrix(format, outputs, inputs);
+        m.FillNormal(pool, 8);
+        using var x = new AlignedBuffer<float>((long)batch * (inputs + 8));
+        Noise.Normal(9, 3, x.Pointer, (int)x.Length);
+        // A block of nothing, and one whose largest is the least negative.
+        x.Slice(32, 32).Clear();
+        x.Slice(64, 1)[0] = -100;
+        using var y = new AlignedBuffer<float>((long)batch * (outputs + 4));
+        MatrixProduct.Multiply(pool, m, x.Pointer, inputs + 8, y.Pointer, outputs + 4, batch);
+        for (var b = 0; b < batch; b++)
+        {
+            var expected = Dense.Multiply(m, Dense.ToDouble(x.Slice(b * (inputs + 8), inputs)));
+            for (var n = 0; n < outputs; n++) Assert.Equal(expected[n], y.Slice(b * (outputs + 4), outputs)[n], 2e-4);
+        }
+
+        var first = y.Slice(0, (int)y.Length).ToArray();
+        if (System.Runtime.Intrinsics.X86.Avx2.IsSupported) Same<WideDot>();
+        Same<PlainDot>();
+
+        void Same<TDot>() where TDot : struct, IByteDot
+        {
+            y.Slice(0, (int)y.Length).Clear();
+            BlockProduct.Multiply<TDot>(pool, m.Blocks!, x.Pointer, inputs + 8, y.Pointer, outputs + 4, batch);
+            Assert.Equal(first, y.Slice(0, (int)y.Length).ToArray());
         }
     }
 

@@ -36,6 +36,9 @@ public static class Catalogue
     /// <summary>Codes in the paper's order, each variant beside its original.</summary>
     public static ImmutableArray<string> Codes { get; } = ["A", "B", "C", "D", "D'", "E", "E'", "F", "F'", "G", "G0", "H", "I", "I0", "I0'", "J", "K"];
 
+    /// <summary>The stack that runs a cell's layers in llama.cpp.</summary>
+    public const string LlamaCpp = "llama.cpp";
+
     /// <summary>Rows of the LM head when a plan names none.</summary>
     public const int DefaultVocabulary = 32000;
 
@@ -124,12 +127,17 @@ public static class Catalogue
         Refuse(width is < 128 or > 65536 || width % 128 != 0, "model_width", $"model_width {width} must be a multiple of 128 from 128 to 65536: weights are grouped by 128 along it");
         var heads = request.Heads ?? width / LayerShape.Head;
         Refuse(heads is < 1 or > 1024, "heads", $"heads {heads} must be from 1 to 1024");
-        var weights = request.Weights ?? definition.Weights;
+        var stack = request.Stack ?? "simulated";
+        Refuse(string.IsNullOrWhiteSpace(stack), "stack", "stack must name what executes: reference, llama.cpp, simulated, cuda or a serving stack");
+        // llama.cpp has no format in groups of 128: where the plan says nothing, it runs the one that has about as many bits.
+        var weights = request.Weights ?? (stack == LlamaCpp ? WeightFormat.InBlocks(definition.Weights) : definition.Weights);
         CheckWeights(definition, weights);
+        CheckStack(definition, weights, stack);
         var batch = request.Batch ?? definition.Batch;
         Refuse(batch is < 1 or > MaxBatch, "batch", $"batch {batch} must be from 1 to {MaxBatch}");
         var feedForward = request.FeedForwardWidth ?? definition.FeedForwardWidth;
         Refuse(feedForward is < 4 or > 1 << 20 || feedForward % 4 != 0, "feed_forward_width", $"feed_forward_width {feedForward} must be a multiple of 4 from 4 to {1 << 20}");
+        Refuse(WeightFormat.IsInBlocks(weights) && feedForward % WeightFormat.Block != 0, "feed_forward_width", $"feed_forward_width {feedForward} must be a multiple of {WeightFormat.Block}: {weights} has blocks of {WeightFormat.Block} along it");
         var layers = request.ModelLayers ?? definition.ModelLayers;
         Refuse(layers < 1 || layers > 10_000 || layers % unit != 0, "model_layers", $"model_layers {layers} must be from {unit} to 10000 in whole units of {unit} for {definition.Code}");
         var vocabulary = request.Vocabulary ?? DefaultVocabulary;
@@ -140,8 +148,6 @@ public static class Catalogue
         Refuse((file is null) != (request.WeightsPath is null), "data", file is null
             ? $"data '{data}' comes from no file, and the path '{request.WeightsPath}' names one; take one of the two away"
             : "data names the tensors of a file and not where it is; a path is needed beside it");
-        var stack = request.Stack ?? "simulated";
-        Refuse(string.IsNullOrWhiteSpace(stack), "stack", "stack must name what executes: reference, simulated, cuda or a serving stack");
 
         var resolved = new Configuration(
             definition.Code, weights, batch, CheckContext(definition, request.Context ?? definition.Context), width, heads,
@@ -172,12 +178,26 @@ public static class Catalogue
     private static void CheckWeights(WorkloadDefinition definition, string weights)
     {
         Refuse(!WeightFormat.All.Contains(weights), "weights", $"weights '{weights}' is not a format of the catalogue; it has {string.Join(", ", WeightFormat.All)}");
-        if (definition.WeightsAreFixed && weights != definition.Weights)
+        Refuse(WeightFormat.IsInBlocks(weights) && !definition.Unit.All(IsDense), "weights",
+            $"weights {weights} is for layers of dense attention ({string.Join(", ", ByCode.Values.Where(w => w.Unit.All(IsDense)).Select(w => w.Code).Order(StringComparer.Ordinal))}); {definition.Code} is {definition.Title}");
+        if (definition.WeightsAreFixed && weights != definition.Weights && weights != WeightFormat.InBlocks(definition.Weights))
         {
-            var sibling = ByCode.Values.Single(w => w.WeightsAreFixed && w.Unit[0] == definition.Unit[0] && w.FeedForwardWidth == definition.FeedForwardWidth && w.Weights == weights);
-            throw new ConfigurationRefusedException("weights", $"{definition.Code} is {definition.Title}: it has {definition.Weights} weights only; the same shape with {weights} is workload {sibling.Code}");
+            var sibling = ByCode.Values.Single(w => w.WeightsAreFixed && w.Unit[0] == definition.Unit[0] && w.FeedForwardWidth == definition.FeedForwardWidth && (w.Weights == weights || WeightFormat.InBlocks(w.Weights) == weights));
+            var own = WeightFormat.InBlocks(definition.Weights) is var inBlocks && inBlocks != definition.Weights && definition.Unit.All(IsDense) ? $"{definition.Weights} or {inBlocks}" : definition.Weights;
+            throw new ConfigurationRefusedException("weights", $"{definition.Code} is {definition.Title}: it has {own} weights only; the same shape with {weights} is workload {sibling.Code}");
         }
     }
+
+    // What a stack cannot run is said before a device is asked.
+    private static void CheckStack(WorkloadDefinition definition, string weights, string stack)
+    {
+        Refuse(stack == "cuda" && WeightFormat.IsInBlocks(weights), "weights", $"weights {weights} multiplies integers in blocks, and no CUDA kernel here does: take {string.Join(", ", WeightFormat.All.Where(f => !WeightFormat.IsInBlocks(f)))}");
+        if (stack != LlamaCpp) return;
+        Refuse(!definition.Unit.All(IsDense), "workload", $"{definition.Code} is {definition.Title}: llama.cpp runs layers of dense attention here ({string.Join(", ", ByCode.Values.Where(w => w.Unit.All(IsDense)).Select(w => w.Code).Order(StringComparer.Ordinal))})");
+        Refuse(weights is WeightFormat.Int8 or WeightFormat.Int4, "weights", $"weights {weights} has groups of {WeightFormat.Group}, and llama.cpp has blocks of {WeightFormat.Block}: take {WeightFormat.InBlocks(weights)}");
+    }
+
+    private static bool IsDense(LayerKind kind) => kind is LayerKind.MultiHead or LayerKind.Grouped;
 
     private static int CheckContext(WorkloadDefinition definition, int context)
     {

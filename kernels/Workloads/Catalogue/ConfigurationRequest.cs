@@ -2,7 +2,7 @@ namespace EnergyGrid.Workloads;
 
 /// <summary>What a plan says of a configuration. What is null takes the catalogue's value.</summary>
 /// <param name="Workload">Catalogue code, upper case.</param>
-/// <param name="Weights">FP16, INT8 or INT4.</param>
+/// <param name="Weights">One of <see cref="WeightFormat"/>; the workload's own when null, and for llama.cpp the format in blocks beside it.</param>
 /// <param name="Batch">Sequences, 1 to 1024.</param>
 /// <param name="Context">Tokens of context of each sequence, the new one included.</param>
 /// <param name="ModelWidth">d_model, a multiple of 128.</param>

@@ -13,7 +13,7 @@ public sealed record Precisions(string Weights, string State, string Activations
     public static Precisions Of(Configuration configuration) => Of(Catalogue.Definition(configuration.Workload), configuration.Weights);
 
     /// <summary>Of a workload with that weight format.</summary>
-    public static Precisions Of(WorkloadDefinition workload, string weights) => new(weights, string.Join('+', workload.Unit.Select(StateOf).Distinct()), "FP16");
+    public static Precisions Of(WorkloadDefinition workload, string weights) => new(weights, string.Join('+', workload.Unit.Select(StateOf).Distinct()), WeightFormat.IsInBlocks(weights) ? "INT8 in blocks of 32" : "FP16");
 
     // H's entries are FP8 with their RoPE part in BF16 beside it; a lightning layer sums its state for the whole context.
     private static string StateOf(LayerKind kind) => kind switch

@@ -16,6 +16,13 @@ internal static unsafe class MatrixProduct
     /// <param name="xBlockStride">Floats between the inputs of two blocks.</param>
     public static void Multiply(WorkerPool pool, PackedMatrix w, float* x, int xStride, float* y, int yStride, int batch, int blocks = 1, int xBlockStride = 0)
     {
+        if (w.Blocks is { } rows)
+        {
+            if (blocks != 1) throw new ArgumentException($"{w.Format} has no outputs with inputs of their own", nameof(blocks));
+            BlockProduct.Multiply(pool, rows, x, xStride, y, yStride, batch);
+            return;
+        }
+
         var panelsInBlock = w.Outputs / blocks / PackedMatrix.Panel;
         // Items of about 1 MiB of FP32: enough to amortise the copy of x, small enough to even out two busy cores.
         var wanted = Math.Max(4, (1 << 18) / (PackedMatrix.Panel * w.PaddedInputs));

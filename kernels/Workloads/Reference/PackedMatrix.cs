@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace EnergyGrid.Workloads;
 
 /// <summary>
-/// A weight matrix [outputs][inputs] in FP16, INT8 or INT4, stored in the order in which a multiplication reads it.
+/// A weight matrix [outputs][inputs], stored in the order in which a multiplication reads it: FP16, INT8 and INT4 as below, Q8_0 and Q4_0 as <see cref="BlockRows"/>.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -29,7 +29,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     private readonly AlignedBuffer<Half>? _scales;
     private readonly AlignedBuffer<byte>? _zeros;
 
-    /// <param name="format">FP16, INT8 or INT4.</param>
+    /// <param name="format">One of <see cref="WeightFormat"/>.</param>
     /// <param name="outputs">Rows, a multiple of 4.</param>
     /// <param name="inputs">Columns.</param>
     public PackedMatrix(string format, int outputs, int inputs)
@@ -41,6 +41,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
         (Format, Outputs, Inputs) = (format, outputs, inputs);
         PaddedInputs = Pad(inputs);
+        if (WeightFormat.IsInBlocks(format))
+        {
+            (Blocks, _data) = (new BlockRows(format, outputs, inputs), new AlignedBuffer<byte>(0));
+            return;
+        }
+
         var elements = (long)outputs * PaddedInputs;
         _data = new AlignedBuffer<byte>(format switch { WeightFormat.Fp16 => 2 * elements, WeightFormat.Int8 => elements, WeightFormat.Int4 => elements / 2, _ => throw new ArgumentOutOfRangeException(nameof(format)) });
         if (format != WeightFormat.Fp16)
@@ -59,9 +65,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>Inputs with zero weights up to a multiple of 16.</summary>
     public int PaddedInputs { get; }
 
-    public long Bytes => _data.Bytes + (_scales?.Bytes ?? 0) + (_zeros?.Bytes ?? 0);
+    /// <summary>The weights of a format in blocks; null in another.</summary>
+    public BlockRows? Blocks { get; }
 
-    public ReadOnlySpan<byte> Data => new(_data.Pointer, checked((int)_data.Bytes));
+    public long Bytes => _data.Bytes + (Blocks?.Bytes ?? 0) + (_scales?.Bytes ?? 0) + (_zeros?.Bytes ?? 0);
+
+    public ReadOnlySpan<byte> Data => Blocks is not null ? Blocks.Data : new(_data.Pointer, checked((int)_data.Bytes));
 
     public ReadOnlySpan<Half> Scales => _scales is null ? default : new(_scales.Pointer, checked((int)_scales.Length));
 
@@ -74,12 +83,19 @@ internal sealed unsafe class PackedMatrix : IDisposable
     {
         var elements = (double)outputs * Pad(inputs);
         var groups = (double)outputs * Groups(Pad(inputs));
-        return format switch { WeightFormat.Fp16 => 2 * elements, WeightFormat.Int8 => elements + 2 * groups, _ => elements / 2 + 2.5 * groups };
+        return format switch
+        {
+            WeightFormat.Fp16 => 2 * elements,
+            WeightFormat.Int8 => elements + 2 * groups,
+            WeightFormat.Int4 => elements / 2 + 2.5 * groups,
+            _ => WeightFormat.Bits(format) / 8 * outputs * inputs,
+        };
     }
 
     public void Dispose()
     {
         _data.Dispose();
+        Blocks?.Dispose();
         _scales?.Dispose();
         _zeros?.Dispose();
     }
@@ -189,6 +205,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     private void Pack(int panel, int start, int r, int width, Span<float> row)
     {
+        if (Blocks is not null)
+        {
+            Blocks.Put(panel * Panel + r, start, row);
+            return;
+        }
+
         var element = Element(panel, start, r, width);
         if (Format == WeightFormat.Fp16)
         {

@@ -12,6 +12,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     private readonly AlignedBuffer<float>?[] _scratch;
     private readonly SemaphoreSlim _start = new(0);
     private readonly ManualResetEventSlim _done = new(true, 200);
+    private AlignedBuffer<float>? _shared;
     private Action<int, int>? _body;
     private ExceptionDispatchInfo? _fault;
     private int _items;
@@ -71,6 +72,18 @@ internal sealed unsafe class WorkerPool : IDisposable
         return have.Pointer;
     }
 
+    /// <summary>Memory that all workers see, at least that many floats; what it holds is undefined. Not while items run.</summary>
+    public float* Shared(int floats)
+    {
+        if (_shared is null || _shared.Length < floats)
+        {
+            _shared?.Dispose();
+            _shared = new AlignedBuffer<float>(floats);
+        }
+
+        return _shared.Pointer;
+    }
+
     public void Dispose()
     {
         _stop = true;
@@ -89,6 +102,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             buffer?.Dispose();
         }
 
+        _shared?.Dispose();
         _start.Dispose();
         _done.Dispose();
     }

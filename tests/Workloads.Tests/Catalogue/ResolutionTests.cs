@@ -62,6 +62,13 @@ public sealed class ResolutionTests
         { "data", "a path is needed", new("A", Data: $"safetensors:{new string('0', 64)}:*") },
         { "data", "comes from no file", new("A", Data: "zeros", WeightsPath: "/a.safetensors") },
         { "stack", "must name what executes", new("A", Stack: " ") },
+        { "weights", "the same shape with Q8_0 is workload B", new("A", "Q8_0") },
+        { "weights", "it has INT8 or Q8_0 weights only; the same shape with INT4 is workload C", new("B", "INT4") },
+        { "weights", "is for layers of dense attention (A, B, C, G0, I0, I0', J); D is MLA FP16", new("D", "Q8_0") },
+        { "weights", "no CUDA kernel here does", new("J", "Q4_0", Stack: "cuda") },
+        { "weights", "take Q8_0", new("J", "INT8", Stack: "llama.cpp") },
+        { "workload", "llama.cpp runs layers of dense attention here", new("K", "FP16", Stack: "llama.cpp") },
+        { "feed_forward_width", "must be a multiple of 32", new("J", "Q8_0", FeedForwardWidth: 13828) },
     };
 
     [Theory]
@@ -74,10 +81,14 @@ public sealed class ResolutionTests
     }
 
     [Fact]
+    public void On_llama_cpp_a_workload_has_the_format_in_blocks_that_is_nearest_to_its_own() =>
+        Assert.Equal(["FP16", "Q8_0", "Q4_0", "FP16"], new[] { "A", "B", "C", "J" }.Select(code => Catalogue.Resolve(new ConfigurationRequest(code, Stack: "llama.cpp")).Weights));
+
+    [Fact]
     public void Precision_halves_the_weight_bytes_and_leaves_arithmetic_alone()
     {
         var costs = WeightFormat.All.Select(w => Catalogue.Cost(Catalogue.Resolve(new ConfigurationRequest("J", w)))).ToArray();
-        Assert.Equal([16, 8.125, 4.15625], costs.Select(x => x.WeightBytes * 8 / x.Parameters));
+        Assert.Equal([16, 8.125, 4.15625, 8.5, 4.5], costs.Select(x => x.WeightBytes * 8 / x.Parameters));
         Assert.Single(costs.Select(x => x.Flops).Distinct());
     }
 

@@ -10,6 +10,11 @@ internal static class Dense
 
     public static double Weight(PackedMatrix m, int n, int k)
     {
+        if (m.Format is "Q8_0" or "Q4_0")
+        {
+            return InBlocks(m, n, k);
+        }
+
         var padded = (m.Inputs + 15) / 16 * 16;
         var chunk = k / 512;
         var width = Math.Min(512, padded - chunk * 512);
@@ -34,8 +39,32 @@ internal static class Dense
         return ((int)((word >> (4 * nibble)) & 15) - zero) * scale;
     }
 
+    // Eight rows a band, 32 inputs a block: 16 bytes of scales, then [8 or 4 steps][8 rows][4 inputs].
+    private static double InBlocks(PackedMatrix m, int n, int k)
+    {
+        var isEight = m.Format == "Q8_0";
+        var bytes = 16 + (isEight ? 256 : 128);
+        var block = m.Data.Slice((n / 8 * (m.Inputs / 32) + k / 32) * bytes, bytes);
+        var scale = (double)BitConverter.ToHalf(block.Slice(n % 8 * 2, 2));
+        var (step, place) = (k % 32 / 4, n % 8 * 4 + k % 4);
+        return scale * (isEight ? block[16 + step * 32 + place] - 128 : ((block[16 + step % 4 * 32 + place] >> (step / 4 * 4)) & 15) - 8);
+    }
+
+    /// <summary>What 8 bits in blocks of 32 leave of activations.</summary>
+    public static double[] EightBits(double[] x) => [.. x.Chunk(32).SelectMany(block =>
+    {
+        var most = block.Max(Math.Abs);
+        var scale = (double)(Half)(most / 127);
+        return block.Select(v => most == 0 ? 0 : scale * Math.Round(v * 127 / most));
+    })];
+
     public static double[] Multiply(PackedMatrix m, double[] x, int firstRow = 0, int rows = -1)
     {
+        if (m.Format is "Q8_0" or "Q4_0")
+        {
+            x = EightBits(x);
+        }
+
         var weights = Read.GetValue(m, All);
         var y = new double[rows < 0 ? m.Outputs : rows];
         for (var n = 0; n < y.Length; n++)
