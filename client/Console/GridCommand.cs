@@ -68,7 +68,7 @@ public static class GridCommand
         root.Add(RetentionCommands.Make());
         root.Add(CompletionCommand.Make());
         root.Add(VersionCommand.Make());
-        root.Add(GpuWorkerCommand.Make());
+        root.Add(StepWorkerCommand.Make());
         // Ours says more than the version, and obeys --json.
         foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);
         root.Add(VersionCommand.AsOption());

@@ -1,6 +1,6 @@
 using EnergyGrid.Benchmarks;
 
-// Usage: Benchmarks [--quick] [calls|integration|workloads|worker|grid|cluster|silos]...   One figure a line, with its unit.
+// Usage: Benchmarks [--quick] [calls|integration|workloads|cross-stack|worker|grid|cluster|silos]...   One figure a line, with its unit.
 var quick = args.Contains("--quick");
 var named = args.Where(a => !a.StartsWith('-')).ToArray();
 var all = new (string Name, Func<Task> Run)[]
@@ -8,6 +8,7 @@ var all = new (string Name, Func<Task> Run)[]
     ("calls", () => CallBenchmark.Run(quick)),
     ("integration", () => { IntegrationBenchmark.Run(quick); return Task.CompletedTask; }),
     ("workloads", () => { WorkloadBenchmark.Run(quick); return Task.CompletedTask; }),
+    ("cross-stack", () => { CrossStackBenchmark.Run(quick); return Task.CompletedTask; }),
     ("worker", () => { WorkerBenchmark.Run(quick); return Task.CompletedTask; }),
     ("grid", () => GridBenchmark.Run(quick)),
     ("cluster", () => ClusterBenchmark.Run(quick)),

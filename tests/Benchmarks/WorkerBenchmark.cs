@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipes;
-using EnergyGrid.Devices.Cuda.Worker;
+using EnergyGrid.Devices.Workers;
 
 namespace EnergyGrid.Benchmarks;
 

@@ -96,7 +96,7 @@ public class LayersTests
         }
     }
 
-    private static readonly string[] HardwareClassStacks = ["reference", "simulated", "cuda"];
+    private static readonly string[] HardwareClassStacks = ["reference", "llama.cpp", "simulated", "cuda"];
 
     [Fact]
     public void A_plan_without_a_head_has_no_vocabulary_and_one_that_insists_needs_a_device()

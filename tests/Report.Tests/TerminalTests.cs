@@ -179,7 +179,8 @@ public sealed class TerminalTests
         Assert.Equal("not judged", Verdicts.Service(matrix.Groups[0].Rows[0] with { MeetsService = null }));
         Assert.Equal(("baseline", "A/A holds", "less energy", "outside s*"), (Cell(0, "A", "verdict"), Cell(0, "A twin", "verdict"), Cell(0, "C", "verdict"), Cell(1, "C", "verdict")));
         Assert.Equal(("absolute value", "no valid trial"), (Cell(4, "J", "verdict"), Cell(4, "H long", "verdict")));
-        Assert.Equal("no claim", MatrixTable.Of(SampleMatrix.Of()).Groups[0].Rows[2].Cells[table.Columns.IndexOf(table.Columns.First(c => c.Header == "verdict"))]);
+        var modelled = MatrixTable.Of(SampleMatrix.Of());
+        Assert.Equal("no claim", modelled.Groups[0].Rows[2].Cells[modelled.Columns.IndexOf(modelled.Columns.First(c => c.Header == "verdict"))]);
     }
 
     [Theory]

@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda.Evidence;
-using EnergyGrid.Devices.Cuda.Worker;
 using EnergyGrid.Devices.Evidence;
+using EnergyGrid.Devices.Workers;
 
 namespace EnergyGrid.Console.Evidence;
 
@@ -82,7 +82,7 @@ internal static class EvidenceCommand
             {
                 // What hangs holds the context: giving it back would hang too.
                 screen.Complain($"energygrid: {e.Message}");
-                GpuWorker.EndAtOnce(ExitCodes.Failed);
+                StepWorker.EndAtOnce(ExitCodes.Failed);
                 throw;
             }
             if (screen.Json) screen.Document(SummaryPage.Document(sections, outcome));

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using EnergyGrid.Contracts;
 using EnergyGrid.Report;
 using EnergyGrid.Workloads;
 
@@ -51,8 +52,8 @@ public static class WorkloadTable
     /// <summary>What holds for all of them.</summary>
     public static ImmutableArray<string> Notes { get; } =
     [
-        "A plan may change batch, context, d_model, d_ff, heads, kv_heads (G, G0, I, I0, I0'), model_layers and, where the code does not name them, weights (FP16, INT8, INT4).",
-        "Stacks: reference is this machine's processor, simulated a modelled device, cuda an NVIDIA GPU; (sm_90) needs the shared memory of an H100 or later.",
+        "A plan may change batch, context, d_model, d_ff, heads, kv_heads (G, G0, I, I0, I0'), model_layers and, where the code does not name them, weights (FP16, INT8, INT4; for dense attention Q8_0 and Q4_0 too, which B and C may have instead of their own).",
+        "Stacks: reference is this machine's processor, llama.cpp that engine on it, simulated a modelled device, cuda an NVIDIA GPU; (sm_90) needs the shared memory of an H100 or later.",
         "Weights are seeded random numbers in every workload: the arithmetic and the traffic are those of a model of that shape, its answers are not.",
     ];
 
@@ -61,7 +62,7 @@ public static class WorkloadTable
         var definition = Catalogue.Definition(code);
         var c = Catalogue.Resolve(new ConfigurationRequest(code, ShortLayers: definition.Unit.Length));
         return new(code, definition.Title, Body(definition), string.Join(" + ", definition.Unit.GroupBy(k => k).Select(g => Attention(g.Key))), MatchGroups.BaselineOf(code) is { } b && b != code ? b : null,
-            Precisions.Of(c), definition.WeightsAreFixed ? [definition.Weights] : WeightFormat.All, c.ModelWidth, c.FeedForwardWidth, c.Heads, c.KeyValueHeads, c.ModelLayers, c.Batch, c.Context,
+            Precisions.Of(c), Formats(definition), c.ModelWidth, c.FeedForwardWidth, c.Heads, c.KeyValueHeads, c.ModelLayers, c.Batch, c.Context,
             Catalogue.CountedBillions(c), Stacks(definition));
     }
 
@@ -82,7 +83,14 @@ public static class WorkloadTable
 
     // MLA's and H's kernels take 220 KiB of shared memory a block.
     private static ImmutableArray<string> Stacks(WorkloadDefinition w) =>
-        ["reference", "simulated", w.Has(LayerKind.Latent) || w.Has(LayerKind.CompressedSparse) || w.Has(LayerKind.HeavilyCompressed) ? "cuda (sm_90)" : "cuda"];
+        [KernelStacks.Reference, .. w.Unit.All(k => k is LayerKind.MultiHead or LayerKind.Grouped) ? [KernelStacks.LlamaCpp] : Array.Empty<string>(), KernelStacks.Simulated, w.Has(LayerKind.Latent) || w.Has(LayerKind.CompressedSparse) || w.Has(LayerKind.HeavilyCompressed) ? "cuda (sm_90)" : "cuda"];
+
+    private static ImmutableArray<string> Formats(WorkloadDefinition w)
+    {
+        var isDense = w.Unit.All(k => k is LayerKind.MultiHead or LayerKind.Grouped);
+        if (!w.WeightsAreFixed) return [.. WeightFormat.All.Where(f => isDense || !WeightFormat.IsInBlocks(f))];
+        return isDense ? [.. new[] { w.Weights, WeightFormat.InBlocks(w.Weights) }.Distinct()] : [w.Weights];
+    }
 
     private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

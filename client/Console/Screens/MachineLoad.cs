@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EnergyGrid.Devices;
 
 namespace EnergyGrid.Console;
@@ -13,9 +12,6 @@ internal sealed class MachineLoad
         ? Math.Clamp((now.Busy - from.Busy - (now.Own - from.Own)) / (now.All - from.All), 0, 1)
         : null;
 
-    private static (double Busy, double All, double Own)? Read()
-    {
-        using var process = Process.GetCurrentProcess();
-        return MachineUse.Ticks() is var (busy, all) ? (busy, all, process.TotalProcessorTime.TotalSeconds * MachineUse.TicksPerSecond) : null;
-    }
+    // What works for this process is not another's.
+    private static (double Busy, double All, double Own)? Read() => MachineUse.Ticks() is var (busy, all) && MachineUse.OwnTicks() is { } own ? (busy, all, own) : null;
 }

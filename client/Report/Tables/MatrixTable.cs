@@ -37,6 +37,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
     /// <summary>The header over each row's letters of flags.</summary>
     public const string FlagsHeader = "flags";
 
+    private const string TimeHeader = "time";
     private const string ConstraintHeader = "power-bound";
     private const string LimitHeader = "limit";
 
@@ -49,12 +50,17 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         var rows = matrix.Groups.SelectMany(g => g.Rows).ToArray();
         var energy = SiScale.Of(rows.Select(r => r.JoulesPerTokenLayer.Value));
         var rate = SiScale.Of(rows.Select(r => r.ProjectedTokensPerSecond));
+        var time = SiScale.Of(rows.Where(Verdicts.IsTimeMeasured).Select(r => 1 / r.TokenLayersPerSecond));
+        // Where no sensor tells the energy, the time is what was measured.
+        var isHeadline = rows.Any(r => Verdicts.IsTimeMeasured(r) && r.Provenance == Provenance.Modelled);
         ImmutableArray<TextColumn> columns =
         [
             new("cell", "", false, 0),
             new("weights", "", false, 4),
             new("KV", "", false, 9),
             new("act.", "", false, 11),
+            new(TimeHeader, time.Prefix + "s/token·layer", true, isHeadline ? 0 : 21),
+            new(TimeHeader, "÷ baseline", true, isHeadline ? 1 : 21),
             new("energy", energy.Prefix + "J/token·layer", true, 0),
             new("95 % interval", "", true, 1),
             new(ProvenanceHeader, "", false, 3),
@@ -80,12 +86,13 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         var constraint = Verdicts.CommonConstraint(matrix);
         var limit = Verdicts.CommonLimit(matrix);
         var flags = RowFlags.Of(matrix, letters);
-        string[] left = [.. constraint is null ? [] : new[] { ConstraintHeader }, .. limit is null ? [] : new[] { LimitHeader }];
+        string[] left = [.. rows.Any(Verdicts.IsTimeMeasured) ? [] : new[] { TimeHeader }, .. constraint is null ? [] : new[] { ConstraintHeader }, .. limit is null ? [] : new[] { LimitHeader }];
         var kept = Enumerable.Range(0, columns.Length).Where(i => !left.Contains(columns[i].Header)).ToArray();
-        MatrixTableGroup[] groups = [.. matrix.Groups.Select((g, i) => Group(g, flags, i, energy, rate, sensor is null, constraint is null, othersShare))];
+        MatrixTableGroup[] groups = [.. matrix.Groups.Select((g, i) => Group(g, flags, i, (energy, rate, time), sensor is null, constraint is null, othersShare))];
         string[] notes =
         [
             .. rows.Any(Verdicts.HasFigure) ? [Verdicts.WholeModel(matrix)] : Array.Empty<string>(),
+            .. isHeadline ? ["time: measured, of one layer and token: what this matrix shows where no sensor tells the energy"] : Array.Empty<string>(),
             .. constraint is null ? Array.Empty<string>() : [$"constraint of every cell: {constraint}"],
             .. limit is null ? Array.Empty<string>() : [$"every cell: {limit}"],
             .. flags.OfEveryCell.IsEmpty ? Array.Empty<string>() : [$"flags of every cell: {string.Join("; ", flags.OfEveryCell)}"],
@@ -96,7 +103,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             [.. groups.Select(g => g with { Rows = [.. g.Rows.Select(r => r with { Cells = [.. kept.Select(i => r.Cells[i])] })] })], [.. notes.Where(n => n.Length > 0)]);
     }
 
-    private static MatrixTableGroup Group(MatrixGroup group, RowFlags flags, int index, SiScale energy, SiScale rate, bool ownSensor, bool ownConstraint, double? othersShare)
+    private static MatrixTableGroup Group(MatrixGroup group, RowFlags flags, int index, (SiScale Energy, SiScale Rate, SiScale Time) scales, bool ownSensor, bool ownConstraint, double? othersShare)
     {
         var estimator = Verdicts.Estimator(group);
         var stacks = group.Rows.Select(r => NumberText.Clean(r.Configuration.Stack)).Distinct().ToArray();
@@ -112,7 +119,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         string[] footer =
         [
             .. others,
-            .. Verdicts.BesideEnergies(group, energy),
+            .. Verdicts.BesideEnergies(group, scales.Energy),
             .. Verdicts.BesideRatios(group),
             .. ownConstraint ? Verdicts.WithoutConstraint(group) : [],
             .. flags.OfGroup(index),
@@ -122,11 +129,14 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             Verdicts.Noise(group, othersShare),
             ownSensor && group.Rows.Any(Verdicts.HasFigure) ? Verdicts.Sensor(group.Sensor) : "",
         ];
-        return new MatrixTableGroup(NumberText.Clean(group.Name), string.Join(" · ", title), [.. group.Rows.Select((r, i) => Row(group, r, flags.Keys(index, i), energy, rate))], [.. footer.Where(f => f.Length > 0)]);
+        return new MatrixTableGroup(NumberText.Clean(group.Name), string.Join(" · ", title), [.. group.Rows.Select((r, i) => Row(group, r, flags.Keys(index, i), scales))], [.. footer.Where(f => f.Length > 0)]);
     }
 
-    private static MatrixTableRow Row(MatrixGroup group, MatrixRow row, string flags, SiScale energy, SiScale rate)
+    private static MatrixTableRow Row(MatrixGroup group, MatrixRow row, string flags, (SiScale Energy, SiScale Rate, SiScale Time) scales)
     {
+        var (energy, rate, time) = scales;
+        var timeOfBaseline = group.Rows.FirstOrDefault(r => r.Label == group.Baseline) is { } b && Verdicts.IsTimeMeasured(b) ? 1 / b.TokenLayersPerSecond : (double?)null;
+        double? ownTime = Verdicts.IsTimeMeasured(row) ? 1 / row.TokenLayersPerSecond : null;
         var isBaseline = row.Label == group.Baseline;
         var e = row.JoulesPerTokenLayer;
         var ratio = isBaseline ? null : row.Ratio;
@@ -139,6 +149,8 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             formats.Weights,
             formats.State,
             formats.Activations,
+            time.Significant(ownTime),
+            isBaseline && ownTime is not null ? "1 (base)" : NumberText.Significant(ownTime / timeOfBaseline),
             energy.Text(e.Value, e.Low, e.High),
             Close(energy.Interval(e.Value, e.Low, e.High)),
             Standing.OfEnergy(row.Provenance),

@@ -24,7 +24,7 @@ public static partial class Verdicts
         var passes = r.Units == "passes";
         if (r.Required > MostUnits)
         {
-            var place = passes && group.Rows.All(row => row.Configuration.Stack == "reference") ? "this machine is" : passes ? "this device is" : "the devices are";
+            var place = passes && group.Rows.All(row => IsThisMachine(row.Configuration)) ? "this machine is" : passes ? "this device is" : "the devices are";
             var quiet = passes ? "quiet it" : "quiet them";
             return $"{ran}, more than {MostUnits} needed: {place} too noisy for {asked}; {quiet} ({Quieter(group)}) or ask for a wider half_width{gives}{voided}";
         }
@@ -86,7 +86,9 @@ public static partial class Verdicts
         return count != 1 ? many : many switch { "passes" => "pass", _ => many.TrimEnd('s') };
     }
 
-    private static string Quieter(MatrixGroup group) => group.Rows.Any(r => r.Configuration.Stack == "reference")
+    private static string Quieter(MatrixGroup group) => group.Rows.Any(r => IsThisMachine(r.Configuration))
         ? "end other programs, hold the processor's frequency, measure longer windows"
         : "no other work on the device, clocks and power limit held, longer windows";
+
+    private static bool IsThisMachine(Configuration configuration) => configuration.Stack is KernelStacks.Reference or KernelStacks.LlamaCpp;
 }

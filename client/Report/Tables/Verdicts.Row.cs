@@ -59,6 +59,9 @@ public static partial class Verdicts
             .Select(r => $"constraint {r.Key} ({string.Join(", ", r)})"),
     ];
 
+    /// <summary>Whether its time is that of a device that really ran; a simulated one has a model's.</summary>
+    public static bool IsTimeMeasured(MatrixRow row) => double.IsFinite(row.TokenLayersPerSecond) && row.Configuration.Stack != KernelStacks.Simulated;
+
     /// <summary>What a figure for the whole model is; empty where no row has one.</summary>
     public static string WholeModel(Matrix matrix) => matrix.Groups.SelectMany(g => g.Rows).Any(r => r.ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Value is not null)
         ? "energy: of one layer, J per token; whole model: projected from it at the gpu boundary, without interconnect"

@@ -51,7 +51,7 @@ public static class LayerLegs
     public const int Head = 0;
 
     /// <summary>Stacks whose devices can run <see cref="Head"/>. A stack that is not here is never asked for it, and a plan that insists on it is refused.</summary>
-    public static ImmutableArray<string> HeadStacks { get; } = ["reference", "simulated", "cuda"];
+    public static ImmutableArray<string> HeadStacks { get; } = [KernelStacks.Reference, KernelStacks.Simulated, KernelStacks.Cuda];
 
     /// <summary>Ascending: the head if it is to be measured, then one, two or three values of L'.</summary>
     public static ImmutableArray<int> Of(Configuration c)

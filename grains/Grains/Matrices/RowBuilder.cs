@@ -82,7 +82,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
 
     private static Estimate NoEstimate => new(double.NaN, null, null, "none", 0);
 
-    private static bool IsKernel(Configuration configuration) => configuration.Stack is "reference" or "simulated" or "cuda";
+    private static bool IsKernel(Configuration configuration) => KernelStacks.All.Contains(configuration.Stack);
 
     private static Uncertainty Parts(TypeA? a, TypeB? b) => new(
         Known(a?.StandardError), a?.DegreesOfFreedom ?? 0, Known(b?.Offset), Known(b?.NonLinearity), Known(b?.Alias), Known(b?.CounterResidual), Known(b?.Gain), Known(b?.Combined), Known(b?.Bound));

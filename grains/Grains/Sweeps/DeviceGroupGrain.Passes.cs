@@ -162,7 +162,7 @@ public sealed partial class DeviceGroupGrain
             if (quarantined is not null || times >= pace.MostAttempts)
             {
                 _lost.Remove(given.Trial);
-                await GiveUp(GroupPhase.Sick, quarantined is null ? $"{given.Trial} was lost {times} times" : $"{quarantined.Key} is quarantined: {given.Trial} was lost on it");
+                await GiveUp(GroupPhase.Sick, quarantined is null ? $"{given.Trial} was lost {times} times" : $"{quarantined.Key} is quarantined: {given.Trial} was lost on it", lost: true);
                 return false;
             }
         }
@@ -289,14 +289,16 @@ public sealed partial class DeviceGroupGrain
     }
 
     // A dead host voids the pass that is open there; so do devices that lose what they are given.
-    private async Task GiveUp(GroupPhase phase, string reason)
+    // A pass of which a trial ran, kept or lost, is void; one of which nothing ran was none, and its number is free.
+    private async Task GiveUp(GroupPhase phase, string reason, bool lost = false)
     {
         var open = _kept.Now.Passes.FirstOrDefault(p => p.Phase == PassPhase.Open);
-        var begun = open is not null && IsBegun(open);
+        var begun = open is not null && (lost || IsBegun(open));
         await _kept.Change(s =>
         {
             (s.Phase, s.Reason) = (phase, reason);
             if (begun) s.Passes = Replace(s.Passes, open! with { Phase = PassPhase.Void, Reason = reason });
+            else if (open is not null) s.Passes = s.Passes.Remove(open);
         });
         if (begun) await NoteVoid(open!, reason);
         (_given, _status, _silentSince, _waiting) = (null, null, null, "");

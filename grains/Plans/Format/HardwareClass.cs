@@ -41,7 +41,7 @@ internal static class HardwareClass
     public static bool Fits(DeviceInfo device, string model) => model == PlanFormat.AnyCpu ? device.Kind == DeviceKind.Cpu : device.Model == model;
 
     /// <summary>Every stack that a plan may name.</summary>
-    public static IReadOnlyList<string> Stacks { get; } = ["reference", "simulated", "cuda"];
+    public static IReadOnlyList<string> Stacks => KernelStacks.All;
 
     /// <summary>What devices of a known class can be; empty for a class that only the grid knows.</summary>
     public static DeviceKind[] KindsOf(string model) =>
@@ -52,8 +52,8 @@ internal static class HardwareClass
     /// <summary>Devices that execute a stack.</summary>
     public static DeviceKind KindFor(string stack) => stack switch
     {
-        "reference" => DeviceKind.Cpu,
-        "simulated" => DeviceKind.Simulated,
+        KernelStacks.Reference or KernelStacks.LlamaCpp => DeviceKind.Cpu,
+        KernelStacks.Simulated => DeviceKind.Simulated,
         _ => DeviceKind.Cuda,
     };
 }

@@ -56,7 +56,7 @@ internal static class PlanFormat
     public static readonly IReadOnlyList<Field> Axes =
     [
         new("workload", "Catalogue code.", new TextShape(values: [.. Workloads.Catalogue.Codes]), Required: true),
-        new("weights", "Weight format. A, B, C (and D, E, F; D', E', F') name theirs themselves.", new TextShape(values: [.. Workloads.WeightFormat.All])),
+        new("weights", "Weight format. A, B, C (and D, E, F; D', E', F') name theirs themselves. Q8_0 and Q4_0, for dense attention, have blocks of 32 and 8-bit activations: B may be Q8_0, C Q4_0.", new TextShape(values: [.. Workloads.WeightFormat.All])),
         new("batch", "Sequences decoded at once; the catalogue's if left out.", new IntegerShape(1, Workloads.Catalogue.MaxBatch)),
         new("context", "Tokens of context of each sequence, the new one included; the catalogue's if left out.", new IntegerShape(1, 1 << 24, "tokens")),
         new("d_model", "Model width, a multiple of 128.", new IntegerShape(128, 65_536)),
@@ -205,5 +205,5 @@ internal static class PlanFormat
             ]), Default: "{}"),
         new Field("head", "Whether the LM head is measured, in a leg of its own, where a device of the stack can run it alone; false sets the vocabulary of every cell to 0.", new BooleanShape(), Default: "true"),
         new Field("layers", "Two or three rising values of L'. The step energies at the first and the last give the energy per layer as a slope, one between them shows how straight the line is. auto: from the memory of the hardware class, one pair for a match group, and a third for its baseline.", Layers, Default: "auto"),
-        new Field("stack", "What executes: reference (C# on a cpu device), simulated, or cuda.", Stacks, Default: "reference"));
+        new Field("stack", "What executes: reference (C# on a cpu device), llama.cpp (the same layers in it, on a cpu device), simulated, or cuda.", Stacks, Default: "reference"));
 }

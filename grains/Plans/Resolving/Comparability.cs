@@ -54,6 +54,11 @@ public static class Comparability
             texts.Add($"stack {c.Stack} against {b.Stack}");
         }
 
+        if (Precisions.Of(c).Activations is var own && Precisions.Of(b).Activations is var other && own != other)
+        {
+            texts.Add($"activations {own} against {other}");
+        }
+
         var (counted, nominal) = (Catalogue.CountedBillions(c), (double)Catalogue.Definition(c.Workload).NominalBillions);
         if (Math.Abs(counted / Catalogue.CountedBillions(b) - 1) > ParameterTolerance && Math.Abs(counted / nominal - 1) > NominalTolerance && Catalogue.HasCatalogueShape(c))
         {

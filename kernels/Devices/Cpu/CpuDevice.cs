@@ -1,4 +1,5 @@
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Engines;
 using EnergyGrid.Metrology;
 using EnergyGrid.Workloads;
 
@@ -25,14 +26,17 @@ public sealed record CpuDeviceOptions
     /// <summary>Where energy counters are looked for.</summary>
     public string PowercapRoot { get; init; } = RaplCounter.SystemRoot;
 
+    /// <summary>What runs decode steps here beside the reference.</summary>
+    public IReadOnlyList<CpuStack> Stacks { get; init; } = [];
+
     /// <summary>Where the file of weights lies that a configuration's data name; null where nobody said.</summary>
     public Func<Configuration, string?> WeightsPath { get; init; } = static c => c.WeightsPath;
 }
 
 /// <summary>
-/// This machine's processor: it really executes the reference decode steps, on a thread of its own. Time and tokens are measured. Energy is
-/// measured where RAPL is readable; otherwise it is <see cref="Provenance.Modelled"/> from a declared idle and maximum power and this
-/// process's share of the processors.
+/// This machine's processor: it really executes decode steps, the reference's on a thread of its own and those of other stacks where these run. Time and tokens are measured. Energy
+/// is measured where RAPL is readable; otherwise it is <see cref="Provenance.Modelled"/> from a declared idle and maximum power and the share of the processors that this
+/// process and those that work for it take.
 /// </summary>
 public sealed class CpuDevice : IDevice
 {
@@ -44,17 +48,12 @@ public sealed class CpuDevice : IDevice
     private readonly RaplCounter? _rapl;
     private readonly Lock _gate = new();
     private readonly List<DeviceReading> _readings = [];
-    private readonly List<StepMark> _marks = [];
-    private readonly Queue<Action> _jobs = new();
-    private readonly SemaphoreSlim _wake = new(0);
-    private readonly Thread _worker;
+    private readonly CpuEngines _engines;
+    private readonly WeightSource _weights;
+    private readonly ProcessorTime _processors = new();
     private readonly Thread _sensor;
     private readonly ManualResetEventSlim _ending = new();
     private readonly NodeClock _clock;
-    private volatile bool _running;
-    private DecodeStep? _step;
-    private SafetensorsFile? _weights;
-    private long _steps;
     private double _joules;
     private DeviceUse _use = DeviceUse.Unknown;
     private volatile string? _silence;
@@ -63,9 +62,11 @@ public sealed class CpuDevice : IDevice
     public CpuDevice(string host, string site, string rack, TimeProvider time, CpuDeviceOptions? options = null)
     {
         (_time, _options) = (time, options ?? new());
+        _clock = time as NodeClock ?? new NodeClock(time);
+        _engines = new CpuEngines([CpuStack.Reference(_options.Threads), .. _options.Stacks], _clock.Time);
+        _weights = new WeightSource(_options.WeightsPath);
         var rapl = RaplSearch.Of(_options.PowercapRoot);
         _rapl = rapl.Counter;
-        _clock = time as NodeClock ?? new NodeClock(time);
         var provenance = _rapl is null ? Provenance.Modelled : Provenance.Measured;
         Info = new DeviceInfo(
             host, "cpu-0", "cpu", DeviceKind.Cpu, site, rack, 0, Math.Floor(_options.MemoryShare * MachineProbe.AvailableBytes()),
@@ -76,9 +77,7 @@ public sealed class CpuDevice : IDevice
         Sensor = new DeviceSensor(
             new SensorProfile(SensorQuantity.Counter, PeriodSeconds, 0, Math.Max(_options.MaxWatts, 1), provenance, UpdatePeriodSeconds: PeriodSeconds),
             PollSeconds: _rapl is null ? PeriodSeconds : 0.001, PowerIsIndependent: false);
-        _worker = new Thread(Work) { IsBackground = true, Name = "cpu device" };
         _sensor = new Thread(Sense) { IsBackground = true, Name = "cpu sensor" };
-        _worker.Start();
         _sensor.Start();
     }
 
@@ -93,152 +92,59 @@ public sealed class CpuDevice : IDevice
         get { lock (_gate) return _use; }
     }
 
-    public DeviceCondition Condition() => new(double.NaN, double.NaN, Info.PowerLimitWatts, 0, _options.ClockErrorSeconds + _clock.ErrorSeconds);
+    public string? Quarantine => _engines.Lost is { } reason ? $"{Info.Key} is quarantined until it answers again: {reason}" : null;
+
+    public Task<bool> Revive() => _engines.Revive();
+
+    public DeviceCondition Condition() => new(double.NaN, double.NaN, Info.PowerLimitWatts, 0, _options.ClockErrorSeconds + _clock.ErrorSeconds, _engines.Fault);
 
     public string? Refusal(Configuration configuration, StepCost cost, int layers)
     {
-        if (configuration.Stack is not "reference") return $"stack '{configuration.Stack}' does not run here; the cpu runs 'reference'";
+        if (_engines.Stack(configuration.Stack) is not { } stack) return $"stack '{configuration.Stack}' does not run here; the cpu runs {string.Join(", ", _engines.Names.Select(n => $"'{n}'"))}";
         if (StepLayers.Refusal(configuration, layers) is { } refusal) return refusal;
-        if (RefusalOfData(configuration) is { } data) return data;
-        var bytes = DecodeStep.ResidentBytes(configuration, layers);
+        if (_weights.Refusal(configuration) is { } data) return data;
+        if (stack.Refusal(configuration, layers) is { } other) return other;
+        var bytes = stack.ResidentBytes(configuration, layers);
         return bytes <= Info.MemoryBytes ? null : $"{bytes / 1e9:F2} GB are needed for {StepLayers.Name(layers)}, {Info.MemoryBytes / 1e9:F2} GB may be used";
     }
 
-    public Task Load(Configuration configuration, StepCost cost, int layers, CancellationToken stop) => OnWorker(() =>
+    public Task Load(Configuration configuration, StepCost cost, int layers, CancellationToken stop)
     {
-        stop.ThrowIfCancellationRequested();
-        Drop();
-        _step = DecodeStep.Create(configuration, layers, _options.Threads, weights: Weights(configuration, stop));
-    });
-
-    public void Start()
-    {
-        lock (_gate) _marks.Add(new StepMark(NowNanoseconds(), _steps));
-        _running = true;
-        _wake.Release();
+        if (Quarantine is { } reason) return Task.FromException(new DeviceLostException(reason));
+        var expected = layers * Math.Max(cost.Bytes / Info.BandwidthBytesPerSecond, cost.Flops / Info.PeakFlopsPerSecond);
+        var located = configuration with { WeightsPath = _options.WeightsPath(configuration) };
+        return _engines.Load(new StepLoad(located, layers, expected, layers * cost.ResidentBytes), stop);
     }
 
-    public Task Stop()
-    {
-        _running = false;
-        // Its turn comes after the running step.
-        return OnWorker(static () => { });
-    }
+    public void Start() => _engines.Start();
 
-    public Task Unload() => OnWorker(Drop);
+    public Task Stop() => _engines.Stop();
+
+    public Task Unload() => _engines.Unload();
+
+    public double Attend(bool closely)
+    {
+        _engines.Attend(closely);
+        return 0;
+    }
 
     public void Drain(List<DeviceReading> readings, List<StepMark> steps)
     {
         lock (_gate)
         {
             readings.AddRange(_readings);
-            steps.AddRange(_marks);
             _readings.Clear();
-            _marks.Clear();
         }
+        _engines.Drain(steps, _clock);
     }
 
     public void Dispose()
     {
         if (_ending.IsSet) return;
-        _running = false;
         _ending.Set();
-        _wake.Release();
-        _worker.Join();
+        _engines.Dispose();
         _sensor.Join();
-        Drop();
-        _weights?.Dispose();
-    }
-
-    // What can be said without reading the file; the rest is said when it is loaded.
-    private string? RefusalOfData(Configuration configuration)
-    {
-        if (configuration.Data is "normal" or "zeros") return null;
-        if (!WeightFile.IsOne(configuration.Data)) return $"data '{configuration.Data}' are none that the cpu can make; it makes normal and zeros, and reads {WeightFile.Prefix}SHA256:PATTERN";
-        try
-        {
-            _ = WeightFile.Parse(configuration.Data);
-        }
-        catch (WeightsRefusedException refused)
-        {
-            return refused.Message;
-        }
-        if (_options.WeightsPath(configuration) is not { } path) return "the data name a file of weights, and nobody said where it lies on this node";
-        return File.Exists(path) ? null : $"the file of weights '{path}' is not there";
-    }
-
-    // On the worker. Once a file was found to be the right one it stays open: its hash is not taken again for every leg.
-    private SafetensorsValues? Weights(Configuration configuration, CancellationToken stop)
-    {
-        if (!WeightFile.IsOne(configuration.Data)) return null;
-        var choice = WeightFile.Parse(configuration.Data);
-        var path = _options.WeightsPath(configuration) ?? throw new WeightsRefusedException("the data name a file of weights, and nobody said where it lies on this node");
-        if (_weights is null || _weights.Path != path || _weights.Sha256 != choice.Sha256 || !_weights.IsUnchanged)
-        {
-            _weights?.Dispose();
-            _weights = null;
-            _weights = SafetensorsFile.Open(path, choice.Sha256, stop);
-        }
-        return _weights.Values(choice);
-    }
-
-    private void Drop()
-    {
-        _step?.Dispose();
-        _step = null;
-    }
-
-    private Task OnWorker(Action job)
-    {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (_ending.IsSet) return Task.FromException(new DeviceLostException("The cpu device is closed."));
-        lock (_gate)
-        {
-            _jobs.Enqueue(() =>
-            {
-                try
-                {
-                    job();
-                    done.SetResult();
-                }
-                catch (OperationCanceledException cancelled)
-                {
-                    done.SetCanceled(cancelled.CancellationToken);
-                }
-                catch (Exception error)
-                {
-                    done.SetException(error);
-                }
-            });
-        }
-        _wake.Release();
-        return done.Task;
-    }
-
-    private void Work()
-    {
-        while (!_ending.IsSet)
-        {
-            Action? job;
-            lock (_gate) _jobs.TryDequeue(out job);
-            if (job is not null) job();
-            else if (_running && _step is { } step)
-            {
-                step.Run();
-                _steps++;
-                Mark();
-            }
-            else _wake.Wait();
-        }
-    }
-
-    private void Mark()
-    {
-        lock (_gate)
-        {
-            if (_marks.Count >= MostPending) _marks.RemoveRange(0, MostPending / 2);
-            _marks.Add(new StepMark(NowNanoseconds(), _steps));
-        }
+        _weights.Dispose();
     }
 
     private void Sense()
@@ -303,7 +209,5 @@ public sealed class CpuDevice : IDevice
         before = (busy, all);
     }
 
-    private static TimeSpan Busy() => Environment.CpuUsage.TotalTime;
-
-    private long NowNanoseconds() => _clock.NowNanoseconds;
+    private TimeSpan Busy() => _processors.Look(_engines.Processes);
 }

@@ -5,9 +5,6 @@ namespace EnergyGrid.Devices;
 /// <summary>What all processes together take of this machine's processors and memory, as Linux tells it.</summary>
 public static class MachineUse
 {
-    /// <summary>USER_HZ, in which <c>/proc/stat</c> counts: 100 on every platform that .NET runs on.</summary>
-    public const double TicksPerSecond = 100;
-
     /// <summary>Ticks of all processors since the machine started: those in which they worked, time that the hypervisor took included, and all; null where it is not known.</summary>
     public static (double Busy, double All)? Ticks()
     {
@@ -20,6 +17,33 @@ public static class MachineUse
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or InvalidOperationException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Ticks of this process, of those that it has started and of those of them that have ended; null where it is not known.</summary>
+    public static double? OwnTicks()
+    {
+        if (Fields("self") is not { } self) return null;
+        // Of those that still run: one by one. Numbers behind the name: state, parent, …, 11 to 14: user, system, and both of children that were waited for.
+        var children = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(n => int.TryParse(n, out _)).Select(n => Fields(n!))
+            .Where(f => f is not null && f[1] == Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+        return Ticks(self) + children.Sum(f => Ticks(f!));
+
+        static double Ticks(string[] fields) => fields[11..15].Sum(t => double.Parse(t, CultureInfo.InvariantCulture));
+
+        static string[]? Fields(string process)
+        {
+            try
+            {
+                var stat = File.ReadAllText($"/proc/{process}/stat");
+                var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+                return fields.Length > 15 ? fields : null;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It has ended.
+                return null;
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda.Steps;
+using EnergyGrid.Devices.Engines;
 using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Devices.Cuda;

@@ -1,6 +1,7 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
+using EnergyGrid.Devices.Engines;
 
 namespace EnergyGrid.Devices.Cuda;
 

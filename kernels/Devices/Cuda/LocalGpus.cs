@@ -4,6 +4,7 @@ using EnergyGrid.Devices.Cuda.Loads;
 using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
 using EnergyGrid.Devices.Cuda.Steps;
+using EnergyGrid.Devices.Engines;
 using EnergyGrid.Devices.Evidence;
 using EnergyGrid.Workloads;
 

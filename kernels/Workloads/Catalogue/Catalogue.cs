@@ -36,9 +36,6 @@ public static class Catalogue
     /// <summary>Codes in the paper's order, each variant beside its original.</summary>
     public static ImmutableArray<string> Codes { get; } = ["A", "B", "C", "D", "D'", "E", "E'", "F", "F'", "G", "G0", "H", "I", "I0", "I0'", "J", "K"];
 
-    /// <summary>The stack that runs a cell's layers in llama.cpp.</summary>
-    public const string LlamaCpp = "llama.cpp";
-
     /// <summary>Rows of the LM head when a plan names none.</summary>
     public const int DefaultVocabulary = 32000;
 
@@ -130,7 +127,7 @@ public static class Catalogue
         var stack = request.Stack ?? "simulated";
         Refuse(string.IsNullOrWhiteSpace(stack), "stack", "stack must name what executes: reference, llama.cpp, simulated, cuda or a serving stack");
         // llama.cpp has no format in groups of 128: where the plan says nothing, it runs the one that has about as many bits.
-        var weights = request.Weights ?? (stack == LlamaCpp ? WeightFormat.InBlocks(definition.Weights) : definition.Weights);
+        var weights = request.Weights ?? (stack == KernelStacks.LlamaCpp ? WeightFormat.InBlocks(definition.Weights) : definition.Weights);
         CheckWeights(definition, weights);
         CheckStack(definition, weights, stack);
         var batch = request.Batch ?? definition.Batch;
@@ -191,8 +188,8 @@ public static class Catalogue
     // What a stack cannot run is said before a device is asked.
     private static void CheckStack(WorkloadDefinition definition, string weights, string stack)
     {
-        Refuse(stack == "cuda" && WeightFormat.IsInBlocks(weights), "weights", $"weights {weights} multiplies integers in blocks, and no CUDA kernel here does: take {string.Join(", ", WeightFormat.All.Where(f => !WeightFormat.IsInBlocks(f)))}");
-        if (stack != LlamaCpp) return;
+        Refuse(stack == KernelStacks.Cuda && WeightFormat.IsInBlocks(weights), "weights", $"weights {weights} multiplies integers in blocks, and no CUDA kernel here does: take {string.Join(", ", WeightFormat.All.Where(f => !WeightFormat.IsInBlocks(f)))}");
+        if (stack != KernelStacks.LlamaCpp) return;
         Refuse(!definition.Unit.All(IsDense), "workload", $"{definition.Code} is {definition.Title}: llama.cpp runs layers of dense attention here ({string.Join(", ", ByCode.Values.Where(w => w.Unit.All(IsDense)).Select(w => w.Code).Order(StringComparer.Ordinal))})");
         Refuse(weights is WeightFormat.Int8 or WeightFormat.Int4, "weights", $"weights {weights} has groups of {WeightFormat.Group}, and llama.cpp has blocks of {WeightFormat.Block}: take {WeightFormat.InBlocks(weights)}");
     }

@@ -29,16 +29,7 @@ public sealed unsafe class DecodeStep : IDisposable
         _output = new AlignedBuffer<float>((long)c.Batch * StepLayers.OutputWidth(c, layers));
         try
         {
-            if (c.Data != "zeros")
-            {
-                for (var b = 0; b < c.Batch; b++)
-                {
-                    var row = _input.Slice((long)b * c.ModelWidth, c.ModelWidth);
-                    Noise.Normal(Noise.Key(c.DataSeed, -1, b), 1, _input.Pointer + (long)b * c.ModelWidth, c.ModelWidth);
-                    Elementwise.RoundToHalf(row);
-                }
-            }
-
+            FillInput(c, _input);
             if (layers == StepLayers.HeadAlone)
             {
                 _head = _context.Matrix(0, HeadName, StepLayers.HeadRows(c), c.ModelWidth);
@@ -105,6 +96,17 @@ public sealed unsafe class DecodeStep : IDisposable
         }
 
         return new DecodeStep(StepLayers.Executed(c, layers), layers, threads, roundActivations, weights);
+    }
+
+    /// <summary>What enters the first layer, [batch][d_model]: unit variance, rounded to FP16; zeros for the control.</summary>
+    internal static void FillInput(Configuration c, AlignedBuffer<float> input)
+    {
+        if (c.Data == "zeros") return;
+        for (var b = 0; b < c.Batch; b++)
+        {
+            Noise.Normal(Noise.Key(c.DataSeed, -1, b), 1, input.Pointer + (long)b * c.ModelWidth, c.ModelWidth);
+            Elementwise.RoundToHalf(input.Slice((long)b * c.ModelWidth, c.ModelWidth));
+        }
     }
 
     /// <summary>Bytes that <see cref="Create"/> will take, to a few per cent: the catalogue's residency, activations, and what filling needs.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace EnergyGrid.Workloads;
 
 /// <summary>y = W·x for a batch of vectors: weights are read once, whatever the batch.</summary>
@@ -38,8 +40,42 @@ internal static unsafe class MatrixProduct
             var block = item / items;
             var first = block * panelsInBlock + item % items * share;
             var last = Math.Min((block + 1) * panelsInBlock, first + share);
-            Rows(pool, worker, w, first * PackedMatrix.Panel, last * PackedMatrix.Panel, x + (long)block * xBlockStride, xStride, y, yStride, batch);
+            if (w.Format == WeightFormat.Fp16 && HalfProduct.IsSupported) HalfRows(pool, worker, w, first * PackedMatrix.Panel, last * PackedMatrix.Panel, x + (long)block * xBlockStride, xStride, y, yStride, batch);
+            else Rows(pool, worker, w, first * PackedMatrix.Panel, last * PackedMatrix.Panel, x + (long)block * xBlockStride, xStride, y, yStride, batch);
         });
+    }
+
+    // As Rows, four outputs at a time.
+    private static void HalfRows(WorkerPool pool, int worker, PackedMatrix w, int first, int last, float* x, int xStride, float* y, int yStride, int batch)
+    {
+        const int most = HalfProduct.Vectors * PackedMatrix.Panel;
+        var chunk = pool.Scratch(worker, batch * PackedMatrix.Chunk + most);
+        var sums = chunk + batch * PackedMatrix.Chunk;
+        for (var start = 0; start < w.PaddedInputs; start += PackedMatrix.Chunk)
+        {
+            var width = Math.Min(PackedMatrix.Chunk, w.PaddedInputs - start);
+            var real = Math.Min(width, w.Inputs - start);
+            for (var b = 0; b < batch; b++)
+            {
+                new ReadOnlySpan<float>(x + (long)b * xStride + start, real).CopyTo(new Span<float>(chunk + b * width, width));
+                new Span<float>(chunk + b * width + real, width - real).Clear();
+            }
+
+            for (var panel = first / PackedMatrix.Panel; panel < last / PackedMatrix.Panel; panel++)
+            {
+                for (var b = 0; b < batch;)
+                {
+                    var isOne = batch - b < HalfProduct.Vectors;
+                    w.MultiplyPanel(panel, start, width, chunk + b * width, isOne, sums);
+                    for (var i = 0; i < (isOne ? 1 : HalfProduct.Vectors); i++, b++)
+                    {
+                        var target = y + (long)b * yStride + panel * PackedMatrix.Panel;
+                        var sum = Vector128.Load(sums + i * PackedMatrix.Panel);
+                        (start > 0 ? sum + Vector128.Load(target) : sum).Store(target);
+                    }
+                }
+            }
+        }
     }
 
     private static void Rows(WorkerPool pool, int worker, PackedMatrix w, int first, int last, float* x, int xStride, float* y, int yStride, int batch)

@@ -170,6 +170,20 @@ internal sealed unsafe class PackedMatrix : IDisposable
         }
     }
 
+    /// <summary>The weights of a row of an FP16 matrix, one after the other.</summary>
+    /// <param name="n">Which row.</param>
+    /// <param name="target">As many as there are inputs.</param>
+    /// <exception cref="InvalidOperationException">It has another format.</exception>
+    public void CopyRow(int n, Span<Half> target)
+    {
+        if (Format != WeightFormat.Fp16) throw new InvalidOperationException($"A matrix in {Format} has no FP16 weights.");
+        for (var start = 0; start < Inputs; start += Chunk)
+        {
+            var width = Math.Min(Chunk, PaddedInputs - start);
+            new ReadOnlySpan<Half>((Half*)_data.Pointer + Element(n / Panel, start, n % Panel, width), Math.Min(Chunk, Inputs - start)).CopyTo(target[start..]);
+        }
+    }
+
     /// <summary>Multiplies a row's inputs of a chunk with eight vectors. See <see cref="RowProduct"/>.</summary>
     /// <param name="n">Which row.</param>
     /// <param name="start">First input, that of a chunk.</param>
@@ -195,6 +209,20 @@ internal sealed unsafe class PackedMatrix : IDisposable
                 RowProduct.Multiply<NibbleRow, NibbleGroup>(new(words, (ushort*)_scales!.Pointer, _zeros!.Pointer, scale), words, width / 2, x, width, sums);
                 break;
         }
+    }
+
+    /// <summary>Multiplies the four rows of a panel of an FP16 matrix with one vector or with four. See <see cref="HalfProduct"/>.</summary>
+    /// <param name="panel">Which.</param>
+    /// <param name="start">First input, that of a chunk.</param>
+    /// <param name="width">Inputs of the chunk, padding included.</param>
+    /// <param name="x">FP32, <paramref name="width"/> for each vector.</param>
+    /// <param name="isOne">Whether there is one vector; else four.</param>
+    /// <param name="sums">Receives 4 results for each.</param>
+    public void MultiplyPanel(int panel, int start, int width, float* x, bool isOne, float* sums)
+    {
+        var halves = (ushort*)_data.Pointer + Element(panel, start, 0, width);
+        if (isOne) HalfProduct.One(halves, x, width, sums);
+        else HalfProduct.Four(halves, x, width, sums);
     }
 
     internal static int Groups(int width) => (width + WeightFormat.Group - 1) / WeightFormat.Group;

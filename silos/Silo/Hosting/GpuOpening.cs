@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda;
-using EnergyGrid.Devices.Cuda.Worker;
+using EnergyGrid.Devices.Workers;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -18,7 +18,7 @@ namespace EnergyGrid.Silo;
 /// <param name="log">The silo's.</param>
 internal sealed partial class GpuOpening(IReadOnlyList<CudaBoard> boards, LocalGpuOptions options, WorkerOptions? workers, LocalNode? node, ILogger<GpuOpening> log) : BackgroundService
 {
-    private readonly LocalGpuOptions _options = workers is null ? options : options with { Steps = (board, time) => new WorkerEngine(board, time, workers with { Log = line => WorkerSaid(log, line) }) };
+    private readonly LocalGpuOptions _options = workers is null ? options : options with { Steps = (board, time) => new WorkerEngine(BoardWorker.Target(board), time, workers with { Log = line => WorkerSaid(log, line) }) };
     private readonly ConcurrentDictionary<string, string> _said = new();
     private int _left = boards.Count;
 

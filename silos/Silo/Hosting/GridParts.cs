@@ -2,8 +2,9 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Sensing;
-using EnergyGrid.Devices.Cuda.Worker;
+using EnergyGrid.Devices.Workers;
 using EnergyGrid.Grains;
+using EnergyGrid.LlamaCpp;
 using EnergyGrid.Node;
 using EnergyGrid.Results;
 using Microsoft.Extensions.DependencyInjection;
@@ -33,7 +34,7 @@ internal static class GridParts
             if (local.Value.Node is { } machine) nodes.AddNode(machine, machine.Clock);
         });
         // After Orleans, which has joined when this starts.
-        services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), options.GpuWorkers, local.Value.Node, s.GetRequiredService<ILogger<GpuOpening>>()));
+        services.AddHostedService(s => new GpuOpening(local.Value.Boards, Gpus(options), options.Workers, local.Value.Node, s.GetRequiredService<ILogger<GpuOpening>>()));
         if (options.RunLog is { } path)
         {
             var file = OpenRunLog(path);
@@ -92,8 +93,15 @@ internal static class GridParts
             throw new SiloRefusedException($"{e.Message} 'up --gpus none' starts without this machine's GPUs.", e);
         }
         var clock = new NodeClock(TimeProvider.System, static () => KernelClock.MaxErrorSeconds() ?? ClockErrorSeconds);
-        IDevice[] devices = options.LocalCpu ? [new CpuDevice(options.Name, SiteOf(options), options.Rack, clock, new CpuDeviceOptions { ClockErrorSeconds = 0 })] : [];
+        IDevice[] devices = options.LocalCpu ? [new CpuDevice(options.Name, SiteOf(options), options.Rack, clock, Cpu(options))] : [];
         return (devices.Length + boards.Count > 0 ? new LocalNode(options.Name, SiteOf(options), options.Rack, devices, clock) { IsOpening = boards.Count > 0 } : null, boards);
+    }
+
+    // llama.cpp ends the process that it is in where it asserts: without a process of its own it does not run.
+    private static CpuDeviceOptions Cpu(SiloOptions options)
+    {
+        var cpu = new CpuDeviceOptions { ClockErrorSeconds = 0 };
+        return options.Workers is { } workers ? cpu with { Stacks = [LlamaSteps.Stack(cpu.Threads, workers)] } : cpu;
     }
 
     private static LocalGpuOptions Gpus(SiloOptions options) => new(options.Name, SiteOf(options), options.Rack)

@@ -1,6 +1,6 @@
 using System.Net;
 using EnergyGrid.Devices;
-using EnergyGrid.Devices.Cuda.Worker;
+using EnergyGrid.Devices.Workers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -86,8 +86,8 @@ public sealed record SiloOptions
     /// <summary>How long each look at a GPU's sensors takes on start, s. Below 10 s the counter's check against power is coarse.</summary>
     public double QualificationSeconds { get; init; } = 10;
 
-    /// <summary>How the processes are started and looked after that run the work on this machine's GPUs; null where this process runs it: in a program that cannot be its own worker.</summary>
-    public WorkerOptions? GpuWorkers { get; init; } = WorkerCommand.OfThisProgram() is { } command ? new WorkerOptions(command) : null;
+    /// <summary>How the processes are started and looked after that run the work on this machine's GPUs, and llama.cpp; null in a program that cannot be its own worker: there this process runs the GPUs' work, and llama.cpp does not run.</summary>
+    public WorkerOptions? Workers { get; init; } = WorkerCommand.OfThisProgram() is { } command ? new WorkerOptions(command) : null;
 
     /// <summary>Whether the GPUs' sensors are looked at as long as on the first start, whatever is remembered of them.</summary>
     public bool Requalify { get; init; }

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Tests.Cuda;
 using EnergyGrid.Grid.Tests.Faults;
@@ -28,9 +27,7 @@ public sealed class EmulatedGpuTests(EmulatedLibraries libraries)
         Assert.True(status.Phase == SweepPhase.Finished, $"{status.Phase}: {status.Reason}\n{files.Events()}\n{silo.Log}");
         Assert.Contains("outcome unknown", files.Events());
         Assert.Contains("is given up", files.Events());
-        // Its pass is void if a trial of it was kept; one that was lost with its first trial had not begun.
-        var pass = Regex.Match(files.Events(), @"small\.\w+(\.b\d+\.p\d+)\.\w+ on silo: outcome unknown").Groups[1].Value + ".";
-        Assert.Equal(files.Committed().Any(t => t.ToString().Contains(pass, StringComparison.Ordinal)), status.VoidedPasses >= 1);
+        Assert.True(status.VoidedPasses >= 1, files.Events());
 
         var matrix = files.Matrix();
         Assert.Equal(Provenance.Modelled, matrix.Provenance);

@@ -87,7 +87,7 @@ public sealed class GpuWorkerTests(EmulatedLibraries libraries)
 
     private static bool IsAlive(int process) => Stat(process) is [not "Z", ..] && IsWorker(process);
 
-    private static bool IsWorker(int process) => Read($"/proc/{process}/cmdline").Contains("gpu-worker", StringComparison.Ordinal);
+    private static bool IsWorker(int process) => Read($"/proc/{process}/cmdline").Contains("step-worker", StringComparison.Ordinal);
 
     /// <summary>State, parent and more of a process; nothing where there is none.</summary>
     private static string[] Stat(int process) => Read($"/proc/{process}/stat") is { Length: > 0 } stat ? stat[(stat.LastIndexOf(')') + 2)..].Split(' ') : [];

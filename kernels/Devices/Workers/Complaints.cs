@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>
 /// What a worker writes to standard error, as lines that may stand in a log: without control characters, not too long, and not too many. Not thread-safe.

@@ -1,12 +1,13 @@
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Engines;
 using MessagePack;
 
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>What a worker is asked for.</summary>
 public enum WorkerAct
 {
-    /// <summary>The first: a context on the board.</summary>
+    /// <summary>The first: whatever the steps need.</summary>
     Open,
     Refusal,
     Load,
@@ -29,7 +30,7 @@ public enum WorkerOutcome
 /// <summary>From the silo to a worker.</summary>
 /// <param name="Id">The answer bears it.</param>
 /// <param name="Act">What is asked for.</param>
-/// <param name="Board">UUID of the board; of <see cref="WorkerAct.Open"/> alone, as the next.</param>
+/// <param name="Target">Id of the target; of <see cref="WorkerAct.Open"/> alone, as the next.</param>
 /// <param name="Build">Of the program that asks: another one may have been installed while it ran.</param>
 /// <param name="Configuration">Of <see cref="WorkerAct.Refusal"/> and <see cref="WorkerAct.Load"/>, as the next.</param>
 /// <param name="Layers">L'; 0 is the LM head alone.</param>
@@ -37,7 +38,7 @@ public enum WorkerOutcome
 public sealed record WorkerRequest(
     [property: Key(0)] long Id,
     [property: Key(1)] WorkerAct Act,
-    [property: Key(2)] string? Board = null,
+    [property: Key(2)] string? Target = null,
     [property: Key(3)] string? Build = null,
     [property: Key(4)] ConfigurationMessage? Configuration = null,
     [property: Key(5)] int Layers = 0);

@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>How workers are started and looked after.</summary>
 /// <param name="Command">What starts one.</param>
@@ -22,15 +22,15 @@ public sealed record WorkerOptions(WorkerCommand Command)
     public Action<string> Log { get; init; } = static _ => { };
 }
 
-/// <summary>What starts a worker: a program that calls <see cref="GpuWorker.Run"/>.</summary>
+/// <summary>What starts a worker: a program that calls <see cref="StepWorker.Run(Func{string, Engines.IStepEngine})"/>.</summary>
 /// <param name="Program">Its file.</param>
 /// <param name="Arguments">Its arguments.</param>
 public sealed record WorkerCommand(string Program, IReadOnlyList<string> Arguments)
 {
-    /// <summary>This program as its own worker; null where it cannot be one (<see cref="GpuWorkerHostAttribute"/>).</summary>
+    /// <summary>This program as its own worker; null where it cannot be one (<see cref="StepWorkerHostAttribute"/>).</summary>
     public static WorkerCommand? OfThisProgram()
     {
-        if (Assembly.GetEntryAssembly() is not { } entry || entry.GetCustomAttribute<GpuWorkerHostAttribute>() is not { } host || Environment.ProcessPath is not { } program) return null;
+        if (Assembly.GetEntryAssembly() is not { } entry || entry.GetCustomAttribute<StepWorkerHostAttribute>() is not { } host || Environment.ProcessPath is not { } program) return null;
         // Either an executable of its own, or an assembly that dotnet executes.
         return Path.GetFileNameWithoutExtension(program) == "dotnet" ? new(program, ["exec", entry.Location, host.Command]) : new(program, [host.Command]);
     }
@@ -38,7 +38,7 @@ public sealed record WorkerCommand(string Program, IReadOnlyList<string> Argumen
 
 /// <summary>Says of a program that it becomes a worker when it is started with this command.</summary>
 [AttributeUsage(AttributeTargets.Assembly)]
-public sealed class GpuWorkerHostAttribute(string command) : Attribute
+public sealed class StepWorkerHostAttribute(string command) : Attribute
 {
     /// <summary>Its only argument.</summary>
     public string Command { get; } = command;

@@ -4,10 +4,12 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Nvml;
 using EnergyGrid.Devices.Cuda.Sensing;
-using EnergyGrid.Devices.Cuda.Worker;
+using EnergyGrid.Devices.Engines;
+using EnergyGrid.Devices.Tests.Workers;
+using EnergyGrid.Devices.Workers;
 using EnergyGrid.Workloads;
 
-namespace EnergyGrid.Devices.Tests.Cuda.Worker;
+namespace EnergyGrid.Devices.Tests.Cuda;
 
 /// <summary>A GPU whose work runs in a process of its own, on the emulated driver: a real process, killed in earnest.</summary>
 [Collection("cuda")]
@@ -229,7 +231,7 @@ public sealed class WorkerTests : IDisposable
 
         async Task<InvalidOperationException> Refused(string program, params string[] arguments)
         {
-            using var engine = new WorkerEngine(CudaDriver.Boards()[0], TimeProvider.System, new WorkerOptions(new WorkerCommand(program, arguments)) { Log = _log.Enqueue });
+            using var engine = new WorkerEngine(BoardWorker.Target(CudaDriver.Boards()[0]), TimeProvider.System, new WorkerOptions(new WorkerCommand(program, arguments)) { Log = _log.Enqueue });
             return await Assert.ThrowsAnyAsync<InvalidOperationException>(engine.Open);
         }
     }
@@ -266,7 +268,7 @@ public sealed class WorkerTests : IDisposable
         {
             var stat = File.ReadAllText($"/proc/{process}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return fields[0] != "Z" && fields[1] == $"{Environment.ProcessId}" && File.ReadAllText($"/proc/{process}/cmdline").Contains("gpu-worker", StringComparison.Ordinal);
+            return fields[0] != "Z" && fields[1] == $"{Environment.ProcessId}" && File.ReadAllText($"/proc/{process}/cmdline").Contains("step-worker", StringComparison.Ordinal);
         }
         catch (IOException)
         {
@@ -288,7 +290,7 @@ public sealed class WorkerTests : IDisposable
     {
         var workers = new WorkerOptions(WorkerProgram.Command) { HangSeconds = 1.5, Log = _log.Enqueue };
         if (change is not null) workers = change(workers);
-        return Open(board => new WorkerEngine(board, TimeProvider.System, workers));
+        return Open(board => new WorkerEngine(BoardWorker.Target(board), TimeProvider.System, workers));
     }
 
     // As LocalGpus does it, but for the look at the sensors, which takes long.

@@ -1,9 +1,10 @@
 using System.IO.Pipelines;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices.Cuda;
-using EnergyGrid.Devices.Cuda.Worker;
+using EnergyGrid.Devices.Engines;
+using EnergyGrid.Devices.Workers;
 
-namespace EnergyGrid.Devices.Tests.Cuda.Worker;
+namespace EnergyGrid.Devices.Tests.Workers;
 
 /// <summary>What a silo and a worker say to each other, without a process between them.</summary>
 public sealed class WorkerSpeechTests
@@ -19,9 +20,9 @@ public sealed class WorkerSpeechTests
         await using var reports = up.Reader.AsStream();
         await using var told = up.Writer.AsStream();
         var engine = new ScriptedEngine();
-        var serving = Task.Factory.StartNew(() => GpuWorker.Serve(asked, told, board => board == "GPU-1" ? engine : throw new InvalidOperationException("another board")), TaskCreationOptions.LongRunning);
+        var serving = Task.Factory.StartNew(() => StepWorker.Serve(asked, told, board => board == "GPU-1" ? engine : throw new InvalidOperationException("another board")), TaskCreationOptions.LongRunning);
 
-        Frames.Write(requests, new WorkerRequest(1, WorkerAct.Open, "GPU-1", GpuWorker.Build));
+        Frames.Write(requests, new WorkerRequest(1, WorkerAct.Open, "GPU-1", StepWorker.Build));
         Assert.Equal((1, WorkerOutcome.Done), await Answer());
         Frames.Write(requests, new WorkerRequest(2, WorkerAct.Refusal, Configuration: ConfigurationMessage.Of(H), Layers: 3));
         Assert.Equal($"no {H} at 3", (await Read()).Text);
@@ -78,7 +79,7 @@ public sealed class WorkerSpeechTests
         using var requests = new MemoryStream();
         Frames.Write(requests, new WorkerRequest(1, WorkerAct.Open, "GPU-1", "another"));
         requests.Position = 0;
-        GpuWorker.Serve(requests, told, _ => throw new InvalidOperationException("opened"));
+        StepWorker.Serve(requests, told, _ => throw new InvalidOperationException("opened"));
         var answer = Frames.Read<WorkerReport>(reports)!;
         Assert.Equal(WorkerOutcome.Failed, answer.Outcome);
         Assert.Contains("the silo must be started again", answer.Text);

@@ -1,11 +1,12 @@
 using System.Globalization;
 using EnergyGrid.Contracts;
+using EnergyGrid.Devices.Engines;
 using EnergyGrid.Workloads;
 
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>
-/// Executes decode steps in a process of its own, one for each board. A worker that is silent for too long, or ends by itself, costs the trial that ran on it and nothing else: what is
+/// Executes decode steps in a process of its own, one for each target. A worker that is silent for too long, or ends by itself, costs the trial that ran on it and nothing else: what is
 /// left of it is ended, and the next request starts another. Where several end in a row, the device is lost until it is looked at again. A worker that nobody needs is given back.
 /// </summary>
 public sealed class WorkerEngine : IStepEngine
@@ -22,7 +23,7 @@ public sealed class WorkerEngine : IStepEngine
     private static readonly TimeSpan MostToClose = TimeSpan.FromSeconds(4);
     private const int MostPending = 100_000;
 
-    private readonly CudaBoard _board;
+    private readonly WorkerTarget _target;
     private readonly WorkerOptions _options;
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _starting = new(1);
@@ -50,14 +51,14 @@ public sealed class WorkerEngine : IStepEngine
     private bool _attended;
     private bool _closed;
 
-    /// <param name="board">On which.</param>
+    /// <param name="target">For what.</param>
     /// <param name="time">The node's. Its timestamps must be the machine's: those are what a worker's marks bear.</param>
     /// <param name="options">How workers are started and looked after.</param>
     /// <exception cref="ArgumentException">A time that another process cannot know.</exception>
-    public WorkerEngine(CudaBoard board, TimeProvider time, WorkerOptions options)
+    public WorkerEngine(WorkerTarget target, TimeProvider time, WorkerOptions options)
     {
         if (!ReferenceEquals(time, TimeProvider.System)) throw new ArgumentException("Steps in another process can be marked by the system's time only.", nameof(time));
-        (_board, _options) = (board, options with { Log = line => options.Log($"gpu {board.Index}: {line}") });
+        (_target, _options) = (target, options with { Log = line => options.Log($"{target.Name}: {line}") });
         var period = Math.Min(0.25, options.HangSeconds / 8);
         (_silence, _idle) = (new Silence(time, 2 * period), new Silence(time, 2 * period));
         _watch = time.CreateTimer(_ => Watch(), null, TimeSpan.FromSeconds(period), TimeSpan.FromSeconds(period));
@@ -191,7 +192,7 @@ public sealed class WorkerEngine : IStepEngine
         if (worker?.Gone.Wait(MostToClose) == false) worker.Kill();
     }
 
-    private DeviceLostException Closed => new($"{_board.Uuid} is closed.");
+    private DeviceLostException Closed => new($"{_target.Device} is closed.");
 
     private WorkerProcess? Opened
     {
@@ -221,13 +222,13 @@ public sealed class WorkerEngine : IStepEngine
             lock (_gate)
             {
                 if (_closed) throw Closed;
-                worker = _worker = new WorkerProcess(_options, $"worker of gpu {_board.Index}", Heard, Ended);
+                worker = _worker = new WorkerProcess(_target, _options, Heard, Ended);
             }
 
             await worker.Started.ConfigureAwait(false);
             try
             {
-                await Ask(worker, new WorkerRequest(0, WorkerAct.Open, _board.Uuid, GpuWorker.Build), _options.CallSeconds, "opened the board").ConfigureAwait(false);
+                await Ask(worker, new WorkerRequest(0, WorkerAct.Open, _target.Id, StepWorker.Build), _options.CallSeconds, _target.Opened).ConfigureAwait(false);
             }
             catch (InvalidOperationException error) when (error is not WorkerEndedException)
             {
@@ -254,7 +255,7 @@ public sealed class WorkerEngine : IStepEngine
         }
         catch (TimeoutException)
         {
-            var reason = string.Create(CultureInfo.InvariantCulture, $"the process that ran GPU work before was killed and is not gone after {MostToGoSeconds:F0} s: the driver does not let go of it");
+            var reason = string.Create(CultureInfo.InvariantCulture, $"the process that ran {_target.Work} before was killed and is not gone after {MostToGoSeconds:F0} s: {_target.Host} does not let go of it");
             lock (_gate) _lost ??= reason;
             throw new DeviceLostException(reason);
         }
@@ -267,7 +268,7 @@ public sealed class WorkerEngine : IStepEngine
         var owed = new Owed(boundSeconds, doing);
         lock (_gate)
         {
-            if (!ReferenceEquals(_worker, worker)) return Task.FromException<string?>(new WorkerEndedException(_ending ?? "the process that ran GPU work has ended"));
+            if (!ReferenceEquals(_worker, worker)) return Task.FromException<string?>(new WorkerEndedException(_ending ?? $"the process that ran {_target.Work} has ended"));
             if (Bound() == 0) _silence.Break();
             _owed.Add(++_ids, owed);
             worker.Send(request with { Id = _ids });
@@ -373,12 +374,12 @@ public sealed class WorkerEngine : IStepEngine
             // It was given back, or ended before.
             if (!ReferenceEquals(_worker, worker)) return;
             var isBusy = _running || _load is not null || _owed.Count > 0;
-            reason = _running && _load is { } load ? why("a kernel", $"ran {Name(load.Configuration, load.Layers)}") : why("the driver", _owed.Values.LastOrDefault()?.Doing ?? (_isOpen ? "waited" : "opened the board"));
+            reason = _running && _load is { } load ? why(_target.Runner, $"ran {Name(load.Configuration, load.Layers)}") : why(_target.Host, _owed.Values.LastOrDefault()?.Doing ?? (_isOpen ? "waited" : _target.Opened));
             _ending = reason;
             failing = TakeOwed();
             if (_load is not null) _fault ??= reason;
             if (isBusy || counts) _inRow++;
-            if (_inRow >= _options.MostInRow) _lost ??= string.Create(CultureInfo.InvariantCulture, $"{_inRow} processes for its GPU work ended in a row; the last time, {reason}");
+            if (_inRow >= _options.MostInRow) _lost ??= string.Create(CultureInfo.InvariantCulture, $"{_inRow} processes for its {_target.Work} ended in a row; the last time, {reason}");
             Forget(worker);
         }
 

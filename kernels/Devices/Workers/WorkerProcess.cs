@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>
 /// One worker as a process of the machine: started, spoken to, listened to, ended. A thread of its own starts it and listens until it has ended, because the system ends a worker
@@ -16,10 +16,10 @@ internal sealed class WorkerProcess
 
     private static readonly TimeSpan MostToEnd = TimeSpan.FromSeconds(2);
 
-    /// <summary>What a worker is given of this process's environment: what the driver, the runtime and the stand-ins for the driver read. Nothing of the grid's is among it.</summary>
-    private static readonly string[] Passed = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LANG", "LC_ALL", NativeLibraries.CudaVariable, NativeLibraries.NvmlVariable];
-    private static readonly string[] PassedBeginnings = ["CUDA_", "NVIDIA_", "DOTNET_", "EMULATED_", "SIMT_"];
+    /// <summary>What a worker is given of this process's environment, beside what its target names. Nothing of the grid's is among it.</summary>
+    private static readonly string[] Passed = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "DOTNET_"];
 
+    private readonly WorkerTarget _target;
     private readonly Process _process = new();
     private readonly Lock _writing = new();
     private readonly Complaints _complaints;
@@ -29,17 +29,17 @@ internal sealed class WorkerProcess
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _garbled;
 
+    /// <param name="target">For what.</param>
     /// <param name="options">How it is started.</param>
-    /// <param name="name">Of its thread.</param>
     /// <param name="heard">Told every report, by that thread.</param>
     /// <param name="ended">Told how it ended, and the last line that it complained of, by that thread: the last that is heard of it.</param>
-    public WorkerProcess(WorkerOptions options, string name, Action<WorkerProcess, WorkerReport> heard, Action<WorkerProcess, string, string> ended)
+    public WorkerProcess(WorkerTarget target, WorkerOptions options, Action<WorkerProcess, WorkerReport> heard, Action<WorkerProcess, string, string> ended)
     {
-        (_heard, _ended, _complaints) = (heard, ended, new Complaints(options.Log));
+        (_target, _heard, _ended, _complaints) = (target, heard, ended, new Complaints(options.Log));
         var start = new ProcessStartInfo(options.Command.Program, options.Command.Arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        foreach (var variable in start.Environment.Keys.Where(k => !Passed.Contains(k) && !PassedBeginnings.Any(b => k.StartsWith(b, StringComparison.Ordinal))).ToArray()) start.Environment.Remove(variable);
+        foreach (var variable in start.Environment.Keys.Where(k => !Passed.Concat(target.Variables).Any(p => p.EndsWith('_') ? k.StartsWith(p, StringComparison.Ordinal) : k == p)).ToArray()) start.Environment.Remove(variable);
         _process.StartInfo = start;
-        var keeper = new Thread(Keep) { IsBackground = true, Name = name };
+        var keeper = new Thread(Keep) { IsBackground = true, Name = $"worker of {target.Name}" };
         keeper.Start();
     }
 
@@ -103,7 +103,7 @@ internal sealed class WorkerProcess
         }
         catch (Exception error) when (error is Win32Exception or IOException)
         {
-            var reason = $"the process that runs GPU work cannot be started: {error.Message}";
+            var reason = $"the process that runs {_target.Work} cannot be started: {error.Message}";
             _gone.SetResult();
             _ended(this, reason, "");
             _started.SetException(new InvalidOperationException(reason, error));

@@ -1,10 +1,10 @@
 using EnergyGrid.Contracts;
 
-namespace EnergyGrid.Devices.Cuda;
+namespace EnergyGrid.Devices.Engines;
 
 /// <summary>
-/// Runs decode steps on one board and counts them: what owns a context, apart from what meters. In this process (<see cref="ContextEngine"/>), or in a process of its own
-/// (<see cref="Worker.WorkerEngine"/>). Safe to use from several threads; one caller at a time drains it.
+/// Runs decode steps on one device and counts them: what owns a context, a library, threads, apart from what meters. In this process, or in a process of its own
+/// (<see cref="Workers.WorkerEngine"/>). Safe to use from several threads; one caller at a time drains it.
 /// </summary>
 public interface IStepEngine : IDisposable
 {
@@ -14,14 +14,14 @@ public interface IStepEngine : IDisposable
     /// <summary>Why nothing can run on it until <see cref="Revive"/> has succeeded; null if something can.</summary>
     string? Lost { get; }
 
-    /// <summary>Processes of ours that may hold a context on the board now; none while no context is open.</summary>
+    /// <summary>Processes of ours that may be at work on the device now; none while nothing is open.</summary>
     IReadOnlyList<int> Processes { get; }
 
-    /// <summary>Opens a context on the board: the first thing that is asked of it.</summary>
+    /// <summary>Opens it: the first thing that is asked of it.</summary>
     /// <exception cref="InvalidOperationException">It cannot be had: the message says why. So may the driver's own exceptions.</exception>
     Task Open();
 
-    /// <summary>Why the board cannot run this, or null. Zero layers are the LM head alone.</summary>
+    /// <summary>Why it cannot run this, or null. Zero layers are the LM head alone.</summary>
     Task<string?> Refusal(Configuration configuration, int layers);
 
     /// <summary>Makes it resident, after unloading what was there.</summary>
@@ -39,7 +39,7 @@ public interface IStepEngine : IDisposable
     /// <summary>Sets everything up anew. False if that failed: then it is as lost as before.</summary>
     Task<bool> Revive();
 
-    /// <summary>Whether somebody measures or watches the board. Where nobody does, an engine may give back what only work needs.</summary>
+    /// <summary>Whether somebody measures or watches the device. Where nobody does, an engine may give back what only work needs.</summary>
     void Attend(bool closely)
     {
     }
@@ -51,7 +51,7 @@ public interface IStepEngine : IDisposable
 /// <summary>What is to be made resident, and what is known of it before it has run.</summary>
 /// <param name="Configuration">Resolved.</param>
 /// <param name="Layers">L'; 0 is the LM head alone.</param>
-/// <param name="StepSeconds">How long a step should take at the board's ceilings, s.</param>
+/// <param name="StepSeconds">How long a step should take at the device's ceilings, s.</param>
 /// <param name="ResidentBytes">Memory that it occupies, B.</param>
 public sealed record StepLoad(Configuration Configuration, int Layers, double StepSeconds, double ResidentBytes);
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using MessagePack;
 
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>Messages on a pipe: the length in four bytes, little endian, then MessagePack.</summary>
 internal static class Frames

@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
+using EnergyGrid.Devices.Engines;
 using Microsoft.Win32.SafeHandles;
 
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>
-/// What runs in a worker process: the engine of one board, asked through standard input, telling through standard output. It ends when its standard input does, whatever a
+/// What runs in a worker process: the engine of one target, asked through standard input, telling through standard output. It ends when its standard input does, whatever a
 /// kernel is at, and is killed with the thread that started it.
 /// </summary>
-public static partial class GpuWorker
+public static partial class StepWorker
 {
     /// <summary>How long marks lie before they are told, ms: often enough to see that steps end, seldom enough to cost nothing.</summary>
     private const int TellMilliseconds = 50;
@@ -16,10 +17,11 @@ public static partial class GpuWorker
     private const int Kill = 9;
 
     /// <summary>Identity of the assembly that speaks: two builds of one version are two programs.</summary>
-    internal static string Build { get; } = typeof(GpuWorker).Module.ModuleVersionId.ToString("N");
+    internal static string Build { get; } = typeof(StepWorker).Module.ModuleVersionId.ToString("N");
 
     /// <summary>Serves the process that started this one, until that has ended. Does not return.</summary>
-    public static void Run()
+    /// <param name="open">Makes the engine of a target, by its id; opened by this.</param>
+    public static void Run(Func<string, IStepEngine> open)
     {
         if (OperatingSystem.IsLinux())
         {
@@ -31,7 +33,7 @@ public static partial class GpuWorker
         using var reports = TakeOutput();
         try
         {
-            Serve(Console.OpenStandardInput(), reports, Open);
+            Serve(Console.OpenStandardInput(), reports, open);
         }
         catch (IOException)
         {
@@ -50,7 +52,7 @@ public static partial class GpuWorker
     /// <summary>Answers requests until there are none any more.</summary>
     /// <param name="requests">What is asked.</param>
     /// <param name="reports">What is told.</param>
-    /// <param name="open">Makes the engine of a board, by its UUID; opened by this.</param>
+    /// <param name="open">Makes the engine of a target, by its id; opened by this.</param>
     /// <exception cref="IOException">Nobody listens any more.</exception>
     internal static void Serve(Stream requests, Stream reports, Func<string, IStepEngine> open)
     {
@@ -105,7 +107,7 @@ public static partial class GpuWorker
                 case WorkerAct.Open when request.Build != Build:
                     throw new InvalidOperationException("the program was replaced while the silo ran; the silo must be started again");
                 case WorkerAct.Open:
-                    engine = open(request.Board!);
+                    engine = open(request.Target!);
                     await engine.Open();
                     return null;
                 case WorkerAct.Refusal:
@@ -155,8 +157,6 @@ public static partial class GpuWorker
             }
         }
     }
-
-    private static ContextEngine Open(string board) => new(CudaDriver.Find(board), TimeProvider.System);
 
     /// <summary>Standard output for the reports alone: whatever else writes there, a library of the driver's say, writes to standard error.</summary>
     private static FileStream TakeOutput()

@@ -1,4 +1,4 @@
-namespace EnergyGrid.Devices.Cuda.Worker;
+namespace EnergyGrid.Devices.Workers;
 
 /// <summary>
 /// How long another process has been silent, as far as this one can know: time that this one did not look, because it was held, suspended or busy, is not held against the other.

@@ -1,0 +1,17 @@
+using EnergyGrid.Devices.Workers;
+
+namespace EnergyGrid.LlamaCpp.Tests;
+
+/// <summary>This assembly, started by itself, is a worker: as the console is, without what else the console does.</summary>
+internal static class WorkerProgram
+{
+    public const string Name = "step-worker";
+
+    public static WorkerCommand Command { get; } = new("dotnet", ["exec", typeof(WorkerProgram).Assembly.Location, Name]);
+
+    public static int Main(string[] arguments)
+    {
+        if (arguments is [Name]) StepWorker.Run(target => LlamaSteps.Open(target) ?? throw new InvalidOperationException(target));
+        return 2;
+    }
+}
