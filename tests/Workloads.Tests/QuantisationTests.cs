@@ -49,6 +49,48 @@ public sealed class QuantisationTests
     }
 
     [Theory]
+    [InlineData(63.5f)]
+    [InlineData(64)]
+    [InlineData(60000)]
+    public unsafe void FP16_holds_every_weight_exactly_the_smallest_and_the_largest_beside_each_other(float largest)
+    {
+        const int outputs = 8, inputs = 600;
+        var weights = Random(outputs * inputs, 5).Select((w, i) => (float)(Half)(i % 7 == 0 ? w * 1e-5f : w)).ToArray();
+        (weights[0], weights[3], weights[^1]) = (5.9604645e-8f, -largest, 6.1e-5f);
+        weights = [.. weights.Select(w => (float)(Half)w)];
+        using var m = new PackedMatrix("FP16", outputs, inputs);
+        m.Fill(weights);
+        Assert.Equal(largest < 64 ? 1 / 1024f : 1, m.DataScale);
+        var row = new Half[inputs];
+        for (var n = 0; n < outputs; n++)
+        {
+            m.CopyRow(n, row);
+            for (var k = 0; k < inputs; k++)
+            {
+                Assert.Equal(weights[n * inputs + k], (float)row[k]);
+                Assert.Equal(weights[n * inputs + k], Dense.Weight(m, n, k));
+            }
+        }
+
+        // Multiplied by either way, with activations as large as FP16 has them.
+        using var pool = new WorkerPool(2);
+        foreach (var batch in new[] { 1, 5 })
+        {
+            using var x = new AlignedBuffer<float>(batch * inputs);
+            Noise.Normal(3, 1, x.Pointer, (int)x.Length);
+            x.Slice(7, 1)[0] = 65504;
+            using var y = new AlignedBuffer<float>(batch * outputs);
+            MatrixProduct.Multiply(pool, m, x.Pointer, inputs, y.Pointer, outputs, batch);
+            for (var b = 0; b < batch; b++)
+            {
+                var expected = Dense.Multiply(m, Dense.ToDouble(x.Slice(b * inputs, inputs)));
+                var scale = expected.Max(Math.Abs) + 1;
+                for (var n = 0; n < outputs; n++) Assert.InRange(Math.Abs(expected[n] - y.Slice(b * outputs, outputs)[n]) / scale, 0, 1e-6);
+            }
+        }
+    }
+
+    [Theory]
     [InlineData("Q8_0", 127, 0.5)]
     [InlineData("Q4_0", 8, 1)]
     public void A_weight_in_blocks_comes_back_within_a_step_and_the_largest_exactly_as_the_scale(string format, int levels, double steps)

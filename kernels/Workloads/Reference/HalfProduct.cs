@@ -4,7 +4,10 @@ using System.Runtime.Intrinsics.X86;
 
 namespace EnergyGrid.Workloads;
 
-/// <summary>Four FP16 rows of a panel with up to four vectors at once, in vectors of 512 bits: each weight is converted once for the four, and sixteen sums stay in registers.</summary>
+/// <summary>
+/// Four FP16 rows of a panel with one vector or with four, in vectors of 512 bits: each weight is widened once for the four, and sixteen sums stay in registers. The vectors have been multiplied
+/// with <see cref="PackedMatrix.InputScale"/>, so that weights need no multiplication of their own.
+/// </summary>
 internal static unsafe class HalfProduct
 {
     /// <summary>Vectors that are taken at once.</summary>
@@ -33,13 +36,13 @@ internal static unsafe class HalfProduct
             nint k = 0;
             for (; k <= width - 64; k += 64)
             {
-                a = Vector512.MultiplyAddEstimate(Halves.Load512(w + k), Vector512.Load(x + k), a);
-                b = Vector512.MultiplyAddEstimate(Halves.Load512(w + k + 16), Vector512.Load(x + k + 16), b);
-                c = Vector512.MultiplyAddEstimate(Halves.Load512(w + k + 32), Vector512.Load(x + k + 32), c);
-                d = Vector512.MultiplyAddEstimate(Halves.Load512(w + k + 48), Vector512.Load(x + k + 48), d);
+                a = Vector512.MultiplyAddEstimate(Halves.Moved(w + k), Vector512.Load(x + k), a);
+                b = Vector512.MultiplyAddEstimate(Halves.Moved(w + k + 16), Vector512.Load(x + k + 16), b);
+                c = Vector512.MultiplyAddEstimate(Halves.Moved(w + k + 32), Vector512.Load(x + k + 32), c);
+                d = Vector512.MultiplyAddEstimate(Halves.Moved(w + k + 48), Vector512.Load(x + k + 48), d);
             }
 
-            for (; k < width; k += 16) a = Vector512.MultiplyAddEstimate(Halves.Load512(w + k), Vector512.Load(x + k), a);
+            for (; k < width; k += 16) a = Vector512.MultiplyAddEstimate(Halves.Moved(w + k), Vector512.Load(x + k), a);
             sums[row] = Vector512.Sum(a + b + (c + d));
         }
     }
@@ -59,7 +62,7 @@ internal static unsafe class HalfProduct
         Vector512<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
         for (nint k = 0; k < width; k += 16)
         {
-            Vector512<float> p = Halves.Load512(w + k), q = Halves.Load512(w1 + k), r = Halves.Load512(w2 + k), s = Halves.Load512(w3 + k);
+            Vector512<float> p = Halves.Moved(w + k), q = Halves.Moved(w1 + k), r = Halves.Moved(w2 + k), s = Halves.Moved(w3 + k);
             var v = Vector512.Load(x + k);
             a0 = Vector512.MultiplyAddEstimate(p, v, a0);
             a1 = Vector512.MultiplyAddEstimate(q, v, a1);

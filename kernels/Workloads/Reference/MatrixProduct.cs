@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
 namespace EnergyGrid.Workloads;
@@ -57,7 +58,7 @@ internal static unsafe class MatrixProduct
             var real = Math.Min(width, w.Inputs - start);
             for (var b = 0; b < batch; b++)
             {
-                new ReadOnlySpan<float>(x + (long)b * xStride + start, real).CopyTo(new Span<float>(chunk + b * width, width));
+                TensorPrimitives.Multiply(new ReadOnlySpan<float>(x + (long)b * xStride + start, real), w.InputScale, new Span<float>(chunk + b * width, width));
                 new Span<float>(chunk + b * width + real, width - real).Clear();
             }
 

@@ -15,7 +15,7 @@ namespace EnergyGrid.Workloads;
 /// (4 rows) │ each contiguous  │                  │       │   then comes the next chunk. A thread streams its panels
 /// panel 1  │ tile             │ tile             │ tile  │   of a chunk while the chunk of activations stays in L1.
 /// </code>
-/// FP16: 2 B per weight. INT8: one signed byte. INT4: words of 8 consecutive inputs, nibble i holding input 0,2,4,6,1,3,5,7 (AWQ's order).
+/// FP16: 2 B per weight, which is what is stored times <see cref="DataScale"/>: as a rule 2^10 times the weight, so that none is subnormal, which processors are slow with. INT8: one signed byte. INT4: words of 8 consecutive inputs, nibble i holding input 0,2,4,6,1,3,5,7 (AWQ's order).
 /// Scales are FP16, one for each row and group of 128 inputs, in the tiles' order: [chunk][panel][row][group]; INT4's zeros, one nibble each, likewise, two a byte, low first.
 /// INT8: w = q·scale. INT4: w = (q − zero)·scale. The last group of a row may be short (d_ff 28396).
 /// GPTQ corrects errors through the Hessian of the activations and AWQ rescales channels by their magnitude; for independent activations of
@@ -24,6 +24,8 @@ namespace EnergyGrid.Workloads;
 internal sealed unsafe class PackedMatrix : IDisposable
 {
     public const int Chunk = 512, Panel = 4;
+
+    private const float Stored = 1f / 1024, MostStored = 63.9f;
 
     private readonly AlignedBuffer<byte> _data;
     private readonly AlignedBuffer<Half>? _scales;
@@ -67,6 +69,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     /// <summary>The weights of a format in blocks; null in another.</summary>
     public BlockRows? Blocks { get; }
+
+    /// <summary>What a stored FP16 number is to be multiplied with to be the weight: 2^-10, or 1 where a weight is 64 or more. Exact either way.</summary>
+    public float DataScale { get; private set; } = Stored;
+
+    /// <summary>What a vector is multiplied with before <see cref="MultiplyPanel"/>.</summary>
+    public float InputScale => DataScale * Halves.Lift;
 
     public long Bytes => _data.Bytes + (Blocks?.Bytes ?? 0) + (_scales?.Bytes ?? 0) + (_zeros?.Bytes ?? 0);
 
@@ -135,6 +143,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
         {
             var (from, count) = (first, Math.Min(panelsAtOnce * Panel, Outputs - first));
             values.Read(rows.Slice(0, count * Inputs));
+            MakeRoom(rows.Slice(0, count * Inputs));
             pool.For(count / Panel, (worker, item) =>
             {
                 var row = pool.Scratch(worker, Chunk);
@@ -156,6 +165,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>Sets every weight from a row-major matrix [outputs][inputs].</summary>
     public void Fill(ReadOnlySpan<float> weights)
     {
+        MakeRoom(weights);
         Span<float> row = stackalloc float[Chunk];
         for (var n = 0; n < Outputs; n++)
         {
@@ -180,7 +190,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
         for (var start = 0; start < Inputs; start += Chunk)
         {
             var width = Math.Min(Chunk, PaddedInputs - start);
-            new ReadOnlySpan<Half>((Half*)_data.Pointer + Element(n / Panel, start, n % Panel, width), Math.Min(Chunk, Inputs - start)).CopyTo(target[start..]);
+            Weights(new ReadOnlySpan<Half>((Half*)_data.Pointer + Element(n / Panel, start, n % Panel, width), Math.Min(Chunk, Inputs - start)), target[start..]);
         }
     }
 
@@ -198,7 +208,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
         {
             case WeightFormat.Fp16:
                 var halves = (ushort*)_data.Pointer + first;
-                RowProduct.Multiply<HalfRow, HalfGroup>(new(halves), (byte*)halves, 2 * width, x, width, sums);
+                RowProduct.Multiply<HalfRow, HalfGroup>(new(halves, InputScale), (byte*)halves, 2 * width, x, width, sums);
                 break;
             case WeightFormat.Int8:
                 var bytes = _data.Pointer + first;
@@ -215,7 +225,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <param name="panel">Which.</param>
     /// <param name="start">First input, that of a chunk.</param>
     /// <param name="width">Inputs of the chunk, padding included.</param>
-    /// <param name="x">FP32, <paramref name="width"/> for each vector.</param>
+    /// <param name="x">FP32, <paramref name="width"/> for each vector, times <see cref="InputScale"/>.</param>
     /// <param name="isOne">Whether there is one vector; else four.</param>
     /// <param name="sums">Receives 4 results for each.</param>
     public void MultiplyPanel(int panel, int start, int width, float* x, bool isOne, float* sums)
@@ -242,7 +252,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
         var element = Element(panel, start, r, width);
         if (Format == WeightFormat.Fp16)
         {
-            TensorPrimitives.ConvertToHalf(row, new Span<Half>((Half*)_data.Pointer + element, width));
+            // Rounded as a weight first, so that it is one.
+            var stored = new Span<Half>((Half*)_data.Pointer + element, width);
+            TensorPrimitives.ConvertToHalf(row, stored);
+            TensorPrimitives.ConvertToSingle(stored, row);
+            TensorPrimitives.Multiply(row, 1 / DataScale, row);
+            TensorPrimitives.ConvertToHalf(row, stored);
             return;
         }
 
@@ -264,6 +279,27 @@ internal sealed unsafe class PackedMatrix : IDisposable
                 *cell = (byte)(*cell & ~(15 << shift) | zero << shift);
             }
         }
+    }
+
+    // Before the first weight that has no room 2^10 times as large.
+    private void MakeRoom(ReadOnlySpan<float> weights)
+    {
+        if (Format != WeightFormat.Fp16 || DataScale == 1 || MathF.Abs(TensorPrimitives.MaxMagnitude(weights)) < MostStored) return;
+        for (var from = 0L; from < _data.Bytes / 2; from += Chunk)
+        {
+            var stored = new Span<Half>((Half*)_data.Pointer + from, (int)Math.Min(Chunk, _data.Bytes / 2 - from));
+            Weights(stored, stored);
+        }
+
+        DataScale = 1;
+    }
+
+    private void Weights(ReadOnlySpan<Half> stored, Span<Half> weights)
+    {
+        Span<float> wide = stackalloc float[Chunk];
+        TensorPrimitives.ConvertToSingle(stored, wide);
+        TensorPrimitives.Multiply(wide, DataScale, wide);
+        TensorPrimitives.ConvertToHalf(wide[..stored.Length], weights);
     }
 
     private static Half Quantise8(Span<float> group, sbyte* target)

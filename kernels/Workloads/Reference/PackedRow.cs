@@ -19,12 +19,13 @@ internal interface IPackedRow<out TGroup> where TGroup : struct, IRowGroup
 }
 
 /// <summary>FP16: the bits.</summary>
-internal readonly unsafe struct HalfGroup(ushort* data) : IRowGroup
+internal readonly unsafe struct HalfGroup(ushort* data, float factor) : IRowGroup
 {
     private readonly ushort* _data = data;
+    private readonly float _factor = factor;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<float> Load(nint k) => Halves.Load(_data + k);
+    public Vector256<float> Load(nint k) => Halves.Load(_data + k, _factor);
 }
 
 /// <summary>INT8: w = q·scale.</summary>
@@ -73,12 +74,14 @@ internal readonly unsafe struct NibbleGroup(byte* data, float scale, int zero) :
 }
 
 /// <param name="data">First weight.</param>
-internal readonly unsafe struct HalfRow(ushort* data) : IPackedRow<HalfGroup>
+/// <param name="factor">What it is multiplied with, over <see cref="Halves.Lift"/>.</param>
+internal readonly unsafe struct HalfRow(ushort* data, float factor) : IPackedRow<HalfGroup>
 {
     private readonly ushort* _data = data;
+    private readonly float _factor = factor;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public HalfGroup Group(int g) => new(_data + g * WeightFormat.Group);
+    public HalfGroup Group(int g) => new(_data + g * WeightFormat.Group, _factor);
 }
 
 /// <param name="data">First weight.</param>

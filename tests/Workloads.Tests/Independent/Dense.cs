@@ -21,7 +21,7 @@ internal static class Dense
         var element = (long)chunk * 512 * m.Outputs + (long)n * width + k % 512;
         if (m.Format == "FP16")
         {
-            return (double)BitConverter.ToHalf(m.Data.Slice((int)(2 * element), 2));
+            return (double)BitConverter.ToHalf(m.Data.Slice((int)(2 * element), 2)) * m.DataScale;
         }
 
         var groups = (width + 127) / 128;

@@ -65,7 +65,7 @@ internal static class WeightUnits
         var beyond = input >= matrix.PaddedInputs;
         if (matrix.Format == WeightFormat.Fp16)
         {
-            return (beyond ? 0 : BitConverter.ToUInt16(matrix.Data[(int)(2 * element)..]), Half.Zero, 0);
+            return (beyond ? 0 : BitConverter.HalfToUInt16Bits((Half)((float)BitConverter.ToHalf(matrix.Data[(int)(2 * element)..]) * matrix.DataScale)), Half.Zero, 0);
         }
 
         var scale = (int)((long)(start / group) * matrix.Outputs + (long)row * PackedMatrix.Groups(width) + (input - start) / group);
