@@ -34,7 +34,7 @@ internal sealed class DecoderGguf
     public DecoderGguf(Configuration configuration, int layers)
     {
         var c = _configuration = configuration;
-        _type = c.Weights switch { WeightFormat.Fp16 => GgufType.F16, WeightFormat.Q8 => GgufType.Q80, WeightFormat.Q4 => GgufType.Q40, _ => throw new ArgumentException($"no GGUF of {c.Weights}", nameof(configuration)) };
+        _type = GgufMatrix.TypeOf(c.Weights);
         _header.Add("general.architecture", "llama").Add("general.name", $"{c.Workload} {c.Weights} {layers} layers")
             .Add("general.quantization_version", 2)
             .Add("llama.vocab_size", Vocabulary).Add("llama.context_length", c.Context + 1).Add("llama.embedding_length", c.ModelWidth)
@@ -68,7 +68,7 @@ internal sealed class DecoderGguf
         Write(file, _tensors[index][0], 0, MemoryMarshal.AsBytes(layer.Gains(0)));
         Write(file, _tensors[index][1], 0, MemoryMarshal.AsBytes(layer.Gains(1)));
         foreach (var (matrix, i) in layer.Matrices.Select((m, i) => (m, i)))
-            WriteMatrix(file, _tensors[index][2 + i], matrix, inPairs: Matrices[i].Name is "q" or "k");
+            GgufMatrix.Write(file, _head.Length + _header.OffsetOf(_tensors[index][2 + i]), matrix, Matrices[i].Name is "q" or "k" ? InPairs : null);
     }
 
     /// <summary>The row of the reference that lies at a row of the file, where those of a head lie in pairs.</summary>
@@ -93,40 +93,6 @@ internal sealed class DecoderGguf
             _ => (c.ModelWidth, c.FeedForwardWidth),
         };
         return _header.Tensor($"blk.{layer}.{tensor}.weight", _type, inputs, outputs);
-    }
-
-    private void WriteMatrix(SafeFileHandle file, int tensor, PackedMatrix matrix, bool inPairs)
-    {
-        var rowBytes = (int)GgufHeader.Bytes(_type, matrix.Inputs);
-        var rowsAtOnce = Math.Max(1, (1 << 20) / rowBytes);
-        var buffer = new byte[rowsAtOnce * rowBytes];
-        for (var first = 0; first < matrix.Outputs; first += rowsAtOnce)
-        {
-            var rows = Math.Min(rowsAtOnce, matrix.Outputs - first);
-            for (var r = 0; r < rows; r++)
-            {
-                var row = inPairs ? InPairs(first + r) : first + r;
-                var target = buffer.AsSpan(r * rowBytes, rowBytes);
-                if (matrix.Blocks is { } blocks) WriteBlocks(blocks, row, target);
-                else matrix.CopyRow(row, MemoryMarshal.Cast<byte, Half>(target));
-            }
-
-            Write(file, tensor, (long)first * rowBytes, buffer.AsSpan(0, rows * rowBytes));
-        }
-    }
-
-    // Q8_0: scale, 32 bytes. Q4_0: scale, then a byte for elements j and j + 16, low four bits first, eight added to each.
-    private static void WriteBlocks(BlockRows blocks, int row, Span<byte> target)
-    {
-        Span<sbyte> q = stackalloc sbyte[WeightFormat.Block];
-        var bytes = blocks.IsEight ? 34 : 18;
-        for (var block = 0; block < blocks.Blocks; block++)
-        {
-            var at = target.Slice(block * bytes, bytes);
-            BitConverter.TryWriteBytes(at, (Half)blocks.Get(row, block, q));
-            if (blocks.IsEight) MemoryMarshal.AsBytes(q).CopyTo(at[2..]);
-            else for (var i = 0; i < 16; i++) at[2 + i] = (byte)(q[i] + 8 | q[i + 16] + 8 << 4);
-        }
     }
 
     private void Write(SafeFileHandle file, int tensor, long from, ReadOnlySpan<byte> bytes) => RandomAccess.Write(file, bytes, _head.Length + _header.OffsetOf(tensor) + from);

@@ -20,7 +20,7 @@ internal sealed class GgufHeader
 {
     private const uint Version = 3;
     private const int Alignment = 32;
-    private const uint TypeUInt32 = 4, TypeFloat32 = 6, TypeString = 8;
+    private const uint TypeUInt32 = 4, TypeInt32 = 5, TypeFloat32 = 6, TypeBool = 7, TypeString = 8, TypeArray = 9;
 
     private readonly MemoryStream _keys = new();
     private readonly List<(string Name, long[] Shape, GgufType Type, long Offset)> _tensors = [];
@@ -32,6 +32,22 @@ internal sealed class GgufHeader
     public GgufHeader Add(string key, int value) => Key(key, TypeUInt32, () => Number(_keys, (uint)value));
 
     public GgufHeader Add(string key, float value) => Key(key, TypeFloat32, () => Number(_keys, BitConverter.SingleToUInt32Bits(value)));
+
+    public GgufHeader Add(string key, bool value) => Key(key, TypeBool, () => _keys.WriteByte(value ? (byte)1 : (byte)0));
+
+    public GgufHeader Add(string key, IReadOnlyList<string> values) => Key(key, TypeArray, () =>
+    {
+        Number(_keys, TypeString);
+        Number(_keys, (ulong)values.Count);
+        foreach (var value in values) Text(_keys, value);
+    });
+
+    public GgufHeader Add(string key, IReadOnlyList<int> values) => Key(key, TypeArray, () =>
+    {
+        Number(_keys, TypeInt32);
+        Number(_keys, (ulong)values.Count);
+        foreach (var value in values) Number(_keys, (uint)value);
+    });
 
     /// <summary>Adds a tensor behind those that are there; its number among them.</summary>
     public int Tensor(string name, GgufType type, params long[] shape)
