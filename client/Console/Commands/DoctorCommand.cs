@@ -7,6 +7,7 @@ using System.Runtime.InteropServices;
 using EnergyGrid.Devices;
 using EnergyGrid.Devices.Cuda;
 using EnergyGrid.Devices.Cuda.Sensing;
+using EnergyGrid.LlamaCpp;
 using EnergyGrid.Sdk;
 using EnergyGrid.Silo;
 using Spectre.Console;
@@ -31,7 +32,7 @@ internal static class DoctorCommand
         {
             var screen = GridCommand.Screen(parsed);
             using var client = GridCommand.Client(parsed);
-            var findings = new List<Finding> { Runtime(), Sdk(), await Grid(client, stop), Port(), Data(), Rapl(), Nvidia() };
+            var findings = new List<Finding> { Runtime(), Sdk(), await Grid(client, stop), Port(), Data(), Rapl(), LlamaCpp(), Nvidia() };
             findings.AddRange(Gpus(parsed.GetValue(data)));
             findings.Add(Machine());
             if (screen.Json) screen.Document(findings);
@@ -52,6 +53,11 @@ internal static class DoctorCommand
     }
 
     private static Finding Runtime() => new(".NET runtime", Environment.Version.Major >= 10 ? "ok" : "wrong", Environment.Version.ToString(), "");
+
+    // What a worker finds when it loads it is told with the trial; this is what can be said without.
+    private static Finding LlamaCpp() => LlamaLibrary.Missed() is { } missed
+        ? new("llama.cpp", "absent", missed, "Only needed for plans with stack: llama.cpp.")
+        : new("llama.cpp", "ok", "stack: llama.cpp runs on the cpu device", "");
 
     private static Finding Sdk()
     {

@@ -56,10 +56,10 @@ public sealed class PlanCommandTests
     {
         var plan = Plan("this-machine.yaml") with { Replication = new Replication(5, 20, 0.05), Timing = new TrialTiming(1, 3, 2, 0.5, null, null, 10) };
         var forecast = PlanForecast.Of(plan, [Line("n1", 0)]);
-        // 5 cells, two depths each.
-        Assert.Equal((5, 20, 5 * 5 * ((2 * 3) + 0.5), 20 * 5 * ((2 * 5) + 0.5)), (forecast.FirstPasses, forecast.MostPasses, forecast.LeastSeconds, forecast.MostSeconds));
+        // 7 cells, two depths each.
+        Assert.Equal((5, 20, 5 * 7 * ((2 * 3) + 0.5), 20 * 7 * ((2 * 5) + 0.5)), (forecast.FirstPasses, forecast.MostPasses, forecast.LeastSeconds, forecast.MostSeconds));
         var text = string.Join('\n', forecast.Lines());
-        Assert.Contains("at least 3 min for the first stage (5 passes of 5 trials, all device groups at once), 18 min if it takes 20 passes", text);
+        Assert.Contains("at least 4 min for the first stage (5 passes of 7 trials, all device groups at once), 25 min if it takes 20 passes", text);
         Assert.Contains("come on top", text);
         Assert.Contains("devices   1 cpu in 1 device group, on n1 (1)", text);
         Assert.Contains("±5.0 % of a ratio (95 %) needs 5 passes if they scatter by at most 4.0 % (standard deviation), 20 passes if by at most 8.1 %; how much they scatter is not known", text);
