@@ -4,6 +4,7 @@ using EnergyGrid.Workloads;
 namespace EnergyGrid.LlamaCpp.Tests;
 
 /// <summary>llama.cpp, which nobody here wrote, against the reference: the same weights, inputs and caches must give the same result, within what a format allows.</summary>
+[Collection("llama.cpp")]
 public sealed class LlamaStepTests
 {
     // FP16: both round activations to FP16 before a product, at other places and in another order of sums. In blocks: both quantise activations to 8 bits, and one step of a quantised

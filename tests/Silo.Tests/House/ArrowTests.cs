@@ -9,7 +9,7 @@ public sealed partial class ArrowTests
     // Top to bottom: a project may use those of later lines, never those of earlier ones.
     private static readonly string[] Floors =
     [
-        "client/Console", "silos/Silo", "silos/Results", "silos/NodeAgent", "grains/Grains", "client/Report", "client/Sdk", "grains/Plans", "kernels/Devices", "grains/Metrology", "kernels/Workloads", "grains/Contracts",
+        "client/Console", "silos/Silo", "silos/Results", "silos/NodeAgent", "silos/Stacks", "grains/Grains", "client/Report", "client/Sdk", "grains/Plans", "kernels/LlamaCpp", "kernels/Devices", "grains/Metrology", "kernels/Workloads", "grains/Contracts",
     ];
 
     [Fact]
