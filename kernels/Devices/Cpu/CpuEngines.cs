@@ -54,8 +54,9 @@ internal sealed class CpuEngines(IReadOnlyList<CpuStack> stacks, TimeProvider ti
     /// <exception cref="InvalidOperationException">The stack does not run here, or cannot be opened.</exception>
     public async Task Load(StepLoad load, CancellationToken stop)
     {
+        var before = Active;
         var engine = await Opened(load.Configuration.Stack).ConfigureAwait(false);
-        if (Active is { } other && other != engine) await other.Unload().ConfigureAwait(false);
+        if (before is not null && before != engine) await before.Unload().ConfigureAwait(false);
         await engine.Load(load, stop).ConfigureAwait(false);
     }
 
