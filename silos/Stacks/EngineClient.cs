@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
+using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Stacks;
 
@@ -84,6 +85,7 @@ public sealed class EngineClient : IDisposable
             using var message = new HttpRequestMessage(HttpMethod.Post, request.Path) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
             using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, patience.Token).ConfigureAwait(false);
             reading.Headers = _time.GetTimestamp();
+            patience.CancelAfter(_options.StallPatience);
             reading.Status = (int)response.StatusCode;
             if (!response.IsSuccessStatusCode) return reading.Failed(await ErrorOf(response, patience.Token).ConfigureAwait(false), _time.GetTimestamp());
             if (response.Content.Headers.ContentType?.MediaType is not "text/event-stream" and var type) return reading.Failed($"it answered with {type ?? "no content type"} instead of a stream", _time.GetTimestamp());
@@ -133,6 +135,8 @@ public sealed class EngineClient : IDisposable
     /// <summary>A request while it goes on.</summary>
     private sealed class Reading(string id, long scheduled, long sent)
     {
+        private const int LongestWords = 300;
+
         private readonly List<(long Timestamp, int Bytes, int TokensSoFar)> _chunks = [];
         private StreamUsage? _usage;
         private string? _finish;
@@ -158,7 +162,10 @@ public sealed class EngineClient : IDisposable
             : _finish is null ? Failed("the stream broke off: no reason to finish came", at)
             : Record(RequestOutcome.Ended, "", at);
 
-        public RequestRecord Failed(string why, long at) => Record(RequestOutcome.Failed, Unprintable.Cleaned(why), at);
+        public RequestRecord Failed(string why, long at) => Record(RequestOutcome.Failed, Cut(Unprintable.Clean(why)), at);
+
+        // A stranger's program said it.
+        private static string Cut(string line) => line.Length <= LongestWords ? line : line[..LongestWords] + " …";
 
         public RequestRecord Cancelled(long at) => Record(RequestOutcome.Cancelled, "", at);
 
