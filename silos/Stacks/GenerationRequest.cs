@@ -1,16 +1,7 @@
 using System.Text.Json;
+using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Stacks;
-
-/// <summary>Which of the two protocols a request uses.</summary>
-public enum GenerationApi
-{
-    /// <summary><c>/v1/completions</c>: the prompt as it stands.</summary>
-    Completions,
-
-    /// <summary><c>/v1/chat/completions</c>: the prompt as a user's message, in the engine's template.</summary>
-    Chat,
-}
 
 /// <summary>What an engine is asked to generate. Always streamed, always with usage.</summary>
 /// <param name="Model">As the engine names it.</param>

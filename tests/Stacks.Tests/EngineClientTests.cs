@@ -1,4 +1,5 @@
 using System.Text;
+using EnergyGrid.Contracts;
 
 namespace EnergyGrid.Stacks.Tests;
 

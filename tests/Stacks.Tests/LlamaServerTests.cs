@@ -1,3 +1,4 @@
+using EnergyGrid.Contracts;
 using EnergyGrid.LlamaCpp.Gguf;
 
 namespace EnergyGrid.Stacks.Tests;
