@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace EnergyGrid.Contracts;
 
@@ -171,6 +172,7 @@ public sealed record PowerVerdict(
 /// <param name="Flags">What a reader must know.</param>
 /// <param name="Provenance">The worst of any part of the energy; null without a valid trial: nothing has a provenance then.</param>
 /// <param name="Absent">For every number of the row that is null: why, by its name.</param>
+/// <param name="Serving">What a serving engine's row has; null of a decode step. What is a decode step's alone is absent where it is there.</param>
 public sealed record MatrixRow(
     string Label,
     string? TwinOf,
@@ -219,7 +221,13 @@ public sealed record MatrixRow(
     double PowerCapFraction,
     ImmutableArray<string> Flags,
     Provenance? Provenance,
-    ImmutableSortedDictionary<string, string> Absent);
+    ImmutableSortedDictionary<string, string> Absent,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ServingFigures? Serving = null)
+{
+    /// <summary>What a row is about, J: per token of a serving engine, per token and layer of a decode step.</summary>
+    [JsonIgnore]
+    public Estimate Headline => Serving?.JoulesPerToken ?? JoulesPerTokenLayer;
+}
 
 /// <summary>Repeatability of the whole chain: the same configuration under two labels.</summary>
 /// <param name="Label">The original.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace EnergyGrid.Contracts;
 
@@ -11,6 +12,7 @@ namespace EnergyGrid.Contracts;
 /// <param name="Batching">The batching protocol.</param>
 /// <param name="Hardware">The hardware setup in words, beside <see cref="HardwareRequirement"/>.</param>
 /// <param name="Boundary">Where energy is accounted.</param>
+/// <param name="FirstTokenMilliseconds">s* of a serving engine: the most that the same statistic of the time to the first token may be, ms; null where nothing is asked.</param>
 public sealed record Disclosure(
     string Quality,
     string QualityCheck,
@@ -19,7 +21,8 @@ public sealed record Disclosure(
     string WorkloadMix,
     string Batching,
     string Hardware,
-    Boundary Boundary);
+    Boundary Boundary,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? FirstTokenMilliseconds = null);
 
 /// <summary>What the devices must be.</summary>
 /// <param name="Model">Hardware class, as in <see cref="DeviceInfo.Model"/>; <c>any-cpu</c> means any device of kind cpu.</param>

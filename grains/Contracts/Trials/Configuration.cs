@@ -24,6 +24,7 @@ namespace EnergyGrid.Contracts;
 /// <param name="Data"><c>normal</c>; <c>zeros</c> for the disclosed sensitivity control; or <c>safetensors:SHA256:PATTERN</c>: weights from the tensors of that file whose names fit the pattern.</param>
 /// <param name="MiddleLayers">A third L' between the two, 0 for none: it shows how straight the line is, and the slope stays that of the pair. Part of the identity only where it is there.</param>
 /// <param name="WeightsPath">Where the device finds the file of <paramref name="Data"/>; null without one. No part of the identity: the file's SHA-256 is.</param>
+/// <param name="Serve">Of a serving engine, workload <c>serve</c>: its whole model counts as one layer of a batch of one, and nothing is known of its shape; null for a decode step.</param>
 [GenerateSerializer, Immutable, Alias("Configuration")]
 public sealed record Configuration(
     [property: Id(0)] string Workload,
@@ -42,13 +43,27 @@ public sealed record Configuration(
     [property: Id(13)] long DataSeed,
     [property: Id(14)] string Data,
     [property: Id(15), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] int MiddleLayers = 0,
-    [property: Id(16), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] string? WeightsPath = null);
+    [property: Id(16), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] string? WeightsPath = null,
+    [property: Id(17), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] ServeConfiguration? Serve = null)
+{
+    /// <summary>Of a serving engine.</summary>
+    /// <param name="stack">As the node's <c>stacks.yaml</c> names it.</param>
+    /// <param name="seed">Of prompts and arrivals.</param>
+    /// <param name="serve">What it is asked.</param>
+    public static Configuration Of(string stack, long seed, ServeConfiguration serve) => new(ServeWorkload, "", 1, 0, 0, 0, 0, 0, 1, LayerLegs.WholeModel, LayerLegs.WholeModel, 0, stack, seed, "", Serve: serve);
+
+    /// <summary>The workload of a serving engine.</summary>
+    public const string ServeWorkload = "serve";
+}
 
 /// <summary>The legs of a trial, each a window of its own with so many layers L' resident. Whoever makes an order or counts its windows asks here.</summary>
 public static class LayerLegs
 {
     /// <summary>0: the LM head alone, one product of the batch with the vocabulary's FP16 rows and no layer beside it. It is no point of the line over L'.</summary>
     public const int Head = 0;
+
+    /// <summary>1: a serving engine's whole model.</summary>
+    public const int WholeModel = 1;
 
     /// <summary>Stacks whose devices can run <see cref="Head"/>. A stack that is not here is never asked for it, and a plan that insists on it is refused.</summary>
     public static ImmutableArray<string> HeadStacks { get; } = [KernelStacks.Reference, KernelStacks.Simulated, KernelStacks.Cuda];
@@ -82,6 +97,9 @@ public sealed record StepCost(
     [property: Id(4)] double AttentionFlops,
     [property: Id(5)] double ResidentBytes)
 {
+    /// <summary>Of what has no shape that is known here.</summary>
+    public static StepCost Unknown { get; } = new(double.NaN, double.NaN, double.NaN, double.NaN, double.NaN, double.NaN);
+
     /// <summary>B.</summary>
     public double Bytes => WeightBytes + StateBytes;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace EnergyGrid.Contracts;
 
@@ -172,10 +173,10 @@ public sealed record Evidence(
     [property: Id(2)] ImmutableArray<SourceEvidence> Sources);
 
 /// <summary>One measured window at one L', summed over the device group.</summary>
-/// <param name="Layers">L'; 0 for the LM head alone.</param>
+/// <param name="Layers">L'; 0 for the LM head alone, 1 for a serving engine's whole model.</param>
 /// <param name="StartedUtc">The window's first edge.</param>
 /// <param name="WindowSeconds">Between the edges, s.</param>
-/// <param name="Steps">Steps of one copy between the same two edges, interpolated from step timestamps; summed over the copies.</param>
+/// <param name="Steps">Steps of one copy between the same two edges, interpolated from step timestamps; summed over the copies. Of a serving engine: its output tokens.</param>
 /// <param name="Tokens">Steps × batch.</param>
 /// <param name="Gpu">Energy at the GPU boundary.</param>
 /// <param name="Node">Energy of the whole node's input over the same window; null without a node meter.</param>
@@ -274,6 +275,7 @@ public enum TrialOutcome
 /// <param name="EndedWallUtc">By the node's own clock.</param>
 /// <param name="Idle">The readings of the idle stretch; null if it was not measured.</param>
 /// <param name="Sequence">Its place in the order of commits, from 0: the store's to say; null before, and in results of before.</param>
+/// <param name="Served">What a serving engine's trial adds; null for decode steps.</param>
 [GenerateSerializer, Immutable, Alias("TrialResult")]
 public sealed record TrialResult(
     [property: Id(0)] TrialId Trial,
@@ -302,7 +304,8 @@ public sealed record TrialResult(
     [property: Id(23)] DateTimeOffset? StartedWallUtc = null,
     [property: Id(24)] DateTimeOffset? EndedWallUtc = null,
     [property: Id(25)] Evidence? Idle = null,
-    [property: Id(26)] long? Sequence = null)
+    [property: Id(26)] long? Sequence = null,
+    [property: Id(27), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ServedTrial? Served = null)
 {
     /// <summary>For every number that is null: why, by its name.</summary>
     public ImmutableSortedDictionary<string, string> Absent => Absences.Of(

@@ -6,14 +6,14 @@ namespace EnergyGrid.Grains;
 
 /// <summary>
 /// One device: the trial on it, its status, its live power. The trial runs on threads of the node agent; turns only start it, look at it and end it. What it
-/// measured is kept from here, trace before result and under the order's id, so it needs nobody else to be alive when it ends.
+/// measured is kept from here, its files before its result and under the order's id, so it needs nobody else to be alive when it ends.
 /// </summary>
 [HostPlacement, Immovable, KeepAlive]
 [GrainType("gpu")]
 public sealed partial class GpuGrain(
     INodeAgents agents,
     IResultStore store,
-    ITraceSink traces,
+    ITrialFiles files,
     ILocalSiloDetails silo,
     TimeProvider time,
     ILogger<GpuGrain> log) : Grain, IGpuGrain
@@ -125,9 +125,14 @@ public sealed partial class GpuGrain(
             {
                 if (!ran.Trace.IsEmpty && result.Trace.Length == 0)
                 {
-                    var (name, sha256) = await traces.Write(sweep, work.Order.Trial, ran.Trace, work.Stop.Token);
+                    var (name, sha256) = await files.Write(sweep, work.Order.Trial, TrialFileKind.Trace, ran.Trace, work.Stop.Token);
                     result = result with { Trace = name, TraceSha256 = sha256 };
                     CrashPoint.Pass(CrashPoint.TraceWritten);
+                }
+                if (!ran.Requests.IsEmpty && result.Served is { Requests.Length: 0 } served)
+                {
+                    var (name, sha256) = await files.Write(sweep, work.Order.Trial, TrialFileKind.Requests, ran.Requests, work.Stop.Token);
+                    result = result with { Served = served with { Requests = name, RequestsSha256 = sha256 } };
                 }
                 var answer = await store.Commit(sweep, work.Order.Id, result, work.Stop.Token);
                 CrashPoint.Pass(CrashPoint.Committed);

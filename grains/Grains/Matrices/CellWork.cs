@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using EnergyGrid.Contracts;
 using EnergyGrid.Metrology;
 
@@ -51,11 +52,31 @@ internal sealed class CellWork
 
     public double ProjectedStepMilliseconds => 1e3 * Cell.Configuration.Batch * Cell.Configuration.ModelLayers / TokenLayersPerSecond;
 
-    /// <summary>The projection is one of means: a percentile is not judged by it.</summary>
-    public bool? MeetsService => double.IsFinite(ProjectedStepMilliseconds) && Cell.Disclosure.ServiceStatistic == "mean" ? ProjectedStepMilliseconds <= Cell.Disclosure.ServiceMilliseconds : null;
+    /// <summary>Of a serving engine s* is held against what its requests had; of a decode step against a projection, which is one of means: a percentile is not judged by it.</summary>
+    public bool? MeetsService => Cell.Configuration.Serve is not null ? MeetsServed : double.IsFinite(ProjectedStepMilliseconds) && Cell.Disclosure.ServiceStatistic == "mean" ? ProjectedStepMilliseconds <= Cell.Disclosure.ServiceMilliseconds : null;
+
+    /// <summary>How long a token takes, as s* asks for it.</summary>
+    public string Latency => Cell.Configuration.Serve is null ? string.Create(CultureInfo.InvariantCulture, $"{ProjectedStepMilliseconds:G3} ms a token")
+        : string.Create(CultureInfo.InvariantCulture, $"{ServedMilliseconds(l => l.PerToken):G3} ms a token ({Cell.Disclosure.ServiceStatistic}) and {ServedMilliseconds(l => l.FirstToken):G3} ms to the first");
+
+    /// <summary>The statistic of s* of one of the times of served requests, mean over trials, ms; NaN without trials that have it.</summary>
+    public double ServedMilliseconds(Func<ServedLatencies, LatencyLine> of) =>
+        Nested(Valid.Where(t => t.Result.Served is { } s && double.IsFinite(Statistic(of(s.Latencies)))), t => Statistic(of(t.Result.Served!.Latencies)))?.Mean ?? double.NaN;
+
+    private double Statistic(LatencyLine line) => Cell.Disclosure.ServiceStatistic switch { "mean" => line.MeanMilliseconds, "p50" => line.P50Milliseconds, "p90" => line.P90Milliseconds, _ => line.P99Milliseconds };
+
+    private bool? MeetsServed
+    {
+        get
+        {
+            var (token, first) = (ServedMilliseconds(l => l.PerToken), ServedMilliseconds(l => l.FirstToken));
+            if (!double.IsFinite(token) || (Cell.Disclosure.FirstTokenMilliseconds is not null && !double.IsFinite(first))) return null;
+            return token <= Cell.Disclosure.ServiceMilliseconds && !(first > Cell.Disclosure.FirstTokenMilliseconds);
+        }
+    }
 
     /// <summary>Time of a layer and step over the floor of its shape; null if a ceiling is unknown.</summary>
-    public double? AchievedOverFloor => Device is { } d && d.BandwidthBytesPerSecond > 0 && d.PeakFlopsPerSecond > 0 && double.IsFinite(TokenLayersPerSecond)
+    public double? AchievedOverFloor => Cell.Configuration.Serve is null && Device is { } d && d.BandwidthBytesPerSecond > 0 && d.PeakFlopsPerSecond > 0 && double.IsFinite(TokenLayersPerSecond)
         ? Cell.Configuration.Batch / TokenLayersPerSecond / Math.Max(Cell.Cost.Bytes / d.BandwidthBytesPerSecond, Cell.Cost.Flops / d.PeakFlopsPerSecond)
         : null;
 

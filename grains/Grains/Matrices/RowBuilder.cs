@@ -11,7 +11,7 @@ namespace EnergyGrid.Grains;
 /// <param name="pue">What multiplies node-input energy.</param>
 /// <param name="family">Adjusted over all ratios of the matrix, by group and label.</param>
 /// <param name="lender">The group whose A/A pair stands in for groups without one; null if none has one.</param>
-internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDictionary<(string Group, string Cell), FamilyRatio> family, GroupWork? lender)
+internal sealed partial class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDictionary<(string Group, string Cell), FamilyRatio> family, GroupWork? lender)
 {
     private const double Alpha = 1 - AnalysisSettings.Level;
 
@@ -40,7 +40,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         if (facility.Value is not null)
         {
             // Wherever it stands it says what it is.
-            facility = facility with { Reason = Join(facility.Reason, $"projected, {facilityProvenance.ToString().ToLowerInvariant()}; {pue.Note}") };
+            facility = facility with { Reason = Join(facility.Reason, $"{(configuration.Serve is null ? "projected, " : "")}{facilityProvenance.ToString().ToLowerInvariant()}; {pue.Note}") };
             perToken = perToken.SetItem("facility", facility);
         }
         else notes = notes.SetItem("facility", facility.Reason ?? "");
@@ -50,13 +50,13 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         var intercept = cell.Nested(valid.Where(t => double.IsFinite(t.Gross!.InterceptJoules)), t => t.Gross!.InterceptJoules)?.Mean ?? double.NaN;
         var watts = gross.Value * rate;
         var noTrial = "no valid trial";
-        return new MatrixRow(
-            planned.Label, planned.TwinOf, configuration, planned.ConfigurationSha256, cost, IsKernel(configuration) ? "token-equivalent" : "token", valid.Sum(t => t.Layers.Sum(l => l.Tokens)), boundary, Estimator(valid),
+        var row = new MatrixRow(
+            planned.Label, planned.TwinOf, configuration, planned.ConfigurationSha256, cost, configuration.Serve is null ? "token-equivalent" : "token", valid.Sum(t => t.Layers.Sum(l => l.Tokens)), boundary, Estimator(valid),
             gross, valid.IsEmpty ? Parts(null, null) : Parts(absolute?.TypeA, absolute?.TypeB), Net(cell), intercept, linearity, head, perToken, notes, Ratio(work, cell),
             valid.Select(t => (t.Device, t.Result.Trial.Pass)).Distinct().Count(), valid.SelectMany(t => t.Result.Devices.Select(d => (t.Result.Host, d))).Distinct().Count(), valid.Select(t => t.Result.Host).Distinct().Count(),
             absolute?.Components.ToSpread() ?? new Spread(null, null, null), Invalidations(cell),
             realized.Value ?? double.NaN, peak, cell.FlopsPerTokenLayer, rate, watts, cell.AchievedOverFloor, PowerVerdicts.Of(plan, pue, cell, absolute?.TypeB.Bound ?? double.NaN, ceilings), ceilings, phi,
-            IsKernel(configuration) ? ProductionFunction.UtilizationOfKernel() : ProductionFunction.UtilizationOfServing(null, double.NaN, null),
+            configuration.Serve is null ? ProductionFunction.UtilizationOfKernel() : ProductionFunction.UtilizationOfServing(null, double.NaN, null),
             tokensPerSecond, cell.ProjectedStepMilliseconds, planned.Disclosure.ServiceMilliseconds, planned.Disclosure.ServiceStatistic, cell.MeetsService, $"{planned.Disclosure.Quality} ({planned.Disclosure.QualityCheck})",
             facility, money, plan.Cost?.Currency, coverage, Mean(valid.Select(t => t.MeanWatts)), cap, Flags(work, cell), cell.ProvenanceAt(boundary),
             Absences.Of(
@@ -78,11 +78,10 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
                 (nameof(MatrixRow.Ratio), work.Analysis.Ratios.Any(r => r.Cell == planned.Label && r.Log is not null) ? 0 : null,
                     planned.Label == work.Group.Baseline ? "it is the baseline" : work.Group.Baseline is null ? "its group has no baseline" : "no pass has both it and the baseline valid"),
                 (nameof(MatrixRow.Provenance), valid.IsEmpty ? null : 0, noTrial)));
+        return configuration.Serve is null ? row : Served(cell, row);
     }
 
     private static Estimate NoEstimate => new(double.NaN, null, null, "none", 0);
-
-    private static bool IsKernel(Configuration configuration) => KernelStacks.All.Contains(configuration.Stack);
 
     private static Uncertainty Parts(TypeA? a, TypeB? b) => new(
         Known(a?.StandardError), a?.DegreesOfFreedom ?? 0, Known(b?.Offset), Known(b?.NonLinearity), Known(b?.Alias), Known(b?.CounterResidual), Known(b?.Gain), Known(b?.Combined), Known(b?.Bound));
@@ -92,6 +91,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
     private static string Estimator(ImmutableArray<TrialFigures> valid)
     {
         if (valid.IsEmpty) return "none: no valid trial";
+        if (valid[0].Result.Served is not null) return "energy of the window over its output tokens";
         var layers = valid[0].Layers.Select(l => l.Layers).Distinct().Order().ToArray();
         return layers.Length < 2
             ? string.Create(CultureInfo.InvariantCulture, $"one L' = {layers[0]}, intercept included")
@@ -117,7 +117,7 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         var worst = Provenances.Worst(cell.ProvenanceAt(cell.Boundary)!.Value, baseline.ProvenanceAt(cell.Boundary)!.Value);
         if (worst != Provenance.Measured) return (RatioStanding.NotMeasured, $"its energies are {worst.ToString().ToLowerInvariant()}: no claim");
         var missed = new[] { cell, baseline }.Where(c => c.MeetsService == false)
-            .Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Cell.Label} takes {c.ProjectedStepMilliseconds:G3} ms a token, s* is {c.Cell.Disclosure.ServiceMilliseconds:G3} ms")).ToArray();
+            .Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Cell.Label} takes {c.Latency}, s* is {Service(c.Cell.Disclosure)}")).ToArray();
         if (missed.Length > 0) return (RatioStanding.OutsideOperatingPoint, "outside the operating point: " + string.Join("; ", missed));
         if (cell.IsTruncated || baseline.IsTruncated) return (RatioStanding.NotResolved, "trials were left out for what they showed");
         if (adjusted is null) return (RatioStanding.NotResolved, "an A/A twin: it tests the chain");
@@ -126,6 +126,8 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         if (Math.Abs(log.Mean) <= smallest) return (RatioStanding.NotResolved, string.Create(CultureInfo.InvariantCulture, $"within the resolution of {smallest:P2}"));
         return adjusted.HolmPValue <= Alpha ? (RatioStanding.Resolved, "") : (RatioStanding.NotResolved, string.Create(CultureInfo.InvariantCulture, $"no difference is not refused (Holm p = {adjusted.HolmPValue:G2})"));
     }
+
+    private static string Service(Disclosure d) => string.Create(CultureInfo.InvariantCulture, $"{d.ServiceMilliseconds:G3} ms{(d.FirstTokenMilliseconds is { } first ? string.Create(CultureInfo.InvariantCulture, $" and {first:G3} ms to the first") : "")}");
 
     private static LinearityCheck? Linearity(CellWork cell)
     {
@@ -175,8 +177,8 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
     private (ImmutableSortedDictionary<string, Figure> PerToken, ImmutableSortedDictionary<string, string> Notes, Figure Node, Provenance NodeProvenance) Boundaries(CellWork cell, double ownPerLayer, Figure head)
     {
         var headAtNode = HeadAt(cell, Boundary.Node);
-        var nodeEstimator = headAtNode is null ? "L · slope over L' of node input" : "L · slope over L' of node input + LM head";
-        var gpuEstimator = head.Value is null ? "L · slope over L'" : "L · slope over L' + LM head";
+        var nodeEstimator = cell.Cell.Configuration.Serve is not null ? "energy of the node over output tokens" : headAtNode is null ? "L · slope over L' of node input" : "L · slope over L' of node input + LM head";
+        var gpuEstimator = cell.Cell.Configuration.Serve is not null ? "energy of the devices over output tokens" : head.Value is null ? "L · slope over L'" : "L · slope over L' + LM head";
         var configuration = cell.Cell.Configuration;
         var figures = ImmutableSortedDictionary.CreateBuilder<string, Figure>(StringComparer.Ordinal);
         var notes = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
@@ -184,9 +186,10 @@ internal sealed class RowBuilder(MatrixInput input, PueInUse pue, IReadOnlyDicti
         var nodeProvenance = cell.ProvenanceAt(Boundary.Node) ?? Provenance.Measured;
 
         var memory = input.Devices.Where(d => cell.Trials.Any(t => t.Result.Host == d.Host && t.Result.Devices.Contains(d.Uuid))).Select(d => d.MemoryBytes).DefaultIfEmpty(double.NaN).Min();
-        var bytes = Catalogue.ResidentBytes(configuration, configuration.ModelLayers) + LmHead.Cost(configuration).ResidentBytes;
+        var serves = configuration.Serve is not null;
+        var bytes = serves ? 0 : Catalogue.ResidentBytes(configuration, configuration.ModelLayers) + LmHead.Cost(configuration).ResidentBytes;
         var needs = bytes > DeviceProfile.UsableShare * memory ? string.Create(CultureInfo.InvariantCulture, $", needs {Math.Ceiling(bytes / (DeviceProfile.UsableShare * memory)):F0} devices") : "";
-        static string What(double? head) => head is null ? "projected: layers only, interconnect excluded" : "projected: layers and head, interconnect excluded";
+        string What(double? head) => serves ? "measured as served" : head is null ? "projected: layers only, interconnect excluded" : "projected: layers and head, interconnect excluded";
 
         var own = cell.Boundary == Boundary.Gpu ? ownPerLayer : Geometric(cell, atGpu);
         if (double.IsFinite(own)) figures["gpu"] = Figures.Of(own * configuration.ModelLayers + (head.Value ?? 0), gpuEstimator, $"{What(head.Value)}{needs}{Edges(atGpu.SelectMany(t => t.Layers).Select(l => l.Gpu))}");

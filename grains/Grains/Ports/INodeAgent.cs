@@ -10,8 +10,9 @@ public readonly record struct TrialProgress(TrialPhase Phase, double Fraction, d
 
 /// <summary>What came of a trial.</summary>
 /// <param name="Result">Its result; <see cref="TrialResult.Trace"/> is empty until the trace is kept.</param>
-/// <param name="Trace">UTF-8: seconds since the trial's start, device, watts, counter joules, phase; empty if none is wanted.</param>
-public sealed record TrialRun(TrialResult Result, ReadOnlyMemory<byte> Trace);
+/// <param name="Trace">UTF-8: nanoseconds since the trial's origin, source, watts, counter joules, phase; empty if none is wanted.</param>
+/// <param name="Requests">UTF-8: a line for each request to a serving engine; empty of decode steps.</param>
+public sealed record TrialRun(TrialResult Result, ReadOnlyMemory<byte> Trace, ReadOnlyMemory<byte> Requests = default);
 
 /// <summary>The port to one node's hardware: grains reach devices through this alone.</summary>
 public interface INodeAgent

@@ -1,3 +1,5 @@
+using EnergyGrid.Contracts;
+
 namespace EnergyGrid.Plans;
 
 /// <summary>The plan file: every key, what it may hold, and its default. The reader, the schema and the documentation all come from this table.</summary>
@@ -37,7 +39,8 @@ internal static class PlanFormat
     private static readonly MappingShape Service = new(
         "s*: the latency that a token may take.",
         new Field("milliseconds_per_token", "Latency target per token of the whole model, ms; the paper's nominal anchor is 100.", new NumberShape(1e-6, 3_600_000, "milliseconds"), Required: true),
-        new Field("statistic", "Which statistic of the latency must meet it.", new TextShape(values: ["mean", "p50", "p99"]), Required: true));
+        new Field("statistic", "Which statistic of the latency must meet it.", new TextShape(values: ["mean", "p50", "p90", "p99"]), Required: true),
+        new Field("first_token_milliseconds", "Of a serving engine: the same statistic of the time to the first token may be at most this, ms.", new NumberShape(1e-6, 3_600_000, "milliseconds")));
 
     private static MappingShape OperatingPoint(bool required) => new(
         "The operating point (q*, s*).",
@@ -55,7 +58,7 @@ internal static class PlanFormat
     /// <summary>What may be swept: keys of a cell, and in lists of <c>sweep</c>, <c>zip</c> and <c>exclude</c>.</summary>
     public static readonly IReadOnlyList<Field> Axes =
     [
-        new("workload", "Catalogue code.", new TextShape(values: [.. Workloads.Catalogue.Codes]), Required: true),
+        new("workload", "Catalogue code of a decode step; or serve, a serving engine under load.", new TextShape(values: [.. Workloads.Catalogue.Codes, Configuration.ServeWorkload]), Required: true),
         new("weights", "Weight format. A, B, C (and D, E, F; D', E', F') name theirs themselves. Q8_0 and Q4_0, for dense attention, have blocks of 32 and 8-bit activations: B may be Q8_0, C Q4_0.", new TextShape(values: [.. Workloads.WeightFormat.All])),
         new("batch", "Sequences decoded at once; the catalogue's if left out.", new IntegerShape(1, Workloads.Catalogue.MaxBatch)),
         new("context", "Tokens of context of each sequence, the new one included; the catalogue's if left out.", new IntegerShape(1, 1 << 24, "tokens")),
@@ -67,7 +70,8 @@ internal static class PlanFormat
         new("vocabulary", "Rows of the LM head, which is measured apart; 0 for none.", new IntegerShape(0, 10_000_000)),
         new("stack", "Overrides the plan's stack.", Stacks),
         new("data", "normal; zeros for a disclosed sensitivity control; or weights from a file.", new EitherShape(Distributions, mapping: new MappingShape("Weights from a file.", [.. WeightFileKeys.Select(f => f with { Required = true })]))),
-        new("data_seed", "Seed of weights, activations and KV.", Seeds),
+        new("data_seed", "Seed of weights, activations and KV; of a serving engine's prompts and arrivals.", Seeds),
+        .. ServeFormat.Axes,
     ];
 
     /// <summary>Keys that name weights in a file, beside or instead of a distribution.</summary>
@@ -78,7 +82,7 @@ internal static class PlanFormat
         new("sha256", "SHA-256 of the whole file.", new TextShape(64, pattern: "^[0-9A-Fa-f]{64}$", says: "64 hexadecimal digits")),
     ];
 
-    private static Shape Stacks => new TextShape(values: [.. HardwareClass.Stacks]);
+    private static Shape Stacks => new TextShape(64, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", says: $"one of {string.Join(", ", HardwareClass.Stacks)}; with workload: serve, a stack that the nodes' stacks.yaml names");
 
     private static Shape Distributions => new TextShape(values: ["normal", "zeros"]);
 
@@ -154,7 +158,7 @@ internal static class PlanFormat
             new Field("site", "Only there; anywhere if left out.", new TextShape(64)),
             new Field("devices", "Use at most so many; all that match if left out.", new IntegerShape(1, 1_000_000))), Required: true),
         new Field("boundary", "Disclosure dimension 6: where energy is accounted. gpu is the device itself.", Boundaries, Required: true, Missing: BoundaryMissing),
-        new Field("match", "Keys that must be equal for cells of a group to be compared with its baseline, beside the six dimensions.", new ListShape(new TextShape(values: [.. Axes.Select(a => a.Name)]), 0, 13), Default: "[batch, context, stack, data]"),
+        new Field("match", "Keys that must be equal for cells of a group to be compared with its baseline, beside the six dimensions.", new ListShape(new TextShape(values: [.. Axes.Select(a => a.Name)]), 0, 18), Default: "[batch, context, stack, data]"),
         new Field("groups", "The match groups.", new ListShape(Group, 1, 1000), Required: true),
         new Field("panels", "Unmatched layouts.", new ListShape(Panel, 0, 100), Default: "[]"),
         new Field("aa", "The A/A pairs: one cell under two labels, which shows what the whole chain can resolve. One pair, a list of pairs in different groups, or all: the baseline of every group that has one. Every plan with a baseline has one.", new EitherShape(new TextShape(values: ["all"]), new ListShape(TwinPair, 1, 1000), TwinPair), Default: "{}"),
@@ -205,5 +209,5 @@ internal static class PlanFormat
             ]), Default: "{}"),
         new Field("head", "Whether the LM head is measured, in a leg of its own, where a device of the stack can run it alone; false sets the vocabulary of every cell to 0.", new BooleanShape(), Default: "true"),
         new Field("layers", "Two or three rising values of L'. The step energies at the first and the last give the energy per layer as a slope, one between them shows how straight the line is. auto: from the memory of the hardware class, one pair for a match group, and a third for its baseline.", Layers, Default: "auto"),
-        new Field("stack", "What executes: reference (C# on a cpu device), llama.cpp (the same layers in it, on a cpu device), simulated, or cuda.", Stacks, Default: "reference"));
+        new Field("stack", "What executes: reference (C# on a cpu device), llama.cpp (the same layers in it, on a cpu device), simulated, or cuda; with workload: serve, a stack that the nodes' stacks.yaml names.", Stacks, Default: "reference"));
 }

@@ -228,12 +228,60 @@ internal sealed class EitherShape(Shape? scalar, Shape? list = null, Shape? mapp
     public override JsonObject Schema() => new() { ["anyOf"] = new JsonArray([.. _shapes.Select(s => (JsonNode)s.Schema())]) };
 
     /// <summary>One value of <paramref name="shape"/>, or a list of such.</summary>
-    public static EitherShape OneOrMany(Shape shape) => new(shape, new ListShape(shape, 1, 100_000), shape is EitherShape ? shape : null);
+    public static EitherShape OneOrMany(Shape shape) => new(shape, new ListShape(shape, 1, 100_000), shape is EitherShape or MappingShape or NamedValuesShape ? shape : null);
 
     protected override PlanValue? ReadPresent(PlanNode node, PlanProblems problems)
     {
         var shape = node.Kind switch { NodeKind.Scalar => scalar, NodeKind.Sequence => list, _ => mapping };
         return shape is null ? Refuse(node, problems) : shape.Read(node, problems);
+    }
+}
+
+/// <summary>A mapping whose keys are not known here, each with a number, a word or a truth value: it is kept as text.</summary>
+internal sealed class NamedValuesShape(string what, string keyPattern, string keySays) : Shape
+{
+    private const int MostKeys = 64;
+    private const int MostLength = 256;
+
+    private readonly Regex _key = new(keyPattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+
+    public override string Says => $"a mapping from names ({keySays}) to numbers, words, true or false, for example {{threads: 2}}";
+
+    public override JsonObject Schema() => new()
+    {
+        ["type"] = "object",
+        ["description"] = what,
+        ["propertyNames"] = new JsonObject { ["pattern"] = keyPattern },
+        ["additionalProperties"] = new JsonObject { ["type"] = new JsonArray("string", "number", "boolean") },
+        ["maxProperties"] = MostKeys,
+    };
+
+    protected override PlanValue? ReadPresent(PlanNode node, PlanProblems problems)
+    {
+        if (node.Kind != NodeKind.Mapping || node.Members.Count > MostKeys)
+        {
+            return Refuse(node, problems);
+        }
+
+        var before = problems.Count;
+        var members = new Dictionary<string, PlanValue>(StringComparer.Ordinal);
+        foreach (var member in node.Members)
+        {
+            if (!_key.IsMatch(member.Key))
+            {
+                problems.Add(member.Line, member.Column, member.Value.Path, $"the key '{PlanNode.Short(member.Key)}' is no name", keySays);
+            }
+            else if (member.Value.Kind != NodeKind.Scalar || member.Value.IsNull || member.Value.Text.Length is 0 or > MostLength || Unprintable.In(member.Value.Text, false) is not null)
+            {
+                problems.Add(member.Value, $"is {member.Value.Shown}", $"a number, a word, true or false, of at most {MostLength} characters");
+            }
+            else
+            {
+                members[member.Key] = new PlanValue(member.Value) { Scalar = member.Value.Text };
+            }
+        }
+
+        return problems.Count == before ? new PlanValue(node) { Members = members } : null;
     }
 }
 

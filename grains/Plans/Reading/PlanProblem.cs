@@ -33,13 +33,17 @@ internal sealed class PlanProblems(string file)
 
     public bool IsFull => _found.Count >= Most;
 
-    public int Count => _found.Count;
+    /// <summary>How often something was added, the same thing at the same place included: it grows with every refusal.</summary>
+    public int Count { get; private set; }
 
     public void Add(int line, int column, string key, string wrong, string right)
     {
-        if (!IsFull)
+        Count++;
+        var problem = new PlanProblem(File, line, column, key, wrong, right);
+        // A value that stands in many cells of a product is wrong once.
+        if (!IsFull && !_found.Contains(problem))
         {
-            _found.Add(new PlanProblem(File, line, column, key, wrong, right));
+            _found.Add(problem);
         }
     }
 

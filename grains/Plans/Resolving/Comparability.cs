@@ -23,6 +23,11 @@ public static class Comparability
     public static ImmutableArray<string> Confounds(PlannedCell cell, PlannedCell baseline)
     {
         var (c, b) = (cell.Configuration, baseline.Configuration);
+        if (c.Serve is { } serve && b.Serve is { } other)
+        {
+            return ServeConfounds(c, serve, b, other);
+        }
+
         var texts = ImmutableArray.CreateBuilder<string>();
         if (cell.Cost.Parameters / baseline.Cost.Parameters - 1 is var more && Math.Abs(more) > ParameterTolerance)
         {
@@ -54,9 +59,9 @@ public static class Comparability
             texts.Add($"stack {c.Stack} against {b.Stack}");
         }
 
-        if (Precisions.Of(c).Activations is var own && Precisions.Of(b).Activations is var other && own != other)
+        if (Precisions.Of(c).Activations is var own && Precisions.Of(b).Activations is var others && own != others)
         {
-            texts.Add($"activations {own} against {other}");
+            texts.Add($"activations {own} against {others}");
         }
 
         var (counted, nominal) = (Catalogue.CountedBillions(c), (double)Catalogue.Definition(c.Workload).NominalBillions);
@@ -66,6 +71,13 @@ public static class Comparability
         }
 
         return texts.ToImmutable();
+    }
+
+    // Stack, model and engine parameters are what such ratios are about; load, prompts and generation are not.
+    private static ImmutableArray<string> ServeConfounds(Configuration c, ServeConfiguration serve, Configuration b, ServeConfiguration other)
+    {
+        var texts = ServeFormat.Match.Where(k => ServeFormat.Compared(k, serve) != ServeFormat.Compared(k, other)).Select(k => $"{k} {ServeFormat.Short(k, serve)} against {ServeFormat.Short(k, other)}");
+        return [.. texts, .. c.DataSeed == b.DataSeed ? [] : new[] { $"seed {Whole(c.DataSeed)} against {Whole(b.DataSeed)}" }];
     }
 
     /// <summary>The first thing in which two cells differ and must not; null if they may be compared.</summary>
@@ -109,11 +121,13 @@ public static class Comparability
         "stack" => c.Stack,
         "data" => c.Data,
         "data_seed" => Whole(c.DataSeed),
+        _ when ServeFormat.Axes.Any(a => a.Name == axis) => c.Serve is { } serve ? ServeFormat.Compared(axis, serve) : "",
         _ => throw new ArgumentOutOfRangeException(nameof(axis), axis, "not an axis of a cell"),
     };
 
     /// <summary>s* for people and for comparison: statistic and milliseconds.</summary>
-    internal static string Service(Disclosure d) => string.Create(CultureInfo.InvariantCulture, $"{d.ServiceStatistic} {d.ServiceMilliseconds} ms");
+    internal static string Service(Disclosure d) =>
+        string.Create(CultureInfo.InvariantCulture, $"{d.ServiceStatistic} {d.ServiceMilliseconds} ms{(d.FirstTokenMilliseconds is { } first ? string.Create(CultureInfo.InvariantCulture, $", first token {first} ms") : "")}");
 
     private static string Whole(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -15,6 +15,9 @@ internal sealed class DraftCell(PlanNode at, IReadOnlyDictionary<string, PlanVal
 
     public string Workload => Values["workload"].Text;
 
+    /// <summary>Whether it is a serving engine under load, not a decode step.</summary>
+    public bool IsServe => Workload == Contracts.Configuration.ServeWorkload;
+
     public Configuration? Configuration { get; set; }
 
     public Disclosure? Disclosure { get; set; }
@@ -25,9 +28,19 @@ internal sealed class DraftCell(PlanNode at, IReadOnlyDictionary<string, PlanVal
     /// <summary>The value of an axis as it will be, the catalogue's where nothing is written; the plan's defaults come from <paramref name="plan"/>.</summary>
     public object ValueOf(string axis, PlanValue plan)
     {
+        if (ServeFormat.Axes.Any(a => a.Name == axis))
+        {
+            return IsServe && Configuration?.Serve is { } serve ? ServeFormat.Compared(axis, serve) : "";
+        }
+
         if (Values.TryGetValue(axis, out var written))
         {
             return ValueOf(written);
+        }
+
+        if (IsServe)
+        {
+            return axis switch { "stack" => plan["stack"]!.Text, "data_seed" => plan["data"]!["seed"]!.Integer, "workload" => Workload, _ => "" };
         }
 
         var definition = Catalogue.Definition(Workload);
@@ -51,7 +64,7 @@ internal sealed class DraftCell(PlanNode at, IReadOnlyDictionary<string, PlanVal
     }
 
     /// <summary>A written value as it is compared; weights from a file as a configuration names them.</summary>
-    public static object ValueOf(PlanValue written) => written.Scalar ?? FileOf(written)!.ToString();
+    public static object ValueOf(PlanValue written) => written.Scalar ?? FileOf(written)?.ToString() ?? written.ToJson().ToJsonString();
 
     /// <summary>The file that a <c>data</c> mapping names; null if it names none.</summary>
     public static WeightFile? FileOf(PlanValue data) =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using EnergyGrid.Contracts;
 using EnergyGrid.Workloads;
 
 namespace EnergyGrid.Plans;
@@ -11,6 +12,7 @@ internal static class Expansion
     [
         ("weights", ""), ("batch", "b"), ("context", "s"), ("d_model", "d"), ("d_ff", "ff"), ("heads", "h"), ("kv_heads", "kv"),
         ("model_layers", "L"), ("vocabulary", "v"), ("stack", ""), ("data", ""), ("data_seed", "seed"),
+        ("model", ""), ("engine", ""), ("load", ""), ("prompts", ""), ("generation", ""),
     ];
 
     /// <summary>How many cells the group would have before exclusion. Nothing is expanded: 10^9 cells cost no more than one.</summary>
@@ -45,8 +47,11 @@ internal static class Expansion
             cells.AddRange(Zip(zip, problems));
         }
 
+        Serve(cells, plan, problems);
         Exclude(group, cells, plan, problems);
-        cells.AddRange((group["cells"]?.Items ?? []).Select(c => new DraftCell(c.Node, c.Members!)));
+        var single = (group["cells"]?.Items ?? []).Select(c => new DraftCell(c.Node, c.Members!)).ToArray();
+        Serve(single, plan, problems);
+        cells.AddRange(single);
         if (problems.Count > before)
         {
             return null;
@@ -70,6 +75,25 @@ internal static class Expansion
         }
 
         return problems.Count > before ? null : cells;
+    }
+
+    // Those of serving engines have their configuration at once: it needs no device.
+    private static void Serve(IReadOnlyCollection<DraftCell> cells, PlanValue plan, PlanProblems problems)
+    {
+        foreach (var cell in cells)
+        {
+            if (!cell.IsServe)
+            {
+                foreach (var (key, value) in cell.Values.Where(v => ServeFormat.Axes.Any(a => a.Name == v.Key)))
+                {
+                    problems.Add(value.Node, $"{key} is of serving engines, and the cell's workload is {cell.Workload}", "workload: serve, or no such key");
+                }
+            }
+            else if (ServeFormat.Read(cell, problems) is { } serve)
+            {
+                cell.Configuration = Configuration.Of((string)cell.ValueOf("stack", plan), (long)cell.ValueOf("data_seed", plan), serve);
+            }
+        }
     }
 
     private static IEnumerable<DraftCell> Product(PlanValue product)
@@ -115,12 +139,16 @@ internal static class Expansion
             {
                 problems.Add(exclusion.Node, "names no key", "at least one key, for example {workload: A, batch: 24}");
             }
-            else if (cells.RemoveAll(c => wanted.All(w => w.Value.Contains(c.ValueOf(w.Key, plan)))) == 0)
+            else if (cells.RemoveAll(c => wanted.All(w => w.Value.Contains(Excludable(c, w.Key, plan)))) == 0)
             {
                 problems.Add(exclusion.Node, "excludes no cell of sweep or zip", "values that occur in the group, or no such line");
             }
         }
     }
+
+    // As it was written: what an exclusion names is written likewise.
+    private static object Excludable(DraftCell cell, string axis, PlanValue plan) =>
+        cell.Values.TryGetValue(axis, out var written) ? DraftCell.ValueOf(written) : cell.ValueOf(axis, plan);
 
     /// <summary>The workload's code, and of each other axis what varies among the unlabelled cells of that workload: <c>C b24</c>.</summary>
     private static void Label(List<DraftCell> cells, PlanValue plan)
@@ -130,7 +158,9 @@ internal static class Expansion
             var varying = Suffixes.Where(s => alike.Select(c => c.ValueOf(s.Axis, plan)).Distinct().Skip(1).Any()).ToArray();
             foreach (var cell in alike)
             {
-                cell.Label = string.Join(' ', varying.Select(s => s.Short + Shown(cell.ValueOf(s.Axis, plan))).Prepend(cell.Workload));
+                var words = varying.Select(s => cell.Configuration?.Serve is { } serve && ServeFormat.Axes.Any(a => a.Name == s.Axis) ? ServeFormat.Short(s.Axis, serve) : s.Short + Shown(cell.ValueOf(s.Axis, plan))).ToArray();
+                // Of a serving engine what varies is its name.
+                cell.Label = string.Join(' ', cell.IsServe && words.Length > 0 ? words : words.Prepend(cell.Workload));
             }
         }
 

@@ -54,7 +54,9 @@ public sealed class PlanResolver
             return null;
         }
 
-        var match = _plan["match"]!.Items!.Select(m => m.Text).ToImmutableArray();
+        // What a decode step is matched by means nothing to a serving engine.
+        var onlyServe = _plan["groups"]!.Items!.All(IsServe);
+        var match = _plan["match"]!.IsDefault && onlyServe ? ServeFormat.Match : _plan["match"]!.Items!.Select(m => m.Text).ToImmutableArray();
         var groups = _plan["groups"]!.Items!.Select(g => ResolveGroup(g, disclosure, match, timing)).ToArray();
         if (_problems.Any || groups.Any(g => g is null))
         {
@@ -98,7 +100,7 @@ public sealed class PlanResolver
         var (quality, service) = (point["quality"]!, point["service"]!);
         return new Disclosure(
             quality["target"]!.Text, quality["check"]!.Text, service["milliseconds_per_token"]!.Number, service["statistic"]!.Text,
-            _plan["workload_mix"]!.Text, _plan["batching"]!.Text, _plan["hardware"]!["description"]!.Text, ReadBoundary(_plan["boundary"]!));
+            _plan["workload_mix"]!.Text, _plan["batching"]!.Text, _plan["hardware"]!["description"]!.Text, ReadBoundary(_plan["boundary"]!), service["first_token_milliseconds"]?.Number);
     }
 
     private static Disclosure Override(Disclosure d, PlanValue? quality, PlanValue? service, PlanValue? mix, PlanValue? batching, PlanValue? boundary) => d with
@@ -107,6 +109,7 @@ public sealed class PlanResolver
         QualityCheck = quality?["check"]!.Text ?? d.QualityCheck,
         ServiceMilliseconds = service?["milliseconds_per_token"]!.Number ?? d.ServiceMilliseconds,
         ServiceStatistic = service?["statistic"]!.Text ?? d.ServiceStatistic,
+        FirstTokenMilliseconds = service is null ? d.FirstTokenMilliseconds : service["first_token_milliseconds"]?.Number,
         WorkloadMix = mix?.Text ?? d.WorkloadMix,
         Batching = batching?.Text ?? d.Batching,
         Boundary = boundary is null ? d.Boundary : ReadBoundary(boundary),
@@ -250,6 +253,17 @@ public sealed class PlanResolver
     private void CheckStack(DraftCell cell)
     {
         var (model, stack) = (_plan["hardware"]!["model"]!.Text, (string)cell.ValueOf("stack", _plan));
+        if (!HardwareClass.Stacks.Contains(stack))
+        {
+            var node = cell.Values.TryGetValue("stack", out var written) ? written.Node : _plan["stack"]!.Node;
+            if (_reported.Add(node))
+            {
+                _problems.Add(node, $"is '{PlanNode.Short(stack)}'", $"{Spelling.Suggest(stack, [.. HardwareClass.Stacks])}; a stack of stacks.yaml runs workload: serve alone");
+            }
+
+            return;
+        }
+
         var kinds = _devices is not null
             ? _devices.Where(d => HardwareClass.Fits(d, model)).Select(d => d.Kind).Distinct().Order().ToArray()
             : HardwareClass.KindsOf(model);
@@ -260,7 +274,9 @@ public sealed class PlanResolver
         }
     }
 
-    private bool NeedsProfile() => _plan["groups"]!.Items!.Any(g => LayersOf(g).Items is null);
+    private bool NeedsProfile() => _plan["groups"]!.Items!.Any(g => LayersOf(g).Items is null && !IsServe(g));
+
+    private static bool IsServe(PlanValue group) => new[] { "sweep", "zip", "cells" }.SelectMany(k => group[k]?.Items ?? []).SelectMany(p => p["workload"]!.Many).All(w => w.Text == Configuration.ServeWorkload);
 
     private PlanValue LayersOf(PlanValue group) => group["layers"] ?? _plan["layers"]!;
 
@@ -299,9 +315,20 @@ public sealed class PlanResolver
 
         var disclosure = Override(plan, k => group[k]);
         var layers = LayersOf(group);
+        if (cells.FirstOrDefault(c => c.IsServe != cells[0].IsServe) is { } other)
+        {
+            _problems.Add(other.PlaceOf("workload"), $"'{other.Label}' is {(other.IsServe ? "a serving engine" : "a decode step")} and '{cells[0].Label}' beside it is not", "a group of its own: one kind of token in a group");
+            return null;
+        }
+
         foreach (var cell in cells)
         {
             cell.Disclosure = Override(disclosure, k => cell.Values.TryGetValue(k, out var v) ? v : null);
+            if (cell.IsServe)
+            {
+                continue;
+            }
+
             CheckQuality(cell, group);
             CheckStack(cell);
             CheckHead(cell);
@@ -318,7 +345,11 @@ public sealed class PlanResolver
         }
 
         var notes = new List<string>();
-        ChooseLayers(cells, group, layers, notes);
+        if (!cells[0].IsServe)
+        {
+            ChooseLayers(cells, group, layers, notes);
+        }
+
         CheckTwice(cells);
         CheckService(group, cells);
         CheckBaseline(group, cells, match);
@@ -346,7 +377,7 @@ public sealed class PlanResolver
     }
 
     private static PlannedCell Planned(DraftCell c) =>
-        new(c.Label, c.Configuration!, ConfigurationIdentity.Sha256(c.Configuration!), Catalogue.Cost(c.Configuration!), c.Disclosure!, null);
+        new(c.Label, c.Configuration!, ConfigurationIdentity.Sha256(c.Configuration!), c.IsServe ? StepCost.Unknown : Catalogue.Cost(c.Configuration!), c.Disclosure!, null);
 
     private void CheckQuality(DraftCell cell, PlanValue group)
     {
@@ -571,7 +602,7 @@ public sealed class PlanResolver
     private void CheckTwice(List<DraftCell> cells)
     {
         // A third L' and the place of a file change nothing in what is compared.
-        foreach (var same in cells.GroupBy(c => (c.Configuration! with { MiddleLayers = 0, WeightsPath = null }, c.Disclosure)).Where(g => g.Count() > 1))
+        foreach (var same in cells.GroupBy(c => (ConfigurationIdentity.Sha256(c.Configuration! with { MiddleLayers = 0 }), c.Disclosure)).Where(g => g.Count() > 1))
         {
             var (first, second) = (same.First(), same.ElementAt(1));
             _problems.Add(second.At, $"'{second.Label}' is the same configuration as '{first.Label}'", "each configuration once in a group; aa: makes the pair that shows repeatability");

@@ -88,6 +88,11 @@ public static class PlanWriter
     private static JsonObject Group(MatchGroup group, ResolvedPlan plan)
     {
         var first = group.Cells[0].Configuration;
+        if (first.Serve is not null)
+        {
+            return Object(("name", group.Name), ("baseline", group.Baseline), ("cells", Array(group.Cells.Where(c => c.TwinOf is null).Select(c => (JsonNode)ServeCell(c, plan.Disclosure)))));
+        }
+
         // A third L' that not all cells have stands with those that have it.
         var middle = group.Cells.All(c => c.Configuration.MiddleLayers == first.MiddleLayers) ? first.MiddleLayers : 0;
         return Object(
@@ -104,11 +109,9 @@ public static class PlanWriter
 
     private static JsonObject Cell(PlannedCell cell, Disclosure plan, int middle)
     {
-        var (c, d) = (cell.Configuration, cell.Disclosure);
-        var quality = d.Quality != plan.Quality || d.QualityCheck != plan.QualityCheck;
-        var service = d.ServiceMilliseconds != plan.ServiceMilliseconds || d.ServiceStatistic != plan.ServiceStatistic;
-        var point = OperatingPoint(d);
-        return Object(
+        var c = cell.Configuration;
+        (string Key, JsonNode? Value)[] own =
+        [
             ("label", cell.Label),
             ("workload", c.Workload),
             ("weights", c.Weights),
@@ -124,15 +127,45 @@ public static class PlanWriter
             ("data", Data(c)),
             ("data_seed", c.DataSeed),
             ("layers", c.MiddleLayers != middle ? Layers(c) : null),
+        ];
+        return Object([.. own, .. Overrides(cell.Disclosure, plan)]);
+    }
+
+    private static JsonObject ServeCell(PlannedCell cell, Disclosure plan)
+    {
+        var (c, serve) = (cell.Configuration, cell.Configuration.Serve!);
+        (string Key, JsonNode? Value)[] own =
+        [
+            ("label", cell.Label),
+            ("workload", c.Workload),
+            ("stack", c.Stack),
+            ("model", serve.Model),
+            ("engine", serve.Parameters.IsEmpty ? null : new JsonObject(serve.Parameters.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value)))),
+            ("load", ServeFormat.LoadModel(serve.Load)),
+            ("prompts", ServeFormat.PromptsModel(serve.Prompts)),
+            ("generation", ServeFormat.GenerationModel(serve.Generation)),
+            ("data_seed", c.DataSeed),
+        ];
+        return Object([.. own, .. Overrides(cell.Disclosure, plan)]);
+    }
+
+    private static (string Key, JsonNode? Value)[] Overrides(Disclosure d, Disclosure plan)
+    {
+        var quality = d.Quality != plan.Quality || d.QualityCheck != plan.QualityCheck;
+        var service = d.ServiceMilliseconds != plan.ServiceMilliseconds || d.ServiceStatistic != plan.ServiceStatistic || d.FirstTokenMilliseconds != plan.FirstTokenMilliseconds;
+        var point = OperatingPoint(d);
+        return
+        [
             ("operating_point", quality || service ? Object(("quality", quality ? point["quality"]!.DeepClone() : null), ("service", service ? point["service"]!.DeepClone() : null)) : null),
             ("workload_mix", d.WorkloadMix != plan.WorkloadMix ? d.WorkloadMix : null),
             ("batching", d.Batching != plan.Batching ? d.Batching : null),
-            ("boundary", d.Boundary != plan.Boundary ? Spelling.Of(d.Boundary) : null));
+            ("boundary", d.Boundary != plan.Boundary ? Spelling.Of(d.Boundary) : null),
+        ];
     }
 
     private static JsonObject OperatingPoint(Disclosure d) => Object(
         ("quality", Object(("target", d.Quality), ("check", d.QualityCheck))),
-        ("service", Object(("milliseconds_per_token", d.ServiceMilliseconds), ("statistic", d.ServiceStatistic))));
+        ("service", Object(("milliseconds_per_token", d.ServiceMilliseconds), ("statistic", d.ServiceStatistic), ("first_token_milliseconds", d.FirstTokenMilliseconds))));
 
     private static JsonObject Reference(CellReference c) => Object(("group", c.Group), ("label", c.Label), ("published_joules_per_token", c.PublishedJoulesPerToken));
 

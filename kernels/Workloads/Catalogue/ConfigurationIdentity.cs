@@ -11,7 +11,7 @@ public static class ConfigurationIdentity
 {
     /// <summary>
     /// UTF-8 JSON without white space, keys in snake case and ordinal order, integers in decimal (a subset of RFC 8785). <c>middle_layers</c> is there only where
-    /// there is a third L', and the path of a weight file never: its SHA-256 stands in <c>data</c>.
+    /// there is a third L', and the path of a weight file never: its SHA-256 stands in <c>data</c>. A serving engine has no members of a shape, and those of its load.
     /// </summary>
     public static byte[] CanonicalJson(Configuration c)
     {
@@ -19,6 +19,14 @@ public static class ConfigurationIdentity
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
+            if (c.Serve is { } serve)
+            {
+                WriteServe(json, c, serve);
+                json.WriteEndObject();
+                json.Flush();
+                return buffer.WrittenSpan.ToArray();
+            }
+
             json.WriteNumber("batch", c.Batch);
             json.WriteNumber("context", c.Context);
             json.WriteString("data", c.Data);
@@ -44,6 +52,54 @@ public static class ConfigurationIdentity
 
         return buffer.WrittenSpan.ToArray();
     }
+
+    // Everything that an engine is asked, and no place of a file. Numbers that need not be whole are written as they round-trip.
+    private static void WriteServe(Utf8JsonWriter json, Configuration c, ServeConfiguration serve)
+    {
+        var (load, prompts, generation) = (serve.Load, serve.Prompts, serve.Generation);
+        json.WriteString("api", Word(generation.Api));
+        json.WriteString("arrivals", Word(load.Arrivals));
+        json.WriteNumber("concurrency", load.Concurrency);
+        json.WriteNumber("data_seed", c.DataSeed);
+        json.WriteBoolean("ignore_eos", generation.IgnoreEndOfSequence);
+        WriteLengths(json, "input_tokens", prompts.Input);
+        json.WriteNumber("least_tokens", generation.LeastTokens);
+        json.WriteString("model", serve.Model);
+        WriteLengths(json, "output_tokens", prompts.Output);
+        json.WriteStartObject("parameters");
+        foreach (var (name, value) in serve.Parameters.OrderBy(p => p.Key, StringComparer.Ordinal))
+        {
+            json.WriteString(name, value);
+        }
+
+        json.WriteEndObject();
+        json.WriteString("prompts_sha256", prompts.FileSha256);
+        json.WriteNumber("requests_per_second", load.RequestsPerSecond);
+        if (generation.Seed is { } seed)
+        {
+            json.WriteNumber("seed", seed);
+        }
+
+        json.WriteNumber("shape", load.Shape);
+        json.WriteNumber("shared_share", prompts.SharedShare);
+        json.WriteString("stack", c.Stack);
+        json.WriteNumber("temperature", generation.Temperature);
+        json.WriteString("trace_sha256", load.TraceSha256);
+        json.WriteString("workload", c.Workload);
+    }
+
+    private static void WriteLengths(Utf8JsonWriter json, string name, LengthSpread lengths)
+    {
+        json.WriteStartObject(name);
+        json.WriteNumber("deviation", lengths.Deviation);
+        json.WriteString("kind", Word(lengths.Kind));
+        json.WriteNumber("least", lengths.Least);
+        json.WriteNumber("mean", lengths.Mean);
+        json.WriteNumber("most", lengths.Most);
+        json.WriteEndObject();
+    }
+
+    private static string Word<T>(T value) where T : struct, Enum => value.ToString().ToLowerInvariant();
 
     /// <summary>64 lower-case hexadecimal digits.</summary>
     public static string Sha256(Configuration c) => Convert.ToHexStringLower(SHA256.HashData(CanonicalJson(c)));

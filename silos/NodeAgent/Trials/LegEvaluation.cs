@@ -15,10 +15,7 @@ internal static class LegEvaluation
     private const double OverrunSeconds = 1;
 
     // No reading or no step for so long: nobody knows what happened meanwhile, whatever the counter says of the sum.
-    private const double LongestSilenceSeconds = 1;
-
-    // Steps of one trial are alike: a pause of so many is none of them.
-    private const double LongestSteps = 20;
+    internal const double LongestSilenceSeconds = 1;
 
     public static Leg Of(Trial trial, TrialLeg leg, NodeSampler node)
     {
@@ -26,9 +23,8 @@ internal static class LegEvaluation
         var seconds = (to - from) / 1e9;
         var flags = new List<string>();
         var energies = new List<Energy>();
-        var stepSeconds = new List<double>();
-        var (steps, residual, cap, thermal) = (0.0, double.NaN, 0.0, 0.0);
-        var (celsius, megahertz, readings, running) = (0.0, 0.0, 0, 0);
+        var (residual, cap, thermal) = (double.NaN, 0.0, 0.0);
+        var (celsius, megahertz, readings) = (0.0, 0.0, 0);
         var leading = true;
         foreach (var (sampler, recording) in trial.Group)
         {
@@ -40,10 +36,6 @@ internal static class LegEvaluation
                 trial.Invalidate($"the energy counter of {device.Info.Uuid} began anew at L'={leg.Layers}");
             if (Silence(recording, from, to) is var silence && silence > Math.Max(LongestSilenceSeconds, device.Sensor.Profile.GapNanoseconds / 1e9)) trial.Invalidate($"no reading of {device.Info.Uuid} for {silence:G3} s within the window at L'={leg.Layers}");
             if (energy.Coverage < guards.MinCoverage) trial.Invalidate($"coverage {energy.Coverage:P2} of {device.Info.Uuid} at L'={leg.Layers} is below {guards.MinCoverage:P2}");
-            var copies = recording.StepsAt(to) - recording.StepsAt(from);
-            if (double.IsNaN(copies)) trial.Invalidate($"step timestamps of {device.Info.Uuid} do not span the window at L'={leg.Layers}");
-            else if (copies > 0) running++;
-            steps += copies;
             var one = Residual(device, recording, energy, from, to);
             if (double.IsNaN(residual) || Math.Abs(one) > Math.Abs(residual)) residual = one;
             var within = recording.Within(from, to);
@@ -61,9 +53,8 @@ internal static class LegEvaluation
                 megahertz += reading.Megahertz;
                 readings++;
             }
-            AddStepSeconds(recording, from, to, stepSeconds);
-            if (LongestPause(recording, from, to) is var pause && pause.Seconds > Math.Max(LongestSilenceSeconds, LongestSteps * pause.Usual)) trial.Invalidate($"no step of {device.Info.Uuid} ended for {pause.Seconds:G3} s within the window at L'={leg.Layers}");
         }
+        var work = trial.Work.Within(leg, flags);
         if (seconds > trial.Order.Timing.WindowSeconds * (1 + OverrunShare) + OverrunSeconds) trial.Invalidate($"the window at L'={leg.Layers} lasted {seconds:G4} s, not {trial.Order.Timing.WindowSeconds:G4} s: something held the node up");
         if (!leg.Flat) flags.Add("warm-up not flat");
         else if (Flatness.WindowSeconds(trial.Order.Timing.MinWarmupSeconds) is var tested and < Flatness.TestSeconds) flags.Add($"flatness tested over {tested:F0} s, not {Flatness.TestSeconds:F0} s");
@@ -83,12 +74,11 @@ internal static class LegEvaluation
             (nodeEnergy, nodeGpuJoules) = (null, double.NaN);
         }
         if (nodeEnergy is { Coverage: < 0.95 }) flags.Add($"node meter covers {nodeEnergy.Coverage:P0} of the window");
-        stepSeconds.Sort();
         return new Leg(
-            leg.Layers, UtcNanoseconds.ToInstant(from), seconds, steps, steps * trial.Order.Configuration.Batch, gpu, nodeEnergy, nodeGpuJoules,
-            node.Devices.Count(d => d.Kind == SourceKind.Gpu), running, residual, cap, thermal, leg.WarmupSeconds,
+            leg.Layers, UtcNanoseconds.ToInstant(from), seconds, work.Steps, work.Tokens, gpu, nodeEnergy, nodeGpuJoules,
+            node.Devices.Count(d => d.Kind == SourceKind.Gpu), work.Devices, residual, cap, thermal, leg.WarmupSeconds,
             readings > 0 ? celsius / readings : double.NaN, readings > 0 ? megahertz / readings : double.NaN,
-            Quantile(stepSeconds, 0.5), Quantile(stepSeconds, 0.99), [.. flags], WindowEvidence.OfNode(trial, node, from, to));
+            work.P50StepSeconds, work.P99StepSeconds, [.. flags], WindowEvidence.OfNode(trial, node, from, to));
     }
 
     // The longest stretch of the window without a reading, its ends included, s.
@@ -116,17 +106,6 @@ internal static class LegEvaluation
         foreach (var (sampler, recording) in trial.Neighbours)
             if (Silence(recording, from, to) is var quiet && quiet > Math.Max(LongestSilenceSeconds, sampler.Device.Sensor.Profile.GapNanoseconds / 1e9)) return $"no reading of {sampler.Device.Info.Uuid} for {quiet:G3} s: the node's energy cannot be attributed";
         return null;
-    }
-
-    // The longest time between two marks that reaches into the window, and the usual time between two marks there, s.
-    private static (double Seconds, double Usual) LongestPause(DeviceRecording recording, long from, long to)
-    {
-        var marks = recording.Steps;
-        var between = new List<double>();
-        for (var i = 1; i < marks.Length; i++)
-            if (marks[i].TimeNanoseconds > from && marks[i - 1].TimeNanoseconds < to) between.Add((marks[i].TimeNanoseconds - marks[i - 1].TimeNanoseconds) / 1e9);
-        between.Sort();
-        return between.Count == 0 ? (0, 0) : (between[^1], between[between.Count / 2]);
     }
 
     /// <summary>
@@ -171,18 +150,4 @@ internal static class LegEvaluation
         : PowerEnergy.Between(Array.ConvertAll(readings, r => new PowerReading(r.TimeNanoseconds, r.Joules)), from, to, profile);
 
     private static double Share(double part, double whole) => Math.Clamp(part / whole, 0, 1);
-
-    /// <summary>Step times between marks within the window; where a device marks groups of steps, each group's mean.</summary>
-    private static void AddStepSeconds(DeviceRecording recording, long from, long to, List<double> stepSeconds)
-    {
-        var marks = recording.Steps;
-        for (var i = 1; i < marks.Length; i++)
-        {
-            if (marks[i - 1].TimeNanoseconds < from || marks[i].TimeNanoseconds > to) continue;
-            var ended = marks[i].Steps - marks[i - 1].Steps;
-            if (ended > 0) stepSeconds.Add((marks[i].TimeNanoseconds - marks[i - 1].TimeNanoseconds) / 1e9 / ended);
-        }
-    }
-
-    private static double Quantile(List<double> sorted, double share) => sorted.Count == 0 ? double.NaN : sorted[(int)Math.Min(sorted.Count - 1, Math.Floor(share * sorted.Count))];
 }

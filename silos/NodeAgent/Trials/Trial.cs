@@ -31,6 +31,7 @@ internal sealed class ClockMovedException(ClockStep step) : Exception($"{step}")
 /// <summary>A trial while it runs: its devices, their recordings, what was found.</summary>
 internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProgress> report, NodeAgentOptions options)
 {
+    private ITrialWork? _work;
     private readonly List<DeviceSampler> _devices = [];
     private readonly List<(DeviceSampler Sampler, DeviceRecording Recording)> _recorded = [];
     private AppendLog<MeterReading>? _input;
@@ -49,6 +50,18 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     private Evidence? _idleEvidence;
 
     public TrialOrder Order { get; } = order;
+
+    /// <summary>What it runs.</summary>
+    public ITrialWork Work
+    {
+        get => _work ?? throw new InvalidOperationException("a trial without work");
+        set => _work = value;
+    }
+
+    /// <summary>Nanoseconds of its time at a monotonic timestamp of the node's.</summary>
+    public long At(long timestamp) => NowNanoseconds - (long)Math.Round(node.Time.GetElapsedTime(timestamp).TotalNanoseconds);
+
+    public TimeProvider Time => node.Time;
 
     public double PollSeconds => options.PollSeconds;
 
@@ -88,10 +101,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             if (_devices.Contains(device)) return $"device {uuid} is named twice";
             _devices.Add(device);
         }
-        foreach (var device in _devices)
-            foreach (var layers in Order.LayerLegs)
-                if (device.Device.Refusal(Order.Configuration, Order.Cost, layers) is { } refusal) return $"{device.Device.Info.Uuid} cannot run {Order.Configuration.Workload}: {refusal}";
-        return null;
+        return Work.Refusal();
     }
 
     /// <summary>Which precondition is not met now; null if all are, and then the devices are held.</summary>
@@ -167,17 +177,6 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         }
     }
 
-    public bool IsFlat(double seconds)
-    {
-        foreach (var (_, recording) in Group)
-        {
-            // The last reading or mark may be a little behind now.
-            if (recording.Steps is not [.., var last]) return false;
-            if (!Flatness.IsFlat(recording, last.TimeNanoseconds, seconds)) return false;
-        }
-        return true;
-    }
-
     /// <summary>Finds the window: edges on ticks of the leading device's counter, the work going on beyond both.</summary>
     public async Task Window(TrialLeg leg, long lead, CancellationToken stop)
     {
@@ -222,7 +221,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             var evaluated = LegEvaluation.Of(this, leg, node);
             Evaluated.Add(evaluated);
         }
-        if (Order.LayerLegs.Where(l => l != LayerLegs.Head).Distinct().Count() == 1) Flags.Add("linearity unchecked: one L' only");
+        if (Order.Configuration.Serve is null && Order.LayerLegs.Where(l => l != LayerLegs.Head).Distinct().Count() == 1) Flags.Add("linearity unchecked: one L' only");
         EvaluateIdle();
     }
 
@@ -259,34 +258,19 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     /// <summary>Ends whatever runs, gives back and lets go.</summary>
     public async Task Release()
     {
-        List<Exception> failed = [];
-        foreach (var device in _devices)
+        try
         {
-            if (!device.TryHold(this)) continue;
-            try
-            {
-                if (_start.Length > 0)
-                {
-                    await device.Device.Stop();
-                    await device.Device.Unload();
-                }
-            }
-            catch (Exception error)
-            {
-                // One that cannot be stopped keeps none of the others.
-                failed.Add(error);
-            }
-            finally
-            {
-                device.LetGo(this);
-            }
+            if (_start.Length > 0) await Work.Release();
         }
-        foreach (var (sampler, recording) in _recorded) sampler.End(recording);
-        if (_input is not null) node.Input!.End(_input);
-        if (failed.Count > 0) throw failed[0];
+        finally
+        {
+            foreach (var device in _devices.Where(d => d.TryHold(this))) device.LetGo(this);
+            foreach (var (sampler, recording) in _recorded) sampler.End(recording);
+            if (_input is not null) node.Input!.End(_input);
+        }
     }
 
-    public TrialResult Result(TrialOutcome outcome)
+    public TrialResult Result(TrialOutcome outcome, ServedTrial? served = null)
     {
         var lead = _devices.Count > 0 ? _devices[0].Device.Info : null;
         _phase = TrialPhase.Ended;
@@ -298,7 +282,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             lead?.Model ?? "", lead?.Driver ?? "", _start.Length > 0 ? _start[0].PowerLimitWatts : lead?.PowerLimitWatts ?? double.NaN,
             Order.Epoch, Order.Attempt, _started, _started + ran, _start.Length > 0 ? _start.Max(c => c.Celsius) : double.NaN,
             [.. Evaluated], IdleWatts, [.. Flags.Distinct()], "", "", Order.PlanSha256, UtcNanoseconds.ToInstant(Origin), ScaledTimeProvider.ScaleOf(node.Time),
-            _startedWall, _startedWall + ran / ScaledTimeProvider.ScaleOf(node.Time), _idleEvidence);
+            _startedWall, _startedWall + ran / ScaledTimeProvider.ScaleOf(node.Time), _idleEvidence, Served: served);
     }
 
     private static bool PowerLimitChanged(DeviceSampler device, DeviceCondition now) => Math.Abs(now.PowerLimitWatts - device.Device.Info.PowerLimitWatts) > 0.5;
@@ -337,6 +321,7 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
             if (now.OtherProcesses > 0) Invalidate($"{now.OtherProcesses} other process(es) came onto {uuid}");
             _clockError = Math.Max(_clockError, now.ClockErrorSeconds);
         }
+        if (_start.Length > 0) Work.Look();
     }
 
     private void Pump()

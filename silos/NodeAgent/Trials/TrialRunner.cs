@@ -27,6 +27,7 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
     public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
     {
         var trial = new Trial(node, order, report, options);
+        trial.Work = new DecodeWork(trial);
         trial.Enter(TrialPhase.Waiting, order.Timing.PreconditionTimeoutSeconds);
         var outcome = TrialOutcome.Valid;
         try
@@ -61,7 +62,8 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
             await trial.Release();
         }
         var trace = order.KeepTrace && outcome is TrialOutcome.Valid or TrialOutcome.Invalid ? TrialTrace.Csv(trial) : default;
-        return new TrialRun(trial.Result(outcome), trace);
+        var (served, requests) = trial.Legs.Count > 0 ? trial.Work.Figures() : default;
+        return new TrialRun(trial.Result(outcome, served), trace, requests);
     }
 
     private static async Task<bool> Prepare(Trial trial, CancellationToken stop)
@@ -89,10 +91,10 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
 
     private static async Task RunLeg(Trial trial, int layers, CancellationToken stop)
     {
-        var (order, timing) = (trial.Order, trial.Order.Timing);
+        var timing = trial.Order.Timing;
         trial.Enter(TrialPhase.Loading, 1);
-        await Task.WhenAll(trial.Devices.Select(d => d.Device.Load(order.Configuration, order.Cost, layers, stop)));
-        foreach (var device in trial.Devices) device.Device.Start();
+        await trial.Work.Load(layers, stop);
+        trial.Work.Start();
 
         // Warm up until flat.
         trial.Enter(TrialPhase.WarmingUp, Math.Max(timing.MinWarmupSeconds, Flatness.WindowSeconds(timing.MinWarmupSeconds)));
@@ -103,7 +105,7 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
         await trial.WaitUntil(began + UtcNanoseconds.FromSeconds(Math.Min(timing.MaxWarmupSeconds, Math.Max(timing.MinWarmupSeconds, test + 0.3))), stop);
         while (true)
         {
-            flat = trial.IsFlat(test);
+            flat = trial.Work.IsFlat(test);
             if (flat || trial.NowNanoseconds >= latest) break;
             await trial.WaitUntil(Math.Min(latest, trial.NowNanoseconds + UtcNanoseconds.FromSeconds(trial.PollSeconds)), stop);
         }
@@ -114,7 +116,7 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
         var leg = new TrialLeg(layers, (trial.NowNanoseconds - began) / 1e9, flat);
         trial.Enter(TrialPhase.Measuring, timing.WindowSeconds + 2 * lead / 1e9);
         await trial.Window(leg, lead, stop);
-        await Task.WhenAll(trial.Devices.Select(d => d.Device.Stop()));
+        await trial.Work.Stop(stop);
         trial.Legs.Add(leg);
     }
 

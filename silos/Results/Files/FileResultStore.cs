@@ -15,7 +15,7 @@ namespace EnergyGrid.Results;
 /// <c>manifest.json</c>. Files that are not journals are replaced whole or not at all. One process owns the root, so fences and registered orders
 /// are in memory: who held one has gone with the process.
 /// </summary>
-public sealed class FileResultStore(string root, TimeProvider time) : IResultStore, IResultFiles, ITraceSink, IResultRetention, IAsyncDisposable
+public sealed class FileResultStore(string root, TimeProvider time) : IResultStore, IResultFiles, ITrialFiles, IResultRetention, IAsyncDisposable
 {
     private const string Next = ".next";
     private const string Coming = ".coming-";
@@ -74,16 +74,16 @@ public sealed class FileResultStore(string root, TimeProvider time) : IResultSto
         return Kept(directory, () => Task.Run(() => Open(sweep).Publish(writer, record, trials => Write(sweep, directory, record, trials, stop), stop), stop));
     }
 
-    public Task<(string Name, string Sha256)> Write(string sweep, TrialId trial, ReadOnlyMemory<byte> csv, CancellationToken stop)
+    public Task<(string Name, string Sha256)> Write(string sweep, TrialId trial, TrialFileKind kind, ReadOnlyMemory<byte> bytes, CancellationToken stop)
     {
-        var (directory, name, sha256) = (DirectoryOf(sweep), SweepFileName.Trace(trial), SweepFileName.Sha256(csv.Span));
+        var (directory, name, sha256) = (DirectoryOf(sweep), SweepFileName.Of(trial, kind), SweepFileName.Sha256(bytes.Span));
         return Kept(directory, async () =>
         {
             var place = Open(sweep);
-            // The trace of a committed trial is the one that it was committed with, whatever a superseded attempt still writes.
-            if (place.TraceOf(trial) is { } kept && kept.Length > 0) return (name, sha256);
+            // The file of a committed trial is the one that it was committed with, whatever a superseded attempt still writes.
+            if (place.FileOf(trial, kind) is { Length: > 0 }) return (name, sha256);
             place.MustBeOpen();
-            await Replace(Path.Combine(directory, "traces", name), csv.ToArray(), stop);
+            await Replace(Path.Combine(directory, SweepFileName.Folder(kind), name), bytes, stop);
             return (name, sha256);
         });
     }

@@ -107,10 +107,10 @@ internal sealed class SweepPlace : IAsyncDisposable
         lock (_gate) return [.. _order.Skip(from)];
     }
 
-    /// <summary>The file of a committed trial's trace, empty if it has none; null if the trial is not committed.</summary>
-    public string? TraceOf(TrialId trial)
+    /// <summary>A file of a committed trial, empty if it has none; null if the trial is not committed.</summary>
+    public string? FileOf(TrialId trial, TrialFileKind kind)
     {
-        lock (_gate) return _trials.GetValueOrDefault(trial)?.Trace;
+        lock (_gate) return _trials.GetValueOrDefault(trial) is not { } committed ? null : kind == TrialFileKind.Trace ? committed.Trace : committed.Served?.Requests ?? "";
     }
 
     public async Task<SweepEvent> Append(Fence writer, string key, string kind, string text, DateTimeOffset at, CancellationToken stop)

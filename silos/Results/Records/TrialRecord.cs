@@ -36,18 +36,19 @@ public sealed record TrialRecord(
     [property: Key(27)] double TimeScale,
     [property: Key(28)] Instant? StartedWall,
     [property: Key(29)] Instant? EndedWall,
-    [property: Key(30)] EvidenceRecord? Idle)
+    [property: Key(30)] EvidenceRecord? Idle,
+    [property: Key(31)] ServedRecord? Served)
 {
     public static TrialRecord Of(TrialResult r) => new(
         r.Trial.Sweep, r.Trial.Group, r.Trial.Label, r.Trial.Configuration, r.Trial.Block, r.Trial.Pass, (int)r.Outcome, [.. r.Reasons], r.Host, r.Site, r.Rack, [.. r.Devices], r.Model, r.Driver,
         r.PowerLimitWatts, r.Epoch, r.Attempt, Instant.Of(r.StartedUtc), Instant.Of(r.EndedUtc), r.StartCelsius, [.. r.Legs.Select(LegRecord.Of)], r.IdleContextWatts, [.. r.Flags], r.Trace, r.TraceSha256,
-        r.PlanSha256, Instant.OfNullable(r.OriginUtc), r.TimeScale, Instant.OfNullable(r.StartedWallUtc), Instant.OfNullable(r.EndedWallUtc), EvidenceRecord.Of(r.Idle));
+        r.PlanSha256, Instant.OfNullable(r.OriginUtc), r.TimeScale, Instant.OfNullable(r.StartedWallUtc), Instant.OfNullable(r.EndedWallUtc), EvidenceRecord.Of(r.Idle), ServedRecord.Of(r.Served));
 
     public TrialResult ToResult() => new(
         new(Sweep, Group, Label, Configuration, Block, Pass), (TrialOutcome)Outcome, [.. Reasons], Host, Site, Rack, [.. Devices], Model, Driver,
         PowerLimitWatts, Epoch, Attempt, Started.ToOffset(), Ended.ToOffset(), StartCelsius, [.. Legs.Select(l => l.ToLeg())], IdleContextWatts, [.. Flags], Trace, TraceSha256,
         // Records of before end earlier: what is not there has its type's default.
-        PlanSha256 ?? "", Origin?.ToOffset(), TimeScale > 0 ? TimeScale : 1, StartedWall?.ToOffset(), EndedWall?.ToOffset(), Idle?.ToEvidence());
+        PlanSha256 ?? "", Origin?.ToOffset(), TimeScale > 0 ? TimeScale : 1, StartedWall?.ToOffset(), EndedWall?.ToOffset(), Idle?.ToEvidence(), Served: Served?.ToServed());
 }
 
 /// <summary>A <see cref="Leg"/>.</summary>

@@ -20,15 +20,15 @@ namespace EnergyGrid.Results;
 /// P:{ID}:index            HASH    identity of a trial (group, label, configuration, block, pass; a line each) → its place in the list
 /// P:{ID}:events           STREAM  entry SEQUENCE+1-0, field r: the event
 /// P:{ID}:keys             HASH    key of an event → its sequence
-/// P:{ID}:blocks           HASH    SHA-256 of a trace's CSV → the trace in columns
-/// P:{ID}:sizes            HASH    SHA-256 of a trace's CSV → its length, B
-/// P:{ID}:traces           HASH    file of a committed trial's trace → SHA-256 and length of its CSV
+/// P:{ID}:blocks           HASH    SHA-256 of a trial's file → the file; a trace in columns
+/// P:{ID}:sizes            HASH    SHA-256 of a trial's file → its length, B
+/// P:{ID}:traces           HASH    file of a committed trial → its SHA-256 and length: a trace by its name alone, others with their folder
 /// P:{ID}:documents        HASH    once it has ended: name of a document → the document, journals included
 /// </code>
 /// <c>P</c> is the grid's prefix; the braces are a hash tag. Trials, events, how it stands, blocks and documents are MessagePack in an envelope with version and
 /// SHA-256 (<see cref="Sealed"/>). Nothing expires, and nothing is ever looked for by pattern.
 /// </summary>
-public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, IResultRetention
+public sealed class RedisResultStore : IResultStore, IResultFiles, ITrialFiles, IResultRetention
 {
     /// <summary>Longer than the client's own time-out: what it does not end, this does.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
@@ -77,7 +77,7 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
     {
         var keys = Keys(sweep);
         var record = Sealed.Put(RecordKind.Trial, result.Epoch, TrialRecord.Of(result));
-        var answer = await Run(keys, RedisScripts.Commit, [order, Fence.GroupActor(result.Trial.Block), SweepKeys.Identity(result.Trial), record, result.Trace, result.TraceSha256]).ConfigureAwait(false);
+        var answer = await Run(keys, RedisScripts.Commit, [order, Fence.GroupActor(result.Trial.Block), SweepKeys.Identity(result.Trial), record, result.Trace, result.TraceSha256, result.Served is { Requests: { Length: > 0 } requests } ? SweepFileName.Requests + requests : "", result.Served?.RequestsSha256 ?? ""]).ConfigureAwait(false);
         return Said(answer) switch
         {
             "there" => CommitAnswer.AlreadyThere,
@@ -133,12 +133,12 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
         }
     }
 
-    public async Task<(string Name, string Sha256)> Write(string sweep, TrialId trial, ReadOnlyMemory<byte> csv, CancellationToken stop)
+    public async Task<(string Name, string Sha256)> Write(string sweep, TrialId trial, TrialFileKind kind, ReadOnlyMemory<byte> bytes, CancellationToken stop)
     {
         var keys = Keys(sweep);
-        var (name, sha256) = (SweepFileName.Trace(trial), SweepFileName.Sha256(csv.Span));
-        var block = await Task.Run(() => Sealed.Put(RecordKind.Trace, 0, PackedRecord.Of(TraceRecord.Of(csv.Span))), stop).ConfigureAwait(false);
-        var answer = await Run(keys, RedisScripts.Keep, [sha256, csv.Length, block]).ConfigureAwait(false);
+        var (name, sha256) = (SweepFileName.Of(trial, kind), SweepFileName.Sha256(bytes.Span));
+        var block = await Task.Run(() => Sealed.Put(RecordKind.Trace, 0, PackedRecord.Of(TraceRecord.Of(bytes.Span))), stop).ConfigureAwait(false);
+        var answer = await Run(keys, RedisScripts.Keep, [sha256, bytes.Length, block]).ConfigureAwait(false);
         return Said(answer) == "ended" ? throw HasEnded(sweep, answer) : (name, sha256);
     }
 
@@ -159,7 +159,7 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
             new(Journals.TrialsName, (await Journal(keys, Journals.TrialsName).ConfigureAwait(false)).Length),
             new(Journals.EventsName, (await Journal(keys, Journals.EventsName).ConfigureAwait(false)).Length),
         };
-        foreach (var (name, (_, bytes)) in await Traces(keys).ConfigureAwait(false)) files.Add(new(SweepFileName.Traces + name, bytes));
+        foreach (var (name, (_, bytes)) in await Traces(keys).ConfigureAwait(false)) files.Add(new(Path(name), bytes));
         foreach (var file in await Documents(keys, view, stop).ConfigureAwait(false)) files.Add(new(file.Name, file.Bytes.Length));
         return [.. files.OrderBy(f => f.Name, StringComparer.Ordinal)];
     }
@@ -257,7 +257,9 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
     {
         if (!SweepFileName.IsPlain(sweep)) return null;
         var keys = Keys(sweep);
-        if (name.StartsWith(SweepFileName.Traces, StringComparison.Ordinal)) return await Trace(keys, name[SweepFileName.Traces.Length..]).ConfigureAwait(false);
+        if (name.StartsWith(SweepFileName.Traces, StringComparison.Ordinal)) return await TrialFile(keys, name[SweepFileName.Traces.Length..]).ConfigureAwait(false);
+        // Of a sweep that was taken in they stand with the documents.
+        if (name.StartsWith(SweepFileName.Requests, StringComparison.Ordinal) && await TrialFile(keys, name).ConfigureAwait(false) is { } requests) return requests;
         if (await View(keys).ConfigureAwait(false) is not { } view) return null;
         if (view.Ended && await Frozen(keys, name).ConfigureAwait(false) is { } frozen) return frozen;
         return name switch
@@ -291,15 +293,16 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
         var results = await Trials(keys, 0, trials).ConfigureAwait(false);
         var files = await Traces(keys).ConfigureAwait(false);
         var committed = results.Where(r => r.Trace.Length > 0 && files.ContainsKey(r.Trace)).Select(r => r.Trace).Distinct().Order(StringComparer.Ordinal).ToArray();
+        var requests = results.Where(r => r.Served is { Requests.Length: > 0 }).Select(r => SweepFileName.Requests + r.Served!.Requests).Where(files.ContainsKey).Distinct().Order(StringComparer.Ordinal);
         var drawn = ImmutableArray.CreateBuilder<RenderedFile>();
-        foreach (var name in committed.Take(SweepDocuments.MostTraces)) drawn.Add(new(name, await Trace(keys, name).ConfigureAwait(false) ?? throw Lost(keys, SweepFileName.Traces + name)));
+        foreach (var name in committed.Take(SweepDocuments.MostTraces)) drawn.Add(new(name, await TrialFile(keys, name).ConfigureAwait(false) ?? throw Lost(keys, SweepFileName.Traces + name)));
         RenderedFile[] journals =
         [
             new(Journals.TrialsName, Journals.Trials(results)),
             new(Journals.EventsName, Journals.Events(await Lines(keys, 0, events).ConfigureAwait(false))),
         ];
         RenderedFile[] plans = [new(SweepDocuments.PlanName, view.Plan), new(SweepDocuments.ResolvedName, view.Resolved)];
-        var others = journals.Concat(plans).Select(f => f.Line).Concat(committed.Select(n => new ManifestFile(SweepFileName.Traces + n, files[n].Bytes, files[n].Sha256)));
+        var others = journals.Concat(plans).Select(f => f.Line).Concat(committed.Concat(requests).Select(n => new ManifestFile(Path(n), files[n].Bytes, files[n].Sha256)));
         var plan = SweepDocuments.Plan(Encoding.UTF8.GetString(view.Plan), Encoding.UTF8.GetString(view.Resolved));
         try
         {
@@ -359,11 +362,14 @@ public sealed class RedisResultStore : IResultStore, IResultFiles, ITraceSink, I
         return found.Select(e => (Name: (string)e.Name!, Value: ((string)e.Value!).Split(' '))).ToImmutableSortedDictionary(e => e.Name, e => (e.Value[0], long.Parse(e.Value[1], System.Globalization.CultureInfo.InvariantCulture)), StringComparer.Ordinal);
     }
 
-    private async Task<byte[]?> Trace(SweepKeys keys, string name)
+    // A trace stands there by its name alone, as before there were other files.
+    private static string Path(string name) => name.Contains('/') ? name : SweepFileName.Traces + name;
+
+    private async Task<byte[]?> TrialFile(SweepKeys keys, string name)
     {
         if ((string?)await Ask(() => _db.HashGetAsync(keys.Traces, name)).ConfigureAwait(false) is not { } kept) return null;
         var sha256 = kept.Split(' ')[0];
-        var what = $"sweep '{keys.Name}', trace {name}";
+        var what = name.Contains('/') ? $"sweep '{keys.Name}', {name}" : $"sweep '{keys.Name}', trace {name}";
         return await Ask(async () =>
         {
             var block = (byte[]?)await _db.HashGetAsync(keys.Blocks, sha256).ConfigureAwait(false) ?? throw new InvalidDataException($"{what}: its block is gone.");

@@ -52,15 +52,17 @@ internal static class RedisScripts
         return {'ok'}
         """;
 
-    /// <summary>Order, device group's actor, identity of the trial, its record, file and SHA-256 of its trace.</summary>
+    /// <summary>Order, device group's actor, identity of the trial, its record; then name and SHA-256 of each of its files, an empty name for none.</summary>
     public const string Commit = Names + Known + """
         if redis.call('HEXISTS', index, ARGV[3]) == 1 then return {'there'} end
         if redis.call('HEXISTS', sweep, 'ended') == 1 then return {'withdrawn'} end
         if ARGV[1] == '' or redis.call('HGET', sweep, 'order:' .. ARGV[2]) ~= ARGV[1] then return {'withdrawn'} end
-        local bytes = ARGV[5] ~= '' and redis.call('HGET', sizes, ARGV[6])
         local count = redis.call('RPUSH', trials, ARGV[4])
         redis.call('HSET', index, ARGV[3], count - 1)
-        if bytes then redis.call('HSET', traces, ARGV[5], ARGV[6] .. ' ' .. bytes) end
+        for i = 5, #ARGV, 2 do
+          local bytes = ARGV[i] ~= '' and redis.call('HGET', sizes, ARGV[i + 1])
+          if bytes then redis.call('HSET', traces, ARGV[i], ARGV[i + 1] .. ' ' .. bytes) end
+        end
         return {'ok'}
         """;
 
@@ -98,7 +100,7 @@ internal static class RedisScripts
         return {'ok'}
         """;
 
-    /// <summary>SHA-256 of the CSV, its length, its block.</summary>
+    /// <summary>SHA-256 of the file, its length, its block.</summary>
     public const string Keep = Names + Known + """
         if redis.call('HEXISTS', blocks, ARGV[1]) == 1 then return {'ok'} end
         local ended = redis.call('HGET', sweep, 'ended')

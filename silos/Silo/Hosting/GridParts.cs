@@ -55,11 +55,11 @@ internal static class GridParts
         Ports<RedisResultStore>(services);
     }
 
-    private static void Ports<T>(IServiceCollection services) where T : class, IResultStore, IResultFiles, ITraceSink, IResultRetention
+    private static void Ports<T>(IServiceCollection services) where T : class, IResultStore, IResultFiles, ITrialFiles, IResultRetention
     {
         services.AddSingleton<IResultStore>(s => s.GetRequiredService<T>());
         services.AddSingleton<IResultFiles>(s => s.GetRequiredService<T>());
-        services.AddSingleton<ITraceSink>(s => s.GetRequiredService<T>());
+        services.AddSingleton<ITrialFiles>(s => s.GetRequiredService<T>());
         services.AddSingleton<IResultRetention>(s => s.GetRequiredService<T>());
     }
 

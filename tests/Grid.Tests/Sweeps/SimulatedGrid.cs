@@ -44,7 +44,7 @@ public sealed class SimulatedGrid : IAsyncDisposable
         services.AddSingleton(WindowPace.Scaled(scale));
         services.AddSingleton(s => new FileResultStore(Path.Combine(directory, "results"), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => store is null ? s.GetRequiredService<FileResultStore>() : store(s.GetRequiredService<FileResultStore>()));
-        services.AddSingleton<ITraceSink>(s => s.GetRequiredService<FileResultStore>());
+        services.AddSingleton<ITrialFiles>(s => s.GetRequiredService<FileResultStore>());
         services.AddNodeAgents(nodes => nodes.AddSimulatedSite(site ?? new SimulatedSiteOptions { Racks = 1, NodesPerRack = 1, GpusPerNode = 2 }, new ScaledTimeProvider(scale)));
         if (agents is not null) services.AddSingleton(s => agents(s.GetRequiredService<NodeAgents>()));
         var host = builder.Build();

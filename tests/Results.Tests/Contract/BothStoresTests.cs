@@ -19,7 +19,7 @@ public sealed class BothStoresTests(FileBed files, RedisBed redis) : IClassFixtu
             for (var n = 0; n < 9; n++)
             {
                 var trial = Samples.Trial("s", n);
-                var (name, sha256) = await bed.Traces.Write("s", trial.Trial, Samples.Trace(200, n), default);
+                var (name, sha256) = await bed.Traces.Write("s", trial.Trial, TrialFileKind.Trace, Samples.Trace(200, n), default);
                 await bed.Store.Commit("s", "o", trial with { Trace = name, TraceSha256 = sha256 });
             }
             await bed.Store.Publish("s", new("sweep", 1), Samples.Record());
@@ -41,7 +41,7 @@ public sealed class BothStoresTests(FileBed files, RedisBed redis) : IClassFixtu
             await from.Store.Create(sweep, Samples.PlanText, Samples.Plan);
             await from.Store.Register(sweep, new(Fence.GroupActor(0), 1), "o");
             var trial = Samples.Trial(sweep, 0);
-            var (name, sha256) = await from.Traces.Write(sweep, trial.Trial, Samples.Trace(50), default);
+            var (name, sha256) = await from.Traces.Write(sweep, trial.Trial, TrialFileKind.Trace, Samples.Trace(50), default);
             await from.Store.Commit(sweep, "o", trial with { Trace = name, TraceSha256 = sha256 });
             await from.Store.Publish(sweep, new("sweep", 1), Samples.Record(SweepPhase.FinishedWithFailures));
             using var export = await Export.Of(from.Files, sweep);

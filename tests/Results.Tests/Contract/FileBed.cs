@@ -16,7 +16,7 @@ public sealed class FileBed : IStoreBed
 
     public IResultFiles Files => _store;
 
-    public ITraceSink Traces => _store;
+    public ITrialFiles Traces => _store;
 
     public IResultRetention Retention => _store;
 

@@ -9,7 +9,7 @@ public interface IStoreBed : IAsyncLifetime
 
     IResultFiles Files { get; }
 
-    ITraceSink Traces { get; }
+    ITrialFiles Traces { get; }
 
     IResultRetention Retention { get; }
 

@@ -19,7 +19,7 @@ public sealed class RedisBed : IStoreBed
 
     public IResultFiles Files => _store!;
 
-    public ITraceSink Traces => _store!;
+    public ITrialFiles Traces => _store!;
 
     public IResultRetention Retention => _store!;
 

@@ -30,7 +30,7 @@ public abstract class StoreContract(IStoreBed bed)
             var trial = Samples.Trial(_sweep, n);
             if (n < withTraces)
             {
-                var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, Samples.Trace(300, n), default);
+                var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Trace, Samples.Trace(300, n), default);
                 trial = trial with { Trace = name, TraceSha256 = sha256 };
             }
             Assert.Equal(CommitAnswer.Committed, await Store.Commit(_sweep, $"o{trial.Trial.Block}", trial));
@@ -171,7 +171,7 @@ public abstract class StoreContract(IStoreBed bed)
             var other = await Assert.ThrowsAsync<RefusedException>(() => Store.Publish(_sweep, Sweep(2), Samples.Record(SweepPhase.Cancelled)));
             Assert.Contains("Finished", other.Message);
             await Assert.ThrowsAsync<RefusedException>(() => Store.Publish(_sweep, Sweep(2), Samples.Record()));
-            await Assert.ThrowsAsync<RefusedException>(() => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 7).Trial, Samples.Trace(10), default));
+            await Assert.ThrowsAsync<RefusedException>(() => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 7).Trial, TrialFileKind.Trace, Samples.Trace(10), default));
             await Assert.ThrowsAsync<RefusedException>(Create);
             Assert.Equal(before, await Export.All(bed.Files, _sweep));
             await bed.Reopen();
@@ -233,13 +233,13 @@ public abstract class StoreContract(IStoreBed bed)
     private async Task Kept(byte[] csv, int n)
     {
         var trial = Samples.Trial(_sweep, n);
-        var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, csv, default);
+        var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Trace, csv, default);
         await Store.Commit(_sweep, "o", trial with { Trace = name, TraceSha256 = sha256 });
         await bed.Reopen();
         Assert.Equal(csv, await Export.Read(bed.Files, _sweep, $"traces/{name}"));
         Assert.Equal(sha256, SweepFileName.Sha256(csv));
         // A superseded attempt that still writes does not touch what the trial was committed with.
-        await bed.Traces.Write(_sweep, trial.Trial, Samples.Trace(7, seed: 9), default);
+        await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Trace, Samples.Trace(7, seed: 9), default);
         Assert.Equal(csv, await Export.Read(bed.Files, _sweep, $"traces/{name}"));
     }
 

@@ -65,7 +65,7 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
             {
                 () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 0)), () => bed.Store.Results(_sweep), () => bed.Store.Append(_sweep, Writer, "k", "trial", ""), () => bed.Store.Take(_sweep, Writer),
                 () => bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished)), () => bed.Files.Files(_sweep), () => bed.Files.Events(_sweep, 0), () => bed.Files.Open(_sweep, "matrix.json"),
-                () => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 0).Trial, Samples.Trace(5), default), () => bed.Store.Create(_sweep, Samples.PlanText, Samples.Plan), () => bed.Retention.Sweeps(),
+                () => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 0).Trial, TrialFileKind.Trace, Samples.Trace(5), default), () => bed.Store.Create(_sweep, Samples.PlanText, Samples.Plan), () => bed.Retention.Sweeps(),
             };
             var waited = Stopwatch.StartNew();
             var told = await Task.WhenAll(calls.Select(c => Assert.ThrowsAsync<StorageTroubleException>(c)));
@@ -93,7 +93,7 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
             var calls = new Func<Task>[]
             {
                 () => bed.Store.Commit(_sweep, "o", Samples.Trial(_sweep, 1)), () => bed.Store.Append(_sweep, Writer, "second", "trial", ""), () => bed.Store.Register(_sweep, new(Fence.GroupActor(0), 2), "p"),
-                () => bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished)), () => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 1).Trial, Samples.Trace(500), default),
+                () => bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished)), () => bed.Traces.Write(_sweep, Samples.Trial(_sweep, 1).Trial, TrialFileKind.Trace, Samples.Trace(500), default),
                 () => bed.Store.Create("another", Samples.PlanText, Samples.Plan),
             };
             foreach (var call in calls) Assert.Contains("Redis is full", (await Assert.ThrowsAsync<StorageTroubleException>(call)).Message);
@@ -182,7 +182,7 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
         for (var n = 0; n < 6; n++)
         {
             var trial = Samples.Trial(_sweep, n);
-            var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, Samples.Trace(100, n), default);
+            var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Trace, Samples.Trace(100, n), default);
             await bed.Store.Commit(_sweep, "o", trial with { Trace = name, TraceSha256 = sha256 });
         }
         await bed.Store.Publish(_sweep, Writer, Samples.Record());
@@ -207,7 +207,7 @@ public sealed class RedisFaultTests(RedisBed bed) : IAsyncLifetime, IClassFixtur
     public async Task Every_key_of_a_sweep_lies_under_the_prefix_in_one_slot_and_none_expires()
     {
         var trial = Samples.Trial(_sweep, 0);
-        var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, Samples.Trace(100), default);
+        var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Trace, Samples.Trace(100), default);
         await bed.Store.Commit(_sweep, "o", trial with { Trace = name, TraceSha256 = sha256 });
         await bed.Store.Append(_sweep, Writer, "k", "trial", "");
         await bed.Store.Publish(_sweep, Writer, Samples.Record(SweepPhase.Finished));
