@@ -74,8 +74,8 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var plan = CheckPlan(directory, manifest, wrong);
         // What follows from a damaged file would look wrong where it is sound: each damage is told once, where it is.
         if (!Sound(SweepDocuments.ResolvedName)) plan = null;
-        var events = CheckEvents(directory, manifest.Format >= MatrixBuilder.Format, wrong);
-        var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", strict: manifest.Format >= MatrixBuilder.Format, wrong);
+        var events = CheckEvents(directory, manifest.Format >= MatrixBuilder.FirstWhole, wrong);
+        var trials = ReadJournal<TrialResult>(directory, "trials.ndjson", strict: manifest.Format >= MatrixBuilder.FirstWhole, wrong);
         var traces = CheckTrials(directory, manifest, plan, trials, wrong, notes, stop);
         CheckForm(manifest, trials, events, ended, known, wrong);
         CheckProvenance(manifest, trials, wrong);
@@ -83,7 +83,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (plan is not null && Sound(Journals.TrialsName)) CheckPlaces(manifest, plan, trials, Sound(Journals.EventsName) ? events : [], ended, wrong, notes);
         if (Sound(Journals.TrialsName))
         {
-            if (manifest.Format < MatrixBuilder.Format) CheckOldMatrix(directory, manifest, trials, wrong);
+            if (manifest.Format < MatrixBuilder.FirstWhole) CheckOldMatrix(directory, manifest, trials, wrong);
             else if (renewed.Count > 0) notes.Add("the matrix was not made again: documents are newer than the manifest, which says what they are of");
             // That of a sweep that goes on is of the trials that the manifest knows.
             else if (plan is not null) CheckMatrix(directory, manifest, plan, [.. trials.Take(ended ? trials.Count : Known(directory, manifest))], ended, wrong, notes);
@@ -102,11 +102,11 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     private static void CheckForm(Manifest manifest, List<TrialResult> trials, List<EventLine> events, bool ended, HashSet<string> known, ImmutableArray<Discrepancy>.Builder wrong)
     {
         const string Name = "manifest.json";
-        if (manifest.Format < MatrixBuilder.Format && trials.Any(t => t.Sequence is not null || t.OriginUtc is not null || (!t.Legs.IsDefault && t.Legs.Any(l => l.Evidence is not null))))
-            wrong.Add(new(Name, $"it says format {manifest.Format}, and its trials hold readings, as only those of format {MatrixBuilder.Format} do"));
-        if (manifest.Format >= MatrixBuilder.Format && ended != manifest.EndedUtc is not null) wrong.Add(new(Name, $"its phase is {Tables.Phase(manifest.Phase)}, and it {(ended ? "does not say when the sweep ended" : "says when it ended")}"));
+        if (manifest.Format < MatrixBuilder.FirstWhole && trials.Any(t => t.Sequence is not null || t.OriginUtc is not null || (!t.Legs.IsDefault && t.Legs.Any(l => l.Evidence is not null))))
+            wrong.Add(new(Name, $"it says format {manifest.Format}, and its trials hold readings, as only those from format {MatrixBuilder.FirstWhole} on do"));
+        if (manifest.Format >= MatrixBuilder.FirstWhole && ended != manifest.EndedUtc is not null) wrong.Add(new(Name, $"its phase is {Tables.Phase(manifest.Phase)}, and it {(ended ? "does not say when the sweep ended" : "says when it ended")}"));
         var devices = manifest.Devices.Select(d => (d.Host, d.Uuid)).ToHashSet();
-        foreach (var stranger in trials.SelectMany(t => t.Devices.Select(d => (t.Host, Device: d))).Where(d => manifest.Format >= MatrixBuilder.Format && !devices.Contains(d)).Distinct())
+        foreach (var stranger in trials.SelectMany(t => t.Devices.Select(d => (t.Host, Device: d))).Where(d => manifest.Format >= MatrixBuilder.FirstWhole && !devices.Contains(d)).Distinct())
             wrong.Add(new(Name, $"it has no device {stranger.Device} of {stranger.Host}, and trials ran on it"));
         if (!ended && events.FirstOrDefault(e => e.Key == "end") is { } end) wrong.Add(new(Name, $"it says that the sweep goes on ({Tables.Phase(manifest.Phase)}), event {end.Sequence} that it has ended"));
         if (!ended) return;
@@ -190,7 +190,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             break;
         }
         var there = trials.Select(t => t.Trial).ToHashSet();
-        if (ended && manifest.Format >= MatrixBuilder.Format)
+        if (ended && manifest.Format >= MatrixBuilder.FirstWhole)
         {
             var passes = manifest.Passes.Select(p => (p.Group, p.Block, p.Pass)).ToHashSet();
             foreach (var group in trials.Where(t => !passes.Contains((t.Trial.Group, t.Trial.Block, t.Trial.Pass))).GroupBy(t => (t.Trial.Group, t.Trial.Block, t.Trial.Pass)))
@@ -212,7 +212,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         var known = plan.Groups.SelectMany(g => g.Cells.Select(c => (g.Name, c.Label, c.ConfigurationSha256))).ToHashSet();
         foreach (var trial in trials.Where(t => !known.Contains((t.Trial.Group, t.Trial.Label, t.Trial.Configuration)))) wrong.Add(new(Name, $"trial {trial.Trial} is of no cell of the plan"));
         var old = trials.Count(t => t.PlanSha256.Length == 0);
-        if (old > 0 && manifest.Format >= MatrixBuilder.Format) notes.Add($"{old} trials do not say which plan they were run for");
+        if (old > 0 && manifest.Format >= MatrixBuilder.FirstWhole) notes.Add($"{old} trials do not say which plan they were run for");
         foreach (var trial in trials.Where(t => t.PlanSha256.Length > 0 && t.PlanSha256 != manifest.PlanSha256)) wrong.Add(new(Name, $"trial {trial.Trial} was run for plan {trial.PlanSha256}, the manifest is of {manifest.PlanSha256}"));
     }
 
@@ -241,7 +241,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
     private static Manifest ReadManifest(string path)
     {
         var bytes = File.ReadAllBytes(path);
-        if (ResultSource.Read<OldForm>(path).Format < MatrixBuilder.Format) return ResultSource.Read<Manifest>(path);
+        if (ResultSource.Read<OldForm>(path).Format < MatrixBuilder.FirstWhole) return ResultSource.Read<Manifest>(path);
         var manifest = DocumentForm.Read<Manifest>(bytes, besides: "sha256");
         return manifest.Format > MatrixBuilder.Format ? throw new InvalidDataException($"it says format {manifest.Format}, and this version knows those up to {MatrixBuilder.Format}") : manifest;
     }
@@ -268,7 +268,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             {
                 blind++;
                 // What was committed by a release of before has no origin either.
-                if (manifest.Format >= MatrixBuilder.Format && trial is { Outcome: TrialOutcome.Valid, OriginUtc: not null }) wrong.Add(new("trials.ndjson", $"{trial.Trial} is valid and does not hold the readings that its energies come from"));
+                if (manifest.Format >= MatrixBuilder.FirstWhole && trial is { Outcome: TrialOutcome.Valid, OriginUtc: not null }) wrong.Add(new("trials.ndjson", $"{trial.Trial} is valid and does not hold the readings that its energies come from"));
             }
             try
             {
@@ -278,7 +278,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             {
                 wrong.Add(new("trials.ndjson", $"{trial.Trial}: nothing can be computed from its readings: {e.Message}"));
             }
-            if (plan is not null && trial is { Outcome: TrialOutcome.Valid, OriginUtc: not null } && manifest.Format >= MatrixBuilder.Format && Planned(plan, trial) is { } layers && !layers.SequenceEqual(legs.Select(l => l.Layers).Where(l => l > 0).Order()))
+            if (plan is not null && trial is { Outcome: TrialOutcome.Valid, OriginUtc: not null } && manifest.Format >= MatrixBuilder.FirstWhole && Planned(plan, trial) is { } layers && !layers.SequenceEqual(legs.Select(l => l.Layers).Where(l => l > 0).Order()))
                 wrong.Add(new("trials.ndjson", $"{trial.Trial} has windows of L' = {string.Join(", ", legs.Select(l => l.Layers).Order())}, its plan wants {string.Join(", ", layers)}"));
             if (trial.Trace.Length == 0)
             {

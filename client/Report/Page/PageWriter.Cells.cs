@@ -16,7 +16,7 @@ internal sealed partial class PageWriter
         }
 
         var notes = new Footnotes();
-        var unit = EnergyScale.Prefix + "J/token·layer";
+        var unit = EnergyScale.Prefix + "J/" + TokenUnit;
         var intercept = SiScale.Of(Rows.Select(r => r.InterceptJoulesPerStep));
         var tokens = SiScale.Of(Rows.Select(r => r.Tokens));
         DataColumn[] columns =
@@ -27,8 +27,8 @@ internal sealed partial class PageWriter
         var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and what the sensors may hide (type B: gain, offset, non-linearity), which replication does not reduce; ratios on the same devices are free of the gain. Net figures have the digits of the gross ones. {Chip(Standing)}"), "cell", columns,
             PerCell((g, r) =>
             {
-                var e = r.JoulesPerTokenLayer;
-                var net = r.NetJoulesPerTokenLayer;
+                var e = r.Headline;
+                var net = r.NetHeadline;
                 var typeA = Verdicts.TypeA(r.Uncertainty);
                 return
                 [

@@ -4,7 +4,11 @@ namespace EnergyGrid.Report;
 
 internal sealed partial class PageWriter
 {
-    private SiScale EnergyScale { get; } = SiScale.Of(matrix.Groups.SelectMany(g => g.Rows).Select(r => r.JoulesPerTokenLayer.Value));
+    private string TokenUnit { get; } = Verdicts.TokenUnit(matrix);
+
+    private string TokenWords => TokenUnit == "token" ? "output token" : TokenUnit == "token·layer" ? "token and layer" : "token, or token and layer";
+
+    private SiScale EnergyScale { get; } = SiScale.Of(matrix.Groups.SelectMany(g => g.Rows).Select(r => r.Headline.Value));
 
     private Markup HeatMap()
     {
@@ -20,10 +24,10 @@ internal sealed partial class PageWriter
         var marks = Verdicts.Legend(matrix);
         var how = Markup.Of($"""
             <p class="aside">In each cell: the ratio, and below it its pairwise 95 % interval, the sensor’s bounds included; simultaneous intervals are in the next section.
-            Cells without a ratio show {EnergyScale.Prefix}J per token and layer and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
+            Cells without a ratio show {EnergyScale.Prefix}J per {TokenWords} and no colour. Compare within a column only: columns differ in what they hold fixed.</p>
             """);
         return Markup.Of($"""
-            <p><b>Table {++_tables}.</b> J per token and layer, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
+            <p><b>Table {++_tables}.</b> J per {TokenWords}, as ratio to the match group’s own baseline. {Chip(Standing)}</p>
             {legend}
             <div id="heat">{blocks[0]}<div class="others">{Markup.Join(blocks.Skip(1), "\n")}</div></div>
             {(marks.Length == 0 ? Markup.Empty : Markup.Of($"<ul class=\"marks\">{Markup.Join(marks.Select(m => Markup.Of($"<li>{m}.</li>")))}</ul>"))}
@@ -83,9 +87,9 @@ internal sealed partial class PageWriter
 
         if (row.Ratio is not { } ratio || scale.Step(ratio.Ratio.Value) is not { } step)
         {
-            var e = row.JoulesPerTokenLayer;
+            var e = row.Headline;
             var value = double.IsFinite(e.Value)
-                ? Markup.Of($"<span class=\"v\">{EnergyScale.Text(e.Value, e.Low, e.High)}</span><span class=\"i\">{EnergyScale.Prefix}J/token·layer</span>")
+                ? Markup.Of($"<span class=\"v\">{EnergyScale.Text(e.Value, e.Low, e.High)}</span><span class=\"i\">{EnergyScale.Prefix}J/{TokenUnit}</span>")
                 : Markup.Of($"<span class=\"v\">{NumberText.Absent}</span><span class=\"i\">no valid trial</span>");
             return Markup.Of($"<td class=\"absolute\" data-key=\"{key}\">{value}{tags}</td>");
         }
@@ -166,7 +170,7 @@ internal sealed partial class PageWriter
             var drawing = IntervalPlot.Render(
                 $"Interval plot of {group.Name}: " + string.Join("; ", lines.Select(l => $"{l.Label}{l.Mark} {NumberText.Ratio(l.Value, l.Low, l.High)}")) + ".",
                 lines, Svg.Mark(standing), ("ratio (pairwise 95 %)", "simultaneous 95 %"));
-            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}: J per token and layer over that of {group.Baseline}, {Verdicts.Estimator(group)}. The intervals speak of: {scopes}; {resolution}.{apart}")));
+            figures.Add(Figure(drawing, Markup.Of($"{Group(group)}: J per {TokenWords} over that of {group.Baseline}, {Verdicts.Estimator(group)}. The intervals speak of: {scopes}; {resolution}.{apart}")));
         }
 
         if (figures.Count == 0)

@@ -155,6 +155,9 @@ public static class CellsTable
     private static ImmutableArray<FlatColumn> Figures(Cell[] cells)
     {
         var table = new FlatTable<Cell>(cells);
+        Estimate(table, "seconds_per_token_layer", c => c.Row.SecondsPerTokenLayer);
+        Estimate(table, "ratio_time_ratio", c => c.Row.Ratio?.TimeRatio);
+        Serving(table);
         Figure("head_joules_per_token", r => r.HeadJoulesPerToken);
         foreach (var boundary in Keys(r => r.ProjectedJoulesPerToken.Keys.Concat(r.BoundaryNotes.Keys)))
         {
@@ -183,6 +186,46 @@ public static class CellsTable
         }
 
         IEnumerable<string> Keys(Func<MatrixRow, IEnumerable<string>> keys) => cells.SelectMany(c => keys(c.Row)).DistinctBy(Name).Order(StringComparer.Ordinal);
+    }
+
+    private static void Serving(FlatTable<Cell> table)
+    {
+        table.Text("serve_model", c => c.Row.Configuration.Serve?.Model);
+        table.Text("serve_parameters", c => c.Row.Configuration.Serve is { } serve ? string.Join("; ", serve.Parameters.Select(p => $"{p.Key}: {p.Value}")) : null);
+        Estimate(table, "serving_joules_per_token", c => c.Row.Serving?.JoulesPerToken);
+        Estimate(table, "serving_seconds_per_token", c => c.Row.Serving?.SecondsPerToken);
+        Estimate(table, "serving_net_joules_per_token", c => c.Row.Serving?.NetJoulesPerToken);
+        table.Number("serving_joules_per_total_token", c => c.Row.Serving?.JoulesPerTotalToken);
+        table.Number("serving_joules_per_request", c => c.Row.Serving?.JoulesPerRequest);
+        table.Number("serving_output_tokens_per_second", c => c.Row.Serving?.OutputTokensPerSecond);
+        table.Number("serving_requests_per_second", c => c.Row.Serving?.RequestsPerSecond);
+        foreach (var (name, of) in new (string, Func<ServedLatencies, LatencyLine>)[] { ("first_token", l => l.FirstToken), ("per_token", l => l.PerToken), ("between_tokens", l => l.BetweenTokens), ("end_to_end", l => l.EndToEnd) })
+        {
+            LatencyLine? Line(Cell c) => c.Row.Serving is { } serving ? of(serving.Latencies) : null;
+            table.Whole($"serving_latencies_{name}_count", c => Line(c)?.Count);
+            table.Number($"serving_latencies_{name}_mean_milliseconds", c => Line(c)?.MeanMilliseconds);
+            table.Number($"serving_latencies_{name}_p50_milliseconds", c => Line(c)?.P50Milliseconds);
+            table.Number($"serving_latencies_{name}_p90_milliseconds", c => Line(c)?.P90Milliseconds);
+            table.Number($"serving_latencies_{name}_p99_milliseconds", c => Line(c)?.P99Milliseconds);
+            table.Number($"serving_latencies_{name}_most_milliseconds", c => Line(c)?.MostMilliseconds);
+        }
+
+        table.Number("serving_good_requests_per_second_value", c => c.Row.Serving?.GoodRequestsPerSecond.Value);
+        table.Number("serving_good_requests_per_joule_value", c => c.Row.Serving?.GoodRequestsPerJoule.Value);
+        table.Number("serving_cached_share", c => c.Row.Serving?.CachedShare);
+        table.Whole("serving_sent", c => c.Row.Serving?.Sent);
+        table.Whole("serving_failed", c => c.Row.Serving?.Failed);
+        table.Number("serving_mean_running", c => c.Row.Serving?.MeanRunning);
+        table.Number("serving_mean_waiting", c => c.Row.Serving?.MeanWaiting);
+        table.Number("serving_kv_use", c => c.Row.Serving?.KvUse);
+        table.Number("serving_added_milliseconds", c => c.Row.Serving?.AddedMilliseconds);
+        table.Number("serving_lateness_milliseconds", c => c.Row.Serving?.LatenessMilliseconds);
+        table.Number("serving_service_milliseconds", c => c.Row.Serving?.ServiceMilliseconds);
+        table.Number("serving_first_token_milliseconds", c => c.Row.Serving?.FirstTokenMilliseconds);
+        table.Text("serving_reconciliation", c => c.Row.Serving is { } serving ? Joined(serving.Reconciliation) : null);
+        table.Text("serving_versions", c => c.Row.Serving is { } serving ? Joined(serving.Versions) : null);
+        table.Text("serving_arguments", c => c.Row.Serving is { } serving ? Joined(serving.Arguments) : null);
+        table.Text("serving_model_sha256", c => c.Row.Serving is { } serving ? Joined(serving.ModelSha256) : null);
     }
 
     private static void Estimate(FlatTable<Cell> table, string name, Func<Cell, Estimate?> estimate)

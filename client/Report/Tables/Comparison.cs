@@ -72,7 +72,7 @@ public sealed record Comparison(
 
     private static ComparedCell Compare((string Group, string Label) key, (MatrixGroup Group, MatrixRow Row) a, (MatrixGroup Group, MatrixRow Row) b, ImmutableArray<string> dimensions)
     {
-        var (left, right) = (a.Row.JoulesPerTokenLayer, b.Row.JoulesPerTokenLayer);
+        var (left, right) = (a.Row.Headline, b.Row.Headline);
         var refused = dimensions.Length > 0 ? string.Join("; ", dimensions) : Difference(a, b);
         if (!(left.Value > 0 && right.Value > 0)) refused ??= "no valid trial in one of them";
         double? ratio = refused is null ? right.Value / left.Value : null;

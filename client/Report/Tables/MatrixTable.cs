@@ -38,6 +38,9 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
     public const string FlagsHeader = "flags";
 
     private const string TimeHeader = "time";
+    private const string ModelHeader = "model";
+    private const string FirstTokenHeader = "first token";
+    private const string PerTokenHeader = "per token";
     private const string ConstraintHeader = "power-bound";
     private const string LimitHeader = "limit";
 
@@ -48,20 +51,24 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
     public static MatrixTable Of(Matrix matrix, double? othersShare = null, bool letters = true)
     {
         var rows = matrix.Groups.SelectMany(g => g.Rows).ToArray();
-        var energy = SiScale.Of(rows.Select(r => r.JoulesPerTokenLayer.Value));
-        var rate = SiScale.Of(rows.Select(r => r.ProjectedTokensPerSecond));
-        var time = SiScale.Of(rows.Where(Verdicts.IsTimeMeasured).Select(r => 1 / r.TokenLayersPerSecond));
+        var energy = SiScale.Of(rows.Select(r => r.Headline.Value));
+        var rate = SiScale.Of(rows.Select(Verdicts.TokensPerSecond));
+        var time = SiScale.Of(rows.Where(Verdicts.IsTimeMeasured).Select(r => Verdicts.Seconds(r) ?? double.NaN));
+        var (serves, steps) = (rows.Any(r => r.Serving is not null), rows.Any(r => r.Serving is null));
+        var token = Verdicts.TokenUnit(matrix);
         // Where no sensor tells the energy, the time is what was measured.
         var isHeadline = rows.Any(r => Verdicts.IsTimeMeasured(r) && r.Provenance == Provenance.Modelled);
         ImmutableArray<TextColumn> columns =
         [
             new("cell", "", false, 0),
+            new(ModelHeader, "", false, 17),
             new("weights", "", false, 4),
             new("KV", "", false, 9),
             new("act.", "", false, 11),
-            new(TimeHeader, time.Prefix + "s/token·layer", true, isHeadline ? 0 : 21),
+            new(TimeHeader, $"{time.Prefix}s/{token}", true, isHeadline ? 0 : 21),
             new(TimeHeader, "÷ baseline", true, isHeadline ? 1 : 21),
-            new("energy", energy.Prefix + "J/token·layer", true, 0),
+            new(TimeHeader, "95 % interval of ÷", true, isHeadline ? 2 : 22),
+            new("energy", $"{energy.Prefix}J/{token}", true, 0),
             new("95 % interval", "", true, 1),
             new(ProvenanceHeader, "", false, 3),
             new("whole model", "J/token", true, 6),
@@ -69,6 +76,8 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             new("95 % interval", "pairwise", true, 2),
             new("95 % interval", "simultaneous", true, 12),
             new("s*", "ms/token", false, 5),
+            new(FirstTokenHeader, "p50 – p99, ms", true, 9),
+            new(PerTokenHeader, "p50 – p99, ms", true, 8),
             new("verdict", "", false, 7),
             new(ConstraintHeader, "headroom", false, 8),
             new(FlagsHeader, "", false, 10),
@@ -77,8 +86,8 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             new("type B", "±, of ratio", true, 15),
             new("resolution", "", true, 16),
             new("configuration", "", false, 17),
-            new("tokens", rate.Prefix + "token/s, projected", true, 18),
-            new("power", "W, layers", true, 19),
+            new("tokens", rate.Prefix + (serves && !steps ? "token/s" : "token/s, projected"), true, serves && !steps ? 7 : 18),
+            new("power", serves && !steps ? "W, device" : "W, layers", true, 19),
             new("passes", "", true, 20),
             new("invalid", "", true, 20),
         ];
@@ -86,13 +95,13 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         var constraint = Verdicts.CommonConstraint(matrix);
         var limit = Verdicts.CommonLimit(matrix);
         var flags = RowFlags.Of(matrix, letters);
-        string[] left = [.. rows.Any(Verdicts.IsTimeMeasured) ? [] : new[] { TimeHeader }, .. constraint is null ? [] : new[] { ConstraintHeader }, .. limit is null ? [] : new[] { LimitHeader }];
+        string[] left = [.. serves ? [] : new[] { ModelHeader, FirstTokenHeader, PerTokenHeader }, .. steps ? [] : new[] { "weights", "KV", "act.", "whole model", "configuration" }, .. rows.Any(Verdicts.IsTimeMeasured) ? [] : new[] { TimeHeader }, .. constraint is null ? [] : new[] { ConstraintHeader }, .. limit is null ? [] : new[] { LimitHeader }];
         var kept = Enumerable.Range(0, columns.Length).Where(i => !left.Contains(columns[i].Header)).ToArray();
         MatrixTableGroup[] groups = [.. matrix.Groups.Select((g, i) => Group(g, flags, i, (energy, rate, time), sensor is null, constraint is null, othersShare))];
         string[] notes =
         [
             .. rows.Any(Verdicts.HasFigure) ? [Verdicts.WholeModel(matrix)] : Array.Empty<string>(),
-            .. isHeadline ? ["time: measured, of one layer and token: what this matrix shows where no sensor tells the energy"] : Array.Empty<string>(),
+            .. isHeadline ? [$"time: measured, of one {(steps ? "layer and token" : "token")}: what this matrix shows where no sensor tells the energy"] : Array.Empty<string>(),
             .. constraint is null ? Array.Empty<string>() : [$"constraint of every cell: {constraint}"],
             .. limit is null ? Array.Empty<string>() : [$"every cell: {limit}"],
             .. flags.OfEveryCell.IsEmpty ? Array.Empty<string>() : [$"flags of every cell: {string.Join("; ", flags.OfEveryCell)}"],
@@ -135,10 +144,12 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
     private static MatrixTableRow Row(MatrixGroup group, MatrixRow row, string flags, (SiScale Energy, SiScale Rate, SiScale Time) scales)
     {
         var (energy, rate, time) = scales;
-        var timeOfBaseline = group.Rows.FirstOrDefault(r => r.Label == group.Baseline) is { } b && Verdicts.IsTimeMeasured(b) ? 1 / b.TokenLayersPerSecond : (double?)null;
-        double? ownTime = Verdicts.IsTimeMeasured(row) ? 1 / row.TokenLayersPerSecond : null;
+        var timeOfBaseline = group.Rows.FirstOrDefault(r => r.Label == group.Baseline) is { } b && Verdicts.IsTimeMeasured(b) ? Verdicts.Seconds(b) : null;
+        var ownTime = Verdicts.IsTimeMeasured(row) ? Verdicts.Seconds(row) : null;
+        var timeRatio = Verdicts.IsTimeMeasured(row) ? row.Ratio?.TimeRatio : null;
+        var timeDecimals = timeRatio is null ? 0 : NumberText.Decimals(timeRatio.Value, timeRatio.Low, timeRatio.High);
         var isBaseline = row.Label == group.Baseline;
-        var e = row.JoulesPerTokenLayer;
+        var e = row.Headline;
         var ratio = isBaseline ? null : row.Ratio;
         var decimals = ratio is null ? 0 : NumberText.Decimals(ratio.Ratio.Value, ratio.Ratio.Low, ratio.Ratio.High);
         var marks = Verdicts.Marks(group, row);
@@ -146,11 +157,13 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
         ImmutableArray<string> cells =
         [
             NumberText.Clean(row.Label),
+            row.Configuration.Serve is { } serve ? NumberText.Clean($"{row.Configuration.Stack} {serve.Model}") : NumberText.Absent,
             formats.Weights,
             formats.State,
             formats.Activations,
             time.Significant(ownTime),
-            isBaseline && ownTime is not null ? "1 (base)" : NumberText.Significant(ownTime / timeOfBaseline),
+            isBaseline && ownTime is not null ? "1 (base)" : timeRatio is { } t && double.IsFinite(t.Value) ? NumberText.Fixed(t.Value, timeDecimals) : NumberText.Significant(ownTime / timeOfBaseline),
+            timeRatio is null ? NumberText.Absent : Close(NumberText.Interval(timeRatio.Low, timeRatio.High, timeDecimals)),
             energy.Text(e.Value, e.Low, e.High),
             Close(energy.Interval(e.Value, e.Low, e.High)),
             Standing.OfEnergy(row.Provenance),
@@ -159,6 +172,8 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             ratio is null ? NumberText.Absent : Close(NumberText.Interval(ratio.Ratio.Low, ratio.Ratio.High, decimals)),
             ratio is null ? NumberText.Absent : Close(NumberText.Interval(ratio.SimultaneousLow, ratio.SimultaneousHigh, decimals)),
             Verdicts.Service(row),
+            Verdicts.Latency(row.Serving?.Latencies.FirstToken),
+            Verdicts.Latency(row.Serving?.Latencies.PerToken),
             Verdicts.Briefly(group, row),
             Verdicts.PowerBound(row.Constraint),
             flags,
@@ -167,7 +182,7 @@ public sealed record MatrixTable(Standing Banner, string Difference, ImmutableAr
             ratio is null ? NumberText.Absent : Verdicts.TypeB(group, ratio.Uncertainty),
             ratio is null ? NumberText.Absent : Verdicts.Resolution(group, ratio),
             Verdicts.Configuration(row),
-            rate.Significant(row.ProjectedTokensPerSecond),
+            rate.Significant(Verdicts.TokensPerSecond(row)),
             NumberText.Significant(row.WattsPerDevice),
             NumberText.Whole(row.Passes),
             NumberText.Whole(row.Invalidations.Values.Sum()),

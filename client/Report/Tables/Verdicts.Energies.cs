@@ -22,7 +22,7 @@ public static partial class Verdicts
 
     private static bool IsApart(MatrixRow row, MatrixRow baseline, SiScale energy)
     {
-        var (over, under) = (Printed(row.JoulesPerTokenLayer, energy), Printed(baseline.JoulesPerTokenLayer, energy));
+        var (over, under) = (Printed(row.Headline, energy), Printed(baseline.Headline, energy));
         var ratio = row.Ratio!.Ratio;
         if (!double.IsFinite(ratio.Value) || under.Low <= 0) return false;
         var printed = Rounded(ratio.Value, NumberText.Decimals(ratio.Value, ratio.Low, ratio.High));

@@ -75,7 +75,7 @@ public static partial class Verdicts
     private static double? Widest(MatrixGroup group) => Estimates(group).Select(e => TypeA(e.Uncertainty)).OfType<double>().Where(double.IsFinite).Cast<double?>().Max();
 
     private static IEnumerable<(Uncertainty Uncertainty, int Units)> Estimates(MatrixGroup group) => group.Baseline is null
-        ? group.Rows.Where(HasFigure).Select(r => (r.Uncertainty, r.JoulesPerTokenLayer.Units))
+        ? group.Rows.Where(HasFigure).Select(r => (r.Uncertainty, r.Headline.Units))
         : group.Rows.Where(r => r.Ratio is not null && r.Label != group.Baseline).Select(r => (r.Ratio!.Uncertainty, r.Ratio.Ratio.Units));
 
     private static bool IsReached(ReplicationOutcome outcome) => outcome.Verdict == "reached";

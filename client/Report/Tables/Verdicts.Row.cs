@@ -15,7 +15,7 @@ public static partial class Verdicts
     /// <summary>Whether s* is met, with what was found and what was asked for, ms per token: <c>met 71.4≤100</c>.</summary>
     public static string Service(MatrixRow row)
     {
-        var (found, asked) = (NumberText.Significant(row.ProjectedStepMilliseconds), NumberText.Significant(row.ServiceMilliseconds));
+        var (found, asked) = (NumberText.Significant(row.Serving?.ServiceMilliseconds ?? row.ProjectedStepMilliseconds), NumberText.Significant(row.ServiceMilliseconds));
         return row.MeetsService switch
         {
             true => $"met {found}≤{asked}",
@@ -60,10 +60,27 @@ public static partial class Verdicts
     ];
 
     /// <summary>Whether its time is that of a device that really ran; a simulated one has a model's.</summary>
-    public static bool IsTimeMeasured(MatrixRow row) => double.IsFinite(row.TokenLayersPerSecond) && row.Configuration.Stack != KernelStacks.Simulated;
+    public static bool IsTimeMeasured(MatrixRow row) => Seconds(row) is not null && row.Configuration.Stack != KernelStacks.Simulated;
+
+    /// <summary>Time per token, s: per layer of a decode step, of the whole group of a serving engine; null where there is none.</summary>
+    public static double? Seconds(MatrixRow row) => (row.Time?.Value ?? 1 / row.TokenLayersPerSecond) is var seconds && double.IsFinite(seconds) ? seconds : null;
+
+    /// <summary>Tokens per second of a device, projected; of a serving engine those that it gave.</summary>
+    public static double TokensPerSecond(MatrixRow row) => row.Serving?.OutputTokensPerSecond ?? row.ProjectedTokensPerSecond;
+
+    /// <summary>What energies and times of a matrix are divided by.</summary>
+    public static string TokenUnit(Matrix matrix)
+    {
+        var rows = matrix.Groups.SelectMany(g => g.Rows).ToArray();
+        return rows.All(r => r.Serving is null) ? "token·layer" : rows.All(r => r.Serving is not null) ? "token" : "token or token·layer";
+    }
+
+    /// <summary>Median and 99th percentile, ms.</summary>
+    public static string Latency(LatencyLine? line) =>
+        line is { Count: > 0 } l ? $"{NumberText.Significant(l.P50Milliseconds)}–{NumberText.Significant(l.P99Milliseconds)}" : NumberText.Absent;
 
     /// <summary>What a figure for the whole model is; empty where no row has one.</summary>
-    public static string WholeModel(Matrix matrix) => matrix.Groups.SelectMany(g => g.Rows).Any(r => r.ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Value is not null)
+    public static string WholeModel(Matrix matrix) => matrix.Groups.SelectMany(g => g.Rows).Where(r => r.Serving is null).Any(r => r.ProjectedJoulesPerToken.GetValueOrDefault("gpu")?.Value is not null)
         ? "energy: of one layer, J per token; whole model: projected from it at the gpu boundary, without interconnect"
         : "";
 }

@@ -23,6 +23,7 @@ public static partial class Verdicts
     public static string Configuration(MatrixRow row)
     {
         var c = row.Configuration;
+        if (c.Serve is { } serve) return NumberText.Clean($"{c.Stack} {serve.Model}");
         var workload = c.Workload == row.Label || c.Workload == row.TwinOf ? "" : NumberText.Clean(c.Workload) + " ";
         return $"{workload}{NumberText.Clean(c.Weights)} b{c.Batch} s{Context(c.Context)}";
     }
@@ -49,7 +50,7 @@ public static partial class Verdicts
         group.Rows.Where(HasFigure).GroupBy(Estimator).OrderByDescending(g => g.Count()).Select(g => g.Key).FirstOrDefault("");
 
     /// <summary>Whether there is a J per token and layer.</summary>
-    public static bool HasFigure(MatrixRow row) => double.IsFinite(row.JoulesPerTokenLayer.Value);
+    public static bool HasFigure(MatrixRow row) => double.IsFinite(row.Headline.Value);
 
     /// <summary>Whether a row's ratio is one of the controlled comparisons: not the baseline's own, not an A/A twin's.</summary>
     public static bool IsControlled(MatrixGroup group, MatrixRow row) => row.Ratio is not null && row.TwinOf is null && row.Label != group.Baseline;
@@ -274,7 +275,8 @@ public static partial class Verdicts
         var texts = causes.Take(MostMisses).Select(c =>
         {
             var name = (matrix.Groups.Length > 1 ? NumberText.Clean(c.Group.Name) + " / " : "") + NumberText.Clean(c.Row.Label);
-            var found = double.IsFinite(c.Row.ProjectedStepMilliseconds) ? $" ({NumberText.Significant(c.Row.ProjectedStepMilliseconds)} ms)" : "";
+            var milliseconds = c.Row.Serving?.ServiceMilliseconds ?? c.Row.ProjectedStepMilliseconds;
+            var found = double.IsFinite(milliseconds) ? $" ({NumberText.Significant(milliseconds)} ms)" : "";
             return Misses(c.Row) ? $"{name} misses s* {NumberText.Significant(c.Row.ServiceMilliseconds)} ms{found}" : $"{name}: {NumberText.Clean(c.Row.Ratio!.StandingReason)}";
         });
         return string.Join(", ", texts) + (causes.Length > MostMisses ? $" and {Count(causes.Length - MostMisses, "more cell")}" : "");

@@ -60,6 +60,7 @@ public enum RatioStanding
 /// <param name="StandingReason">Why; empty where it is resolved.</param>
 /// <param name="AchievedOverFloor">Step time over the floor of its shape, of this cell over the same of the baseline: what of the ratio the kernels' quality may be; null if unknown.</param>
 /// <param name="Confounds">In what else the two differ, for example <c>parameters per layer +23 %</c>.</param>
+/// <param name="TimeRatio">Time per token of the cell over that of the baseline, over the same passes, with the interval of its scatter; null in formats before 4.</param>
 public sealed record RatioToBaseline(
     string Baseline,
     Estimate Ratio,
@@ -73,7 +74,8 @@ public sealed record RatioToBaseline(
     RatioStanding Standing,
     string StandingReason,
     double? AchievedOverFloor,
-    ImmutableArray<string> Confounds)
+    ImmutableArray<string> Confounds,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Estimate? TimeRatio = null)
 {
     /// <summary>Whether a difference is claimed.</summary>
     public bool Resolved => Standing == RatioStanding.Resolved;
@@ -172,6 +174,7 @@ public sealed record PowerVerdict(
 /// <param name="Flags">What a reader must know.</param>
 /// <param name="Provenance">The worst of any part of the energy; null without a valid trial: nothing has a provenance then.</param>
 /// <param name="Absent">For every number of the row that is null: why, by its name.</param>
+/// <param name="SecondsPerTokenLayer">Time per token and layer, s: slope of step time ÷ batch, with the interval of its scatter; null in formats before 4 and of a serving engine.</param>
 /// <param name="Serving">What a serving engine's row has; null of a decode step. What is a decode step's alone is absent where it is there.</param>
 public sealed record MatrixRow(
     string Label,
@@ -222,8 +225,18 @@ public sealed record MatrixRow(
     ImmutableArray<string> Flags,
     Provenance? Provenance,
     ImmutableSortedDictionary<string, string> Absent,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Estimate? SecondsPerTokenLayer = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ServingFigures? Serving = null)
 {
+    /// <summary>The headline net of idle; null where that was not measured.</summary>
+    [JsonIgnore]
+    public Estimate? NetHeadline => Serving is { } serving ? serving.NetJoulesPerToken : NetJoulesPerTokenLayer;
+
+    /// <summary>Time per token, s: of the whole group of a serving engine, per layer of a decode step; null in formats before 4.</summary>
+    [JsonIgnore]
+    public Estimate? Time => Serving?.SecondsPerToken ?? SecondsPerTokenLayer;
+
+
     /// <summary>What a row is about, J: per token of a serving engine, per token and layer of a decode step.</summary>
     [JsonIgnore]
     public Estimate Headline => Serving?.JoulesPerToken ?? JoulesPerTokenLayer;

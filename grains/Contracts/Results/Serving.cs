@@ -4,6 +4,7 @@ namespace EnergyGrid.Contracts;
 
 /// <summary>The part of a row that a serving engine has. Everything is of the whole device group, from valid trials; "mean" is the nested mean over passes, devices and nodes.</summary>
 /// <param name="JoulesPerToken">Energy of the window over its output tokens, J: the row's headline, its interval with gain, offset and non-linearity of the sensor; the row's <c>uncertainty</c> and <c>ratio</c> are of it.</param>
+/// <param name="SecondsPerToken">Time of the window over its output tokens, s, with the interval of its scatter.</param>
 /// <param name="NetJoulesPerToken">The same net of idle with the engine resident, type A interval; null if idle was not measured.</param>
 /// <param name="JoulesPerTotalToken">Energy over output and prompt tokens, J: exp of the mean logarithm; NaN if the engine does not tell prompt tokens.</param>
 /// <param name="JoulesPerRequest">Energy over requests that ended within the window, J: likewise.</param>
@@ -28,6 +29,7 @@ namespace EnergyGrid.Contracts;
 /// <param name="ModelSha256">Of the models that were served.</param>
 public sealed record ServingFigures(
     Estimate JoulesPerToken,
+    Estimate SecondsPerToken,
     Estimate? NetJoulesPerToken,
     double JoulesPerTotalToken,
     double JoulesPerRequest,

@@ -16,6 +16,7 @@ namespace EnergyGrid.Grains;
 /// <param name="Closure">Of the site over its latest window.</param>
 /// <param name="GeneratedUtc">Now.</param>
 /// <param name="Complete">Whether the sweep has ended.</param>
+/// <param name="Format">Of the document: what an older one has not is left out.</param>
 public sealed record MatrixInput(
     string Sweep,
     ResolvedPlan Plan,
@@ -25,13 +26,20 @@ public sealed record MatrixInput(
     FacilityRatio? Facility,
     ImmutableArray<ClosureResidual> Closure,
     DateTimeOffset GeneratedUtc,
-    bool Complete);
+    bool Complete,
+    int Format = MatrixBuilder.Format);
 
 /// <summary>From committed trials to the matrix. Pure: the same input gives the same matrix, in whatever order the trials came.</summary>
 public static class MatrixBuilder
 {
-    /// <summary>The form of the document. 2 names no engine; 3 has the readings behind every window, intervals with the sensor's bounds, and null for what is not there.</summary>
-    public const int Format = 3;
+    /// <summary>
+    /// The form of the document. 2 names no engine; 3 has the readings behind every window, intervals with the sensor's bounds, and null for what is not there; 4 has times with intervals, and rows of
+    /// serving engines.
+    /// </summary>
+    public const int Format = 4;
+
+    /// <summary>From this one on everything can be made again from the trials.</summary>
+    public const int FirstWhole = 3;
 
     /// <summary>The second stage of each match group, from its first stage's trials.</summary>
     public static ImmutableDictionary<string, ReplicationPlan> Replicate(ResolvedPlan plan, IEnumerable<TrialResult> results, ImmutableArray<PassRow> passes)
@@ -53,7 +61,7 @@ public static class MatrixBuilder
         var all = matrixGroups.SelectMany(g => g.Rows).ToArray();
         var provenance = all.Aggregate((Provenance?)null, (worst, row) => row.Provenance is not { } own ? worst : worst is { } before ? Provenances.Worst(before, own) : own);
         var ran = Ran(plan, input);
-        return new Matrix(Format, input.Sweep, plan.Name, plan.Sha256, input.GeneratedUtc, input.Complete, provenance, plan.Disclosure, ran, adjusted.Count(a => a.Simultaneous is not null),
+        return new Matrix(input.Format, input.Sweep, plan.Name, plan.Sha256, input.GeneratedUtc, input.Complete, provenance, plan.Disclosure, ran, adjusted.Count(a => a.Simultaneous is not null),
             matrixGroups, [.. plan.Panels.Select(p => Panel(plan, p, matrixGroups))], input.Facility, input.Closure, Checklist.Of(plan, input.Facility, ran, all), Notes(plan, provenance, matrixGroups));
     }
 
@@ -145,8 +153,14 @@ public static class MatrixBuilder
         var notes = ImmutableArray.CreateBuilder<string>();
         if (provenance is null) notes.Add("No trial is valid: there is nothing here that was measured or modelled.");
         else if (provenance >= Provenance.Modelled) notes.Add("Energy in this matrix is modelled, not measured: no row of it is evidence about hardware, and no ratio of it is a claim.");
-        notes.Add("J/token per layer is the slope of step energy over L', divided by the batch; where only one L' fits, the intercept is in it and the row's estimator says so. Whole-model figures are projected; interconnect is not in them.");
-        notes.Add("A kernel workload's token is a token-equivalent: the decode arithmetic of a model of that shape with synthetic weights. No equal quality is claimed.");
+        var rows = groups.SelectMany(g => g.Rows).ToArray();
+        if (rows.Any(r => r.Serving is null))
+        {
+            notes.Add("J/token per layer is the slope of step energy over L', divided by the batch; where only one L' fits, the intercept is in it and the row's estimator says so. Whole-model figures are projected; interconnect is not in them.");
+            notes.Add("A kernel workload's token is a token-equivalent: the decode arithmetic of a model of that shape with synthetic weights. No equal quality is claimed.");
+        }
+        if (rows.Any(r => r.Serving is not null))
+            notes.Add("J/token of a serving engine is the energy of a window over the output tokens that came within it, prefill, queueing and idle slots included. Tokens are the engine's own count, held against its counters; a token of a served model and a token-equivalent are two things, and no ratio is of both.");
         notes.Add("Ratios are exponentials of the mean log ratio over passes in which cell and baseline are both valid. Their intervals hold the scatter between the units named by their scope and what the sensors' bounds allow; pairwise ones each by itself, simultaneous ones all together.");
         foreach (var group in groups.Where(g => g.Repeatability is { Passed: false }))
             notes.Add(string.Create(CultureInfo.InvariantCulture, $"The A/A pair of {group.Name} was not shown to be repeatable within ±{group.Repeatability!.Delta:P1}: the chain may shift by more than its resolution says, and no ratio here is evidence of a small difference."));

@@ -17,6 +17,7 @@ internal sealed partial class RowBuilder
         return row with
         {
             JoulesPerTokenLayer = NoEstimate,
+            SecondsPerTokenLayer = null,
             NetJoulesPerTokenLayer = null,
             InterceptJoulesPerStep = double.NaN,
             ProjectedTokensPerSecond = double.NaN,
@@ -55,7 +56,7 @@ internal sealed partial class RowBuilder
         Figure Of(NestedEstimate? mean, string estimator) => mean is { } m ? Figures.Of(m.Mean, estimator) : Figures.NotEstimated(estimator, valid.IsEmpty ? "no valid trial" : "no request told the times that s* asks for");
         var prompts = served.Sum(s => s.PromptTokens);
         return new ServingFigures(
-            row.JoulesPerTokenLayer, row.NetJoulesPerTokenLayer,
+            row.JoulesPerTokenLayer, row.SecondsPerTokenLayer ?? NoEstimate, row.NetJoulesPerTokenLayer,
             Geometric(t => JoulesPerToken(t) * t.Longest.Tokens / (t.Longest.Tokens + t.Result.Served!.PromptTokens)), Geometric(t => JoulesPerToken(t) * t.Longest.Tokens / t.Result.Served!.EndedRequests),
             Geometric(t => t.Longest.Tokens / Seconds(t)), Geometric(t => t.Result.Served!.EndedRequests / Seconds(t)),
             new(Line(l => l.FirstToken), Line(l => l.PerToken), Line(l => l.BetweenTokens), Line(l => l.EndToEnd)),

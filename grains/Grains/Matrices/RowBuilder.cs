@@ -77,7 +77,8 @@ internal sealed partial class RowBuilder(MatrixInput input, PueInUse pue, IReadO
                 (nameof(MatrixRow.PowerCapFraction), cap, valid.IsEmpty ? noTrial : "the device does not tell"),
                 (nameof(MatrixRow.Ratio), work.Analysis.Ratios.Any(r => r.Cell == planned.Label && r.Log is not null) ? 0 : null,
                     planned.Label == work.Group.Baseline ? "it is the baseline" : work.Group.Baseline is null ? "its group has no baseline" : "no pass has both it and the baseline valid"),
-                (nameof(MatrixRow.Provenance), valid.IsEmpty ? null : 0, noTrial)));
+                (nameof(MatrixRow.Provenance), valid.IsEmpty ? null : 0, noTrial)),
+            SecondsPerTokenLayer: HasTimes ? cell.Nested(valid, t => Math.Log(t.SecondsPerToken(configuration)))?.ToEstimate(AnalysisSettings.Level, 0) ?? NoEstimate : null);
         return configuration.Serve is null ? row : Served(cell, row);
     }
 
@@ -109,7 +110,17 @@ internal sealed partial class RowBuilder(MatrixInput input, PueInUse pue, IReadO
         var (standing, reason) = Standing(cell, baseline, log, resolution, adjusted);
         return new RatioToBaseline(ratio.Baseline, log.ToEstimate(AnalysisSettings.Level, ratio.TypeB.Bound), simultaneous?.Low, simultaneous?.High, Parts(ratio.TypeA, ratio.TypeB),
             Known(ratio.PValue), Known(adjusted?.HolmPValue), resolution, test?.Group.Name, standing, reason,
-            cell.AchievedOverFloor / baseline.AchievedOverFloor, [.. Plans.Comparability.Confounds(cell.Cell, baseline.Cell)]);
+            cell.AchievedOverFloor / baseline.AchievedOverFloor, [.. Plans.Comparability.Confounds(cell.Cell, baseline.Cell)], HasTimes ? TimeRatio(cell, baseline) : null);
+    }
+
+    private bool HasTimes => input.Format >= 4;
+
+    // Over the passes that the ratio of energies is over. A clock has no bias that would not cancel: the interval is of the scatter alone.
+    private static Estimate TimeRatio(CellWork cell, CellWork baseline)
+    {
+        var reference = baseline.Valid.ToDictionary(t => (t.Device, t.Result.Trial.Pass), t => t.SecondsPerToken(baseline.Cell.Configuration));
+        var paired = cell.Valid.Where(t => reference.ContainsKey((t.Device, t.Result.Trial.Pass)));
+        return cell.Nested(paired, t => Math.Log(t.SecondsPerToken(cell.Cell.Configuration) / reference[(t.Device, t.Result.Trial.Pass)]))?.ToEstimate(AnalysisSettings.Level, 0) ?? NoEstimate;
     }
 
     private static (RatioStanding Standing, string Reason) Standing(CellWork cell, CellWork baseline, NestedEstimate log, double? resolution, FamilyRatio? adjusted)

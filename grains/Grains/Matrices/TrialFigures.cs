@@ -45,6 +45,9 @@ internal sealed record TrialFigures(
     /// <summary>Rate of one device, layers × steps per second.</summary>
     public double LayerStepsPerSecond => 1 / StepSeconds!.SlopeJoulesPerLayer;
 
+    /// <summary>Time per token, s: of a layer and one device's copy of a decode step; of a whole device group's engine.</summary>
+    public double SecondsPerToken(Configuration configuration) => configuration.Serve is null ? 1 / (configuration.Batch * LayerStepsPerSecond) : Longest.WindowSeconds / Longest.Tokens;
+
     /// <summary>How its energy at a boundary came about, at worst: what is attributed is modelled.</summary>
     public Provenance ProvenanceAt(Boundary boundary) => Layers.Aggregate(Provenance.Measured, (worst, leg) => Provenances.Worst(worst, boundary == Boundary.Gpu || leg.Node is not { } node
         ? leg.Gpu.Provenance

@@ -69,7 +69,7 @@ public static class SweepDocuments
         try
         {
             var head = JsonSerializer.Deserialize<MatrixHead>(document.Span, DocumentJson.Compact) ?? throw new JsonException("it is null");
-            if (head.Format >= MatrixBuilder.Format) return JsonSerializer.Deserialize<Matrix>(document.Span, DocumentJson.Compact)!;
+            if (head.Format >= MatrixBuilder.FirstWhole) return JsonSerializer.Deserialize<Matrix>(document.Span, DocumentJson.Compact)!;
             var (manifest, plan, trials) = await rest().ConfigureAwait(false);
             return plan is null
                 ? throw new InvalidDataException($"{MatrixName} is of format {head.Format}, and this version cannot read the plan to make it again.")
@@ -82,7 +82,8 @@ public static class SweepDocuments
     public static Matrix Again(Manifest manifest, ResolvedPlan plan, ImmutableArray<TrialResult> trials, MatrixHead head)
     {
         var passes = manifest.Passes.Select(p => new PassRow(p.Group, p.Block, p.Pass, Enum.Parse<PassPhase>(p.State, ignoreCase: true), 0, p.Reason)).ToImmutableArray();
-        return MatrixBuilder.Build(new(manifest.Sweep, plan, trials, passes, manifest.Devices, head.Facility, head.Closure.IsDefault ? [] : head.Closure, head.GeneratedUtc, head.Complete));
+        return MatrixBuilder.Build(new(manifest.Sweep, plan, trials, passes, manifest.Devices, head.Facility, head.Closure.IsDefault ? [] : head.Closure, head.GeneratedUtc, head.Complete,
+            Math.Clamp(head.Format, MatrixBuilder.FirstWhole, MatrixBuilder.Format)));
     }
 
     private static ImmutableArray<RenderedFile> Documents(Publication from, ResolvedPlan plan, Manifest manifest)
