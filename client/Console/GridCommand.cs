@@ -52,6 +52,7 @@ public static class GridCommand
         root.Add(DoctorCommand.Make());
         root.Add(Evidence.EvidenceCommand.Make());
         root.Add(DevicesCommand.Make());
+        root.Add(StackCommands.Make());
         root.Add(TopCommand.Make());
         root.Add(PlanCommand.Make());
         root.Add(SubmitCommand.Make());

@@ -28,6 +28,12 @@ public sealed record StorageInfo(string Kind, bool Answers, DateTimeOffset Since
 /// <param name="Devices">How many devices it offered last.</param>
 public sealed record NodeLine(string Host, string Site, string Rack, bool Up, DateTimeOffset SinceUtc, int Devices);
 
+/// <summary>A serving engine that a node may run.</summary>
+/// <param name="Host">The node.</param>
+/// <param name="Up">Whether it is up.</param>
+/// <param name="Stack">What it may run.</param>
+public sealed record StackLine(string Host, bool Up, StackOffer Stack);
+
 /// <summary>A process of the grid as the one that was asked knows it.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Address">Where the others reach it.</param>

@@ -115,6 +115,9 @@ public sealed class GridClient : IDisposable
     public Task<FacilityRatio> Ratio(string site, long from, long to, CancellationToken stop = default) =>
         Get<FacilityRatio>(string.Create(CultureInfo.InvariantCulture, $"v1/sites/{Escape(site)}/ratio?from={from}&to={to}"), stop);
 
+    /// <summary>Serving engines that nodes may run.</summary>
+    public Task<ImmutableArray<StackLine>> Stacks(CancellationToken stop = default) => Get<ImmutableArray<StackLine>>("v1/stacks", stop);
+
     /// <summary>All nodes, those that are down included.</summary>
     public Task<ImmutableArray<NodeLine>> Nodes(CancellationToken stop = default) => Get<ImmutableArray<NodeLine>>("v1/nodes", stop);
 

@@ -46,6 +46,11 @@ public interface IDevice : IDisposable
     /// <summary>Gives buffers and context back.</summary>
     Task Unload();
 
+    /// <summary>Which processes run on it on behalf of a trial, a serving engine's say: they are no strangers, and where energy is modelled from processor time theirs counts. None when the trial is over.</summary>
+    void Admit(IReadOnlyCollection<int> processes)
+    {
+    }
+
     /// <summary>
     /// Whether somebody measures or watches now: a trial holds it or records it, or its power is watched. Where nobody does, a device may read its sensors about once a second,
     /// and give back what only work needs.

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
 using EnergyGrid.Grains;
+using EnergyGrid.Stacks;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -29,13 +30,14 @@ public sealed partial class NodeAgent : INodeAgent
     /// <param name="time">The node's time.</param>
     /// <param name="options">Its pace; by the scale of <paramref name="time"/> when null.</param>
     /// <param name="log">Its log.</param>
-    public NodeAgent(INode node, TimeProvider time, NodeAgentOptions? options = null, ILogger? log = null)
+    /// <param name="stacks">Serving engines that may run on it; none when null.</param>
+    public NodeAgent(INode node, TimeProvider time, NodeAgentOptions? options = null, ILogger? log = null, ServingStacks? stacks = null)
     {
         _time = time;
         _options = options ?? NodeAgentOptions.For(time);
         _log = log ?? NullLogger.Instance;
-        _sampler = new NodeSampler(node, time, _options.TickSeconds);
-        _runner = new TrialRunner(_sampler, _options);
+        _sampler = new NodeSampler(node, time, _options.TickSeconds) { Stacks = (stacks ?? ServingStacks.None).Offers };
+        _runner = new TrialRunner(_sampler, _options, stacks ?? ServingStacks.None);
         (_told, _revived) = (new ToldWindows(_options.RememberedSeconds), time.GetTimestamp());
     }
 

@@ -2,6 +2,7 @@ using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
 using EnergyGrid.Grains;
 using EnergyGrid.Metrology;
+using EnergyGrid.Stacks;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -104,6 +105,9 @@ public sealed class NodeAgentsBuilder
 
     internal List<FacilityAgent> Facilities { get; } = [];
 
+    /// <summary>Serving engines that may run on the machine's own node; simulated ones run none.</summary>
+    public ServingStacks Stacks { get; set; } = ServingStacks.None;
+
     /// <summary>A node under its own time.</summary>
     public NodeAgentsBuilder AddNode(INode node, TimeProvider time)
     {
@@ -139,7 +143,7 @@ public static class NodeAgentRegistration
             var builder = new NodeAgentsBuilder();
             configure(builder);
             var log = provider.GetService<ILoggerFactory>()?.CreateLogger<NodeAgent>();
-            return new NodeAgents(builder.Nodes.Select(n => new NodeAgent(n.Node, n.Time, log: log)), builder.Facilities);
+            return new NodeAgents(builder.Nodes.Select(n => new NodeAgent(n.Node, n.Time, log: log, stacks: n.Node is LocalNode ? builder.Stacks : null)), builder.Facilities);
         });
         services.AddSingleton<INodeAgents>(provider => provider.GetRequiredService<NodeAgents>());
         services.AddHostedService<NodeAgentsService>();

@@ -172,9 +172,37 @@ internal static class PlanCommand
         foreach (var group in plan.Groups)
         {
             screen.Say($"{group.Name}: {(group.Baseline is { } b ? $"baseline {b}" : "no baseline, absolute values only")}");
-            Table(screen, columns, [.. group.Cells.Select(Cells)], []);
+            if (group.Cells[0].Configuration.Serve is null) Table(screen, columns, [.. group.Cells.Select(Cells)], []);
+            else Table(screen, Served, [.. group.Cells.Select(c => ServedCells(c, plan.Timing.WindowSeconds))], [Asked(group, plan.Timing.WindowSeconds)]);
         }
     }
+
+    private static readonly ImmutableArray<TextColumn> Served =
+    [
+        new("cell", "", false, 0), new("stack", "", false, 1), new("model", "", false, 1), new("engine", "", false, 4), new("load", "", false, 2), new("in", "token", true, 2), new("out", "token", true, 2),
+        new("requests", "in a window", true, 3), new("tokens", "in a window", true, 3), new("configuration", "", false, 6),
+    ];
+
+    // How many a closed loop brings is the engine's to say.
+    private static ImmutableArray<string> ServedCells(PlannedCell cell, double windowSeconds)
+    {
+        var (c, serve) = (cell.Configuration, cell.Configuration.Serve!);
+        var load = serve.Load;
+        double? requests = load.RequestsPerSecond > 0 ? load.RequestsPerSecond * windowSeconds : null;
+        return
+        [
+            NumberText.Clean(cell.Label), NumberText.Clean(c.Stack), NumberText.Clean(serve.Model), NumberText.Clean(string.Join(' ', serve.Parameters.Select(p => $"{p.Key}={p.Value}"))),
+            load.Arrivals switch { ArrivalProcess.Closed => $"{Text(load.Concurrency)} at once", ArrivalProcess.Trace => "trace", _ => $"{NumberText.Significant(load.RequestsPerSecond)}/s {load.Arrivals.ToString().ToLowerInvariant()}" },
+            serve.Prompts.FileSha256.Length > 0 || load.Arrivals == ArrivalProcess.Trace ? "file" : NumberText.Significant(serve.Prompts.Input.Mean), NumberText.Significant(serve.Prompts.Output.Mean),
+            requests is { } r ? Say.Number(r) : "as it can", requests is { } n ? Say.Number(n * serve.Prompts.Output.Mean) : "as it can", cell.ConfigurationSha256[..12],
+        ];
+    }
+
+    private static string Asked(MatchGroup group, double windowSeconds) => windowSeconds < LeastServedWindowSeconds && group.Cells.Any(c => c.Configuration.Serve is not null)
+        ? string.Create(CultureInfo.InvariantCulture, $"a window of {windowSeconds} s is no claim for a serving engine: trial.window_s of {LeastServedWindowSeconds} at least, and 20 median requests")
+        : "";
+
+    private const double LeastServedWindowSeconds = 60;
 
     private static ImmutableArray<string> Cells(PlannedCell cell)
     {

@@ -40,10 +40,11 @@ internal static partial class UpCommand
         var qualify = new Option<double>("--qualify") { Description = "How long each look at a GPU's sensors takes, s; below 10 the check of its counter is coarse.", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
         var requalify = new Option<bool>("--requalify") { Description = "Look at the GPUs' sensors as on the first start, whatever is remembered of them." };
         var runLog = new Option<string?>("--run-log") { Description = "Logs every trial that a device here begins and ends, a line of JSON each, apart from what the grid keeps.", HelpName = "FILE" };
+        var stacks = new Option<string?>("--stacks") { Description = "A stacks.yaml: the serving engines that plans may have started on this machine; 'stacks check' tries them. stacks.yaml in the data directory if not said, where there is one.", HelpName = "FILE" };
         var otlp = new Option<string?>("--otlp") { Description = "Collector of traces and metrics, OTLP over HTTP; also OTEL_EXPORTER_OTLP_ENDPOINT and its kin.", HelpName = "URL" };
         var dashboard = new Option<bool>("--dashboard") { Description = "Serve Orleans' dashboard under /orleans, for operators; it profiles every call." };
         var verbose = new Option<bool>("--verbose") { Description = "Log more, to standard error." };
-        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, redisFile, mayForget, cluster, site, rack, control, siloPort, siloAddress, siloCertificate, siloKey, siloCa, simulate, model, scale, seed, noLocal, gpus, qualify, requalify, otlp, dashboard, runLog, verbose };
+        var command = new Command("up", "Runs a silo of the grid on this machine.") { bind, data, name, tokens, certificate, key, redis, redisFile, mayForget, cluster, site, rack, control, siloPort, siloAddress, siloCertificate, siloKey, siloCa, simulate, model, scale, seed, noLocal, gpus, qualify, requalify, stacks, otlp, dashboard, runLog, verbose };
         command.SetAction(async (parsed, stop) =>
         {
             var screen = GridCommand.Screen(parsed);
@@ -79,6 +80,7 @@ internal static partial class UpCommand
                 Dashboard = parsed.GetValue(dashboard),
                 Say = line => { if (!screen.Json) screen.Say(line); },
                 RunLog = parsed.GetValue(runLog),
+                StacksFile = parsed.GetValue(stacks) is { } named ? Path.GetFullPath(named) : null,
                 LogLevel = parsed.GetValue(verbose) ? LogLevel.Information : LogLevel.Warning,
             });
             try

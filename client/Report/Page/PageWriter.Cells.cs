@@ -24,7 +24,7 @@ internal sealed partial class PageWriter
             new("gross", unit), new("95 % interval", unit), new("type A", "±"), new("type B", "±"), new("scope", "", false), new("estimator", "", false), new("net of idle", unit), new("intercept", intercept.Prefix + "J/step"),
             new("straight over L'", "", false), new("power", "W, layers"), new("power", "W, as run"), new("tokens", tokens.Prefix + "token"), new("energy is", "", false),
         ];
-        var perLayer = Table("t-energy", Markup.Of($"Absolute energy per token and layer at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and what the sensors may hide (type B: gain, offset, non-linearity), which replication does not reduce; ratios on the same devices are free of the gain. Net figures have the digits of the gross ones. {Chip(Standing)}"), "cell", columns,
+        var perLayer = Table("t-energy", Markup.Of($"Absolute energy per {TokenWords} at the {Word(matrix.Disclosure.Boundary)} boundary unless the plan sets another for a cell. The interval holds scatter (type A) and what the sensors may hide (type B: gain, offset, non-linearity), which replication does not reduce; ratios on the same devices are free of the gain. Net figures have the digits of the gross ones. {Chip(Standing)}"), "cell", columns,
             PerCell((g, r) =>
             {
                 var e = r.Headline;

@@ -19,7 +19,8 @@ internal sealed partial class PageWriter(Matrix matrix, Manifest manifest, IRead
         [
             Section("matrix", "The matrix", HeatMap()),
             Section("ratios", "Ratios and their intervals", Ratios()),
-            Section("energy", "Energy per token and layer", Energy()),
+            Section("energy", HasServing ? "Energy per token" : "Energy per token and layer", Energy()),
+            Section("serving", "Serving engines", ServingSection()),
             Section("uncertainty", "Uncertainty budget", Budget()),
             Section("constraint", "Binding constraint and ceilings", Constraint()),
             Section("throughput", "Throughput, service and quality", Throughput()),

@@ -86,6 +86,18 @@ public sealed record MeterInfo(
     [property: Id(2)] bool Accounting,
     [property: Id(3)] double RatedWatts);
 
+/// <summary>A serving engine that a node may run, as its <c>stacks.yaml</c> has it.</summary>
+/// <param name="Name">As plans name it.</param>
+/// <param name="Engine">Which engine: <c>vllm</c>, <c>llama.cpp</c>, …; <c>endpoint</c> for one that already runs.</param>
+/// <param name="Models">What it may serve, as plans name them.</param>
+/// <param name="Parameters">What a plan may set.</param>
+[GenerateSerializer, Immutable, Alias("StackOffer")]
+public sealed record StackOffer(
+    [property: Id(0)] string Name,
+    [property: Id(1)] string Engine,
+    [property: Id(2)] ImmutableArray<string> Models,
+    [property: Id(3)] ImmutableArray<string> Parameters);
+
 /// <summary>What stands in one node. Sent on start and whenever it changes.</summary>
 [GenerateSerializer, Immutable, Alias("NodeInventory")]
 public sealed record NodeInventory(
@@ -93,7 +105,12 @@ public sealed record NodeInventory(
     [property: Id(1)] string Site,
     [property: Id(2)] string Rack,
     [property: Id(3)] ImmutableArray<DeviceInfo> Devices,
-    [property: Id(4)] ImmutableArray<MeterInfo> Meters);
+    [property: Id(4)] ImmutableArray<MeterInfo> Meters)
+{
+    /// <summary>Serving engines that may run there.</summary>
+    [Id(5)]
+    public ImmutableArray<StackOffer> Stacks { get; init; } = [];
+}
 
 /// <summary>A node and whether it is there now.</summary>
 /// <param name="Inventory">What it last said it consists of.</param>

@@ -72,6 +72,7 @@ public sealed record TrialGuards(
 /// <param name="Fence">The number of that group's activation.</param>
 /// <param name="Number">Grows with every order of one activation: a lower one comes too late.</param>
 /// <param name="PlanSha256">Of the plan that it is given for.</param>
+/// <param name="Service">What a request to a serving engine may take to be a good one; null for decode steps.</param>
 [GenerateSerializer, Immutable, Alias("TrialOrder")]
 public sealed record TrialOrder(
     [property: Id(0)] TrialId Trial,
@@ -88,7 +89,14 @@ public sealed record TrialOrder(
     [property: Id(11)] string Holder = "",
     [property: Id(12)] long Fence = 0,
     [property: Id(13)] long Number = 0,
-    [property: Id(14)] string PlanSha256 = "");
+    [property: Id(14)] string PlanSha256 = "",
+    [property: Id(15)] ServiceLimits? Service = null);
+
+/// <summary>Limits of s* for one request.</summary>
+/// <param name="PerTokenMilliseconds">Of its time per output token, ms.</param>
+/// <param name="FirstTokenMilliseconds">Of its time to the first token, ms; null where nothing is asked.</param>
+[GenerateSerializer, Immutable, Alias("ServiceLimits")]
+public sealed record ServiceLimits([property: Id(0)] double PerTokenMilliseconds, [property: Id(1)] double? FirstTokenMilliseconds);
 
 /// <summary>An energy over an interval, with what was not covered kept apart.</summary>
 /// <param name="Joules">Over the covered part, J.</param>

@@ -84,7 +84,9 @@ public sealed partial class InventoryGrain(
 
     // By contents: records that hold collections compare those by reference.
     private static bool Same(NodeInventory a, NodeInventory b) =>
-        (a.Host, a.Site, a.Rack) == (b.Host, b.Site, b.Rack) && a.Devices.SequenceEqual(b.Devices) && a.Meters.SequenceEqual(b.Meters);
+        (a.Host, a.Site, a.Rack) == (b.Host, b.Site, b.Rack) && a.Devices.SequenceEqual(b.Devices) && a.Meters.SequenceEqual(b.Meters) && a.Stacks.Select(Text).SequenceEqual(b.Stacks.Select(Text));
+
+    private static string Text(StackOffer s) => $"{s.Name}|{s.Engine}|{string.Join(',', s.Models)}|{string.Join(',', s.Parameters)}";
 
     private string SiloOf(string host)
     {

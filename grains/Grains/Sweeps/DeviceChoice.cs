@@ -11,6 +11,7 @@ public static class DeviceChoice
     public static ImmutableArray<ImmutableArray<DeviceInfo>> Groups(ResolvedPlan plan, ImmutableArray<NodeInventory> nodes)
     {
         var wanted = plan.Hardware;
+        nodes = Serving(plan, nodes);
         var matching = nodes.Where(n => wanted.Site is null || n.Site == wanted.Site)
             .Select(n => n.Devices.Where(d => Matches(wanted, d)).OrderBy(d => d.Index).ToImmutableArray())
             .Where(devices => devices.Length > 0)
@@ -43,6 +44,28 @@ public static class DeviceChoice
         }
         return taken.ToImmutable();
     }
+
+    // A pass runs all cells of its group in one place: what serves one of them must be able to serve all.
+    private static ImmutableArray<NodeInventory> Serving(ResolvedPlan plan, ImmutableArray<NodeInventory> nodes)
+    {
+        var wanted = plan.Groups.SelectMany(g => g.Cells).Where(c => c.Configuration.Serve is not null).Select(c => (c.Label, c.Configuration.Stack, c.Configuration.Serve!.Model, c.Configuration.Serve.Parameters)).ToArray();
+        if (wanted.Length == 0) return nodes;
+        ImmutableArray<NodeInventory> serving = [.. nodes.Where(n => wanted.All(w => Offers(n, w.Stack, w.Model)))];
+        if (serving.Length > 0)
+        {
+            foreach (var (label, stack, _, parameters) in wanted)
+                if (parameters.Keys.FirstOrDefault(p => serving.All(n => n.Stacks.All(s => s.Name != stack || !s.Parameters.Contains(p)))) is { } unknown)
+                    throw new RefusedException($"cell '{label}': stack '{stack}' has no parameter '{unknown}'; it has {string.Join(", ", serving.SelectMany(n => n.Stacks).First(s => s.Name == stack).Parameters)}.");
+            return serving;
+        }
+        var missing = wanted.FirstOrDefault(w => nodes.All(n => !Offers(n, w.Stack, w.Model)), wanted[0]);
+        var offered = nodes.SelectMany(n => n.Stacks.Select(s => $"{s.Name} with {string.Join(", ", s.Models)} on {n.Host}")).Take(MostOffers).ToArray();
+        throw new RefusedException($"cell '{missing.Label}': no node that is up may run stack '{missing.Stack}' with model '{missing.Model}'{(wanted.Length > 1 ? " and all other cells" : "")}; {(offered.Length == 0 ? "no node has a stacks.yaml (up --stacks FILE)" : $"there is {string.Join("; ", offered)}")}.");
+    }
+
+    private const int MostOffers = 8;
+
+    private static bool Offers(NodeInventory node, string stack, string model) => node.Stacks.Any(s => s.Name == stack && s.Models.Contains(model));
 
     /// <summary>What a pass is bound to: driver and power limits of its devices.</summary>
     public static string Binding(IEnumerable<DeviceInfo> devices) => string.Join(';', devices.Select(d => FormattableString.Invariant($"{d.Uuid}|{d.Driver}|{d.PowerLimitWatts:R}")));

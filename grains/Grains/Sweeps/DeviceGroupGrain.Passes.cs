@@ -224,7 +224,8 @@ public sealed partial class DeviceGroupGrain
         // The epoch makes it the only one of its kind, even if a sweep of this name was here before and was removed.
         var id = $"{trial}.a{pass.Leases - 1}.e{_held!.Epoch}";
         var order = new TrialOrder(trial, [.. _orders!.Devices.Select(d => d.Uuid)], _held.Epoch, pass.Leases - 1, cell.Configuration, cell.Cost,
-            LayerLegs.InPass(cell.Configuration, trial.Pass), plan.Timing, plan.Guards, keep, id, this.GetPrimaryKeyString(), Fence.Number, ++_numbered, plan.Sha256);
+            LayerLegs.InPass(cell.Configuration, trial.Pass), plan.Timing, plan.Guards, keep, id, this.GetPrimaryKeyString(), Fence.Number, ++_numbered, plan.Sha256,
+            cell.Configuration.Serve is null ? null : new ServiceLimits(cell.Disclosure.ServiceMilliseconds, cell.Disclosure.FirstTokenMilliseconds));
         try
         {
             await store.Register(_sweep, Fence, id);

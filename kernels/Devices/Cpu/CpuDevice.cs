@@ -57,6 +57,7 @@ public sealed class CpuDevice : IDevice
     private double _joules;
     private DeviceUse _use = DeviceUse.Unknown;
     private volatile string? _silence;
+    private volatile IReadOnlyCollection<int> _admitted = [];
 
     /// <summary>Opens it; measures bandwidth and peak for about 0.4 s.</summary>
     public CpuDevice(string host, string site, string rack, TimeProvider time, CpuDeviceOptions? options = null)
@@ -121,6 +122,8 @@ public sealed class CpuDevice : IDevice
     public Task Stop() => _engines.Stop();
 
     public Task Unload() => _engines.Unload();
+
+    public void Admit(IReadOnlyCollection<int> processes) => _admitted = processes;
 
     public double Attend(bool closely)
     {
@@ -209,5 +212,5 @@ public sealed class CpuDevice : IDevice
         before = (busy, all);
     }
 
-    private TimeSpan Busy() => _processors.Look(_engines.Processes);
+    private TimeSpan Busy() => _processors.Look(_engines.Processes.Concat(_admitted));
 }

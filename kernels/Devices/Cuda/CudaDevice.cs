@@ -13,6 +13,7 @@ public sealed class CudaDevice : IDevice
 {
     private readonly IStepEngine _engine;
     private readonly BoardSensor _sensor;
+    private volatile IReadOnlyCollection<int> _admitted = [];
     private readonly NvmlSession _nvml;
     private readonly NodeClock _clock;
     private readonly List<EngineMark> _drained = [];
@@ -29,7 +30,7 @@ public sealed class CudaDevice : IDevice
     public CudaDevice(IStepEngine engine, BoardSensor sensor, NvmlSession nvml, DeviceInfo info, NodeClock clock)
     {
         (_engine, _sensor, _nvml, Info, _clock) = (engine, sensor, nvml, info, clock);
-        _sensor.OwnProcesses = () => _engine.Processes;
+        _sensor.OwnProcesses = () => [.. _engine.Processes, .. _admitted];
         try
         {
             _engine.Open().GetAwaiter().GetResult();
@@ -44,6 +45,8 @@ public sealed class CudaDevice : IDevice
     public DeviceInfo Info { get; }
 
     public DeviceSensor Sensor => _sensor.Sensor;
+
+    public void Admit(IReadOnlyCollection<int> processes) => _admitted = processes;
 
     public string? Quarantine
     {

@@ -22,6 +22,9 @@ internal sealed class NodeSampler
         Input = Meters.FirstOrDefault(m => m.Meter.Info.Kind == SourceKind.NodeInput);
     }
 
+    /// <summary>Serving engines that may run here.</summary>
+    public ImmutableArray<StackOffer> Stacks { get; init; } = [];
+
     public INode Node { get; }
 
     public TimeProvider Time { get; }
@@ -43,7 +46,7 @@ internal sealed class NodeSampler
             lock (_gate)
             {
                 if (_inventory is null || !_inventory.Devices.SequenceEqual(sound) || !_inventory.Meters.SequenceEqual(meters))
-                    _inventory = new NodeInventory(Node.Host, Node.Site, Node.Rack, sound, meters);
+                    _inventory = new NodeInventory(Node.Host, Node.Site, Node.Rack, sound, meters) { Stacks = Stacks };
                 return _inventory;
             }
         }

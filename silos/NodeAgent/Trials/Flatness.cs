@@ -5,6 +5,10 @@ internal static class Flatness
 {
     public const double MostThroughputChange = 0.002;
     public const double MostCelsiusChange = 1;
+
+    /// <summary>Of a serving engine: requests come and go, and a window of 20 s sees few of them.</summary>
+    public const double MostServedChange = 0.02;
+
     public const double TestSeconds = 20;
     private const int Bins = 20;
 
@@ -12,7 +16,7 @@ internal static class Flatness
     public static double WindowSeconds(double minWarmupSeconds) => Math.Clamp(minWarmupSeconds, 1, TestSeconds);
 
     /// <summary>Whether the device has been flat over <c>[to − window, to]</c>.</summary>
-    public static bool IsFlat(DeviceRecording recording, long to, double windowSeconds)
+    public static bool IsFlat(DeviceRecording recording, long to, double windowSeconds, double mostChange = MostThroughputChange)
     {
         var from = to - Devices.UtcNanoseconds.FromSeconds(windowSeconds);
         Span<double> rates = stackalloc double[Bins];
@@ -26,8 +30,14 @@ internal static class Flatness
             before = steps;
         }
         // Marks must span the stretch: NaN is not flat.
-        if (!(total > 0) || !(Math.Abs(Change(rates)) <= MostThroughputChange * total / Bins)) return false;
+        if (!(total > 0) || !(Math.Abs(Change(rates)) <= mostChange * total / Bins)) return false;
+        return IsWarm(recording, to, windowSeconds);
+    }
 
+    /// <summary>Whether the temperature has been flat over <c>[to − window, to]</c>, where the device tells one.</summary>
+    public static bool IsWarm(DeviceRecording recording, long to, double windowSeconds)
+    {
+        var from = to - Devices.UtcNanoseconds.FromSeconds(windowSeconds);
         var readings = recording.Within(from, to);
         Span<double> celsius = readings.Length <= 512 ? stackalloc double[readings.Length] : new double[readings.Length];
         for (var i = 0; i < readings.Length; i++)

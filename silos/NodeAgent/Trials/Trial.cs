@@ -58,8 +58,8 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
         set => _work = value;
     }
 
-    /// <summary>Nanoseconds of its time at a monotonic timestamp of the node's.</summary>
-    public long At(long timestamp) => NowNanoseconds - (long)Math.Round(node.Time.GetElapsedTime(timestamp).TotalNanoseconds);
+    /// <summary>A monotonic timestamp of <see cref="Time"/> as ns since the Unix epoch.</summary>
+    public long NanosecondsAt(long timestamp) => node.Time is NodeClock clock ? clock.At(timestamp) : NowNanoseconds - (long)Math.Round(node.Time.GetElapsedTime(timestamp).TotalNanoseconds);
 
     public TimeProvider Time => node.Time;
 

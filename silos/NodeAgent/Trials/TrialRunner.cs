@@ -1,6 +1,7 @@
 using EnergyGrid.Contracts;
 using EnergyGrid.Devices;
 using EnergyGrid.Grains;
+using EnergyGrid.Stacks;
 
 namespace EnergyGrid.Node;
 
@@ -8,7 +9,7 @@ namespace EnergyGrid.Node;
 /// Runs trials on one node's devices as docs/measurement says: preconditions; then for each L' load, warm up until flat, a window whose
 /// edges sit on ticks of the energy counter, with work on both sides of it; then idle with the context resident.
 /// </summary>
-internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
+internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options, ServingStacks stacks)
 {
     /// <summary>Work continues this long beyond both edges, s.</summary>
     public const double LeadSeconds = 2;
@@ -27,7 +28,7 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options)
     public async Task<TrialRun> Run(TrialOrder order, Action<TrialProgress> report, CancellationToken stop)
     {
         var trial = new Trial(node, order, report, options);
-        trial.Work = new DecodeWork(trial);
+        trial.Work = order.Configuration.Serve is null ? new DecodeWork(trial) : new ServedWork(trial, stacks);
         trial.Enter(TrialPhase.Waiting, order.Timing.PreconditionTimeoutSeconds);
         var outcome = TrialOutcome.Valid;
         try

@@ -7,6 +7,7 @@ using EnergyGrid.Grains;
 using EnergyGrid.LlamaCpp;
 using EnergyGrid.Node;
 using EnergyGrid.Results;
+using EnergyGrid.Stacks;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -27,8 +28,10 @@ internal static class GridParts
         services.AddResults(options);
         // What is refused is refused while the host is put together; nothing is opened before it has started.
         var local = new Lazy<(LocalNode? Node, IReadOnlyList<CudaBoard> Boards)>(() => LocalMachine(options, claims));
+        var stacks = Stacks(options);
         services.AddNodeAgents(nodes =>
         {
+            nodes.Stacks = stacks;
             if (options.Simulated is { } site) nodes.AddSimulatedSite(Simulation(options, site), new ScaledTimeProvider(site.TimeScale));
             if (options.Node is { } opened) nodes.AddNode(opened.Node, opened.Time);
             if (local.Value.Node is { } machine) nodes.AddNode(machine, machine.Clock);
@@ -61,6 +64,15 @@ internal static class GridParts
         services.AddSingleton<IResultFiles>(s => s.GetRequiredService<T>());
         services.AddSingleton<ITrialFiles>(s => s.GetRequiredService<T>());
         services.AddSingleton<IResultRetention>(s => s.GetRequiredService<T>());
+    }
+
+    /// <summary>What plans may have started here.</summary>
+    private static ServingStacks Stacks(SiloOptions options)
+    {
+        var path = options.StacksFile ?? Path.Combine(options.DataDirectory, "stacks.yaml");
+        if (options.StacksFile is null && !File.Exists(path)) return ServingStacks.None;
+        var read = StackFile.ReadFile(path);
+        return read.File is { } file ? new ServingStacks(file, options.EnginesDirectory) : throw new SiloRefusedException(string.Join('\n', read.Problems));
     }
 
     private static FileStream OpenRunLog(string path)

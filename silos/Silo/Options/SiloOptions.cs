@@ -107,6 +107,9 @@ public sealed record SiloOptions
     /// <summary>Where every trial that a device of this silo begins and ends is logged, a line of JSON each; null for nowhere.</summary>
     public string? RunLog { get; init; }
 
+    /// <summary>Which serving engines plans may have started on this machine; null for <c>stacks.yaml</c> in the data directory, where there is one.</summary>
+    public string? StacksFile { get; init; }
+
     /// <summary>Least level that is logged, to standard error. From information on, with stack traces and Orleans' own lines.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Warning;
 
@@ -121,6 +124,9 @@ public sealed record SiloOptions
 
     /// <summary>What was found about the sensors of this machine's GPUs, a file a device: remembered from one start to the next.</summary>
     public string DevicesDirectory => Path.Combine(DataDirectory, "devices");
+
+    /// <summary>What serving engines said, a file a trial: the newest are kept.</summary>
+    public string EnginesDirectory => Path.Combine(DataDirectory, "engines");
 
     /// <summary>Directory of results, one directory a sweep.</summary>
     public string ResultsDirectory => Path.Combine(DataDirectory, "results");

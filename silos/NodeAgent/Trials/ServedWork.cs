@@ -1,0 +1,220 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using EnergyGrid.Contracts;
+using EnergyGrid.Devices;
+using EnergyGrid.Stacks;
+
+namespace EnergyGrid.Node;
+
+/// <summary>
+/// A serving engine under load: started anew for the trial, loaded until its output is flat, watched over one window, and held against its own counters when the load is over. The load is one run:
+/// what counts is what happened within the window.
+/// </summary>
+internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
+{
+    /// <summary>A window below this is no claim, s.</summary>
+    public const double LeastWindowSeconds = 60;
+
+    /// <summary>… or below so many of the median request.</summary>
+    public const double LeastRequests = 20;
+
+    // Prompts found in a cache beyond what the plan shares: engines keep what templates have in common.
+    private const double MostUnplannedCached = 0.02;
+
+    // An engine's counters are looked at so often, and waited for so long after the last request.
+    private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MostQuiescence = TimeSpan.FromSeconds(20);
+
+    private readonly ServeConfiguration _serve = trial.Order.Configuration.Serve!;
+    private readonly DeviceRecording _progress = new();
+    private readonly List<(long Timestamp, double Tokens)> _marks = [];
+    private readonly List<EngineCounters> _looks = [];
+    private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _looking = new();
+    private Task _watching = Task.CompletedTask;
+    private EngineProcess? _engine;
+    private EngineClient? _client;
+    private EngineMetrics? _metrics;
+    private Canary? _canary;
+    private LoadRun? _run;
+    private LoadOutcome? _outcome;
+    private EngineCounters? _before;
+    private EngineCounters? _after;
+    private ImmutableArray<RequestRecord> _records = [];
+    private ServedTrial? _served;
+
+    public string? Refusal()
+    {
+        var configuration = trial.Order.Configuration;
+        if (stacks.Find(configuration.Stack) is not { } stack) return $"this node has no stack '{configuration.Stack}' in its stacks.yaml";
+        if (stack.Refusal(_serve.Model, _serve.Parameters) is { } refusal) return refusal;
+        if (trial.Devices.FirstOrDefault(d => d.Device.Info.Kind == DeviceKind.Simulated) is { } simulated) return $"{simulated.Device.Info.Uuid} is simulated, and a serving engine is not";
+        var generation = _serve.Generation;
+        return stack.Dialect.Refusal(new GenerationRequest("", "", 1, generation.Api, generation.LeastTokens, generation.IgnoreEndOfSequence, generation.Temperature, generation.Seed));
+    }
+
+    public async Task Load(int layers, CancellationToken stop)
+    {
+        var stack = stacks.Find(trial.Order.Configuration.Stack)!;
+        ImmutableArray<string> gpus = [.. trial.Devices.Select(d => d.Device.Info).Where(d => d.Kind == DeviceKind.Cuda).Select(d => d.Uuid)];
+        _engine = await EngineProcess.Start(stack, _serve.Model, _serve.Parameters, new EnginePlace(gpus, stacks.LogOf($"{trial.Order.Trial}")), trial.Time, stop);
+        Admit();
+        _client = new EngineClient(_engine.Address, _engine.Dialect, new EngineClientOptions { Token = _engine.Token }, trial.Time);
+        _metrics = EngineMetrics.Of(_engine.Address, _engine.Dialect, _engine.Token, trial.Time);
+        _before = await Counters(stop);
+        _canary = await Canary.Start(trial.Time, stop);
+    }
+
+    public void Start()
+    {
+        var order = trial.Order;
+        // New to every engine, also when a lost trial is run again.
+        var salt = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{order.Trial.Sweep}/{order.Trial}/{order.Attempt}/{order.Id}")))[..12];
+        _run = LoadRun.Start(_client!, new LoadOrder(_serve, _engine!.Model.ServedName, _engine.Model.BytesPerToken, order.Configuration.DataSeed, order.Trial.Pass, salt), trial.Time);
+        _watching = Task.Run(Watch, CancellationToken.None);
+    }
+
+    public bool IsFlat(double seconds)
+    {
+        Drain();
+        if (_run is not { } run || (_serve.Load.Arrivals == ArrivalProcess.Closed && run.Busy < _serve.Load.Concurrency)) return false;
+        return _progress.Steps is [.., var last] && Flatness.IsFlat(_progress, last.TimeNanoseconds, seconds, Flatness.MostServedChange) && trial.Group.All(g => Flatness.IsWarm(g.Recording, last.TimeNanoseconds, seconds));
+    }
+
+    public void Look()
+    {
+        if (_engine is not { } engine) return;
+        if (engine.Died.IsCompleted) throw new InvalidOperationException($"the engine ended in the middle of the trial: {engine.Died.Result}");
+        if (_run?.Trouble is { } trouble) throw new InvalidOperationException(trouble);
+        Admit();
+        Drain();
+    }
+
+    public async Task Stop(CancellationToken stop)
+    {
+        if (_run is not { } run) return;
+        _outcome = await run.Stop(TimeSpan.Zero);
+        _after = await Quiescent(stop);
+    }
+
+    public async Task Release()
+    {
+        _looking.Cancel();
+        await _watching;
+        if (_run is { } run) await run.Stop(TimeSpan.Zero);
+        if (_canary is { } canary) await canary.DisposeAsync();
+        _client?.Dispose();
+        _metrics?.Dispose();
+        try
+        {
+            if (_engine is { } engine) await engine.Stop();
+        }
+        finally
+        {
+            foreach (var device in trial.Devices) device.Device.Admit([]);
+            _looking.Dispose();
+        }
+    }
+
+    public WindowWork Within(TrialLeg leg, List<string> flags)
+    {
+        var (from, to) = ((leg.From - trial.Origin) / 1e3, (leg.To - trial.Origin) / 1e3);
+        _records = [.. _outcome!.Records.Select(r => RequestRows.Quantised(r, Microseconds))];
+        var limits = new ServedLimits(trial.Order.Service.PerTokenMilliseconds, trial.Order.Service.FirstTokenMilliseconds);
+        var window = ServedWindow.Of(_records, from, to, limits);
+        var account = Reconciliation.Of(_outcome, _before?.GeneratedTokens, _after?.GeneratedTokens, _after?.Sources.GetValueOrDefault(nameof(EngineCounters.GeneratedTokens)) ?? "");
+        var client = _canary!.Within(leg.From, leg.To, trial.NanosecondsAt);
+        Judge(leg, window, account, client, flags);
+        EngineCounters[] looks;
+        lock (_gate) looks = [.. _looks.Where(l => trial.NanosecondsAt(l.Timestamp) is var at && at >= leg.From && at < leg.To)];
+        var stack = trial.Order.Configuration.Stack;
+        _served = new ServedTrial(
+            stack, _engine!.Version ?? "", _engine.Arguments, _engine.ModelSha256 ?? "", !_engine.Arguments.IsEmpty, "", "", window.PromptTokens, window.CachedTokens, window.Ended, window.Good, window.Latencies, window.Timing, account.Account,
+            Mean(looks, l => l.Running), Mean(looks, l => l.Waiting), Mean(looks, l => l.KvUse), client.AddedMilliseconds, window.LatenessMilliseconds);
+        return new WindowWork(window.OutputTokens, window.OutputTokens, trial.Devices.Count, double.NaN, double.NaN);
+    }
+
+    public (ServedTrial? Served, ReadOnlyMemory<byte> Requests) Figures() => _served is null ? default : (_served, RequestRows.Write(_records));
+
+    // What cannot be relied on invalidates; what is short is said.
+    private void Judge(TrialLeg leg, ServedWindow window, Reconciled account, CanaryFigures client, List<string> flags)
+    {
+        var seconds = (leg.To - leg.From) / 1e9;
+        var c = CultureInfo.InvariantCulture;
+        if (account.Problem is { } unequal) trial.Invalidate(unequal);
+        else if (account.Account.EngineCounter.Length == 0) flags.Add($"tokens are the engine's word alone: {account.Account.Words}");
+        if (window.Failed > 0) trial.Invalidate(string.Create(c, $"{window.Failed} of {window.Failed + window.Ended} requests failed within the window: {window.FirstError}"));
+        if (window.Ended == 0) trial.Invalidate("no request ended within the window: it is too short for this load");
+        if (window.WrongLengths is { Length: > 0 } lengths) trial.Invalidate(lengths);
+        if (window.PromptTokens > 0 && window.CachedTokens / window.PromptTokens - _serve.Prompts.SharedShare > MostUnplannedCached)
+            trial.Invalidate(string.Create(c, $"{window.CachedTokens / window.PromptTokens:P1} of prompt tokens came out of the engine's cache, and the plan shares {_serve.Prompts.SharedShare:P1}"));
+        if (_serve.Prompts.FileSha256.Length == 0 && _serve.Load.Arrivals != ArrivalProcess.Trace && window.MeanPromptTokens is { } mean && Math.Abs(mean / _serve.Prompts.Input.Mean - 1) > 0.1)
+            flags.Add(string.Create(c, $"prompts have {mean:F0} tokens in the mean, the plan says {_serve.Prompts.Input.Mean:F0}: bytes_per_token of the model is not {_engine!.Model.BytesPerToken:G3}"));
+        if (client.AddedMilliseconds > CanaryFigures.MostMilliseconds) trial.Invalidate(string.Create(c, $"the client added {client.AddedMilliseconds:F1} ms at p99, more than {CanaryFigures.MostMilliseconds:F0} ms: this host was too busy to measure latencies"));
+        if (window.LatenessMilliseconds > CanaryFigures.MostMilliseconds) trial.Invalidate(string.Create(c, $"requests were sent {window.LatenessMilliseconds:F1} ms late at p99, more than {CanaryFigures.MostMilliseconds:F0} ms"));
+        if (_serve.Load.Arrivals == ArrivalProcess.Closed && window.LeastInFlight < _serve.Load.Concurrency) flags.Add(string.Create(c, $"at least {window.LeastInFlight} of {_serve.Load.Concurrency} slots were busy"));
+        if (seconds < LeastWindowSeconds || seconds * 1e3 < LeastRequests * window.Latencies.EndToEnd.P50Milliseconds)
+            flags.Add(string.Create(c, $"window of {seconds:F0} s: no claim below {LeastWindowSeconds:F0} s and {LeastRequests:F0} median requests"));
+        if (window.Timing.Contains("byText", StringComparison.Ordinal)) flags.Add("when tokens came is spread by text: the engine told their total alone");
+    }
+
+    private long Microseconds(long timestamp) => (long)Math.Round((trial.NanosecondsAt(timestamp) - trial.Origin) / 1e3);
+
+    private void Drain()
+    {
+        if (_run is not { } run) return;
+        _marks.Clear();
+        run.Drain(_marks);
+        if (_marks.Count > 0) _progress.Add([], [.. _marks.Select(m => new StepMark(trial.NanosecondsAt(m.Timestamp), m.Tokens))]);
+    }
+
+    private void Admit()
+    {
+        var processes = _engine!.Processes;
+        foreach (var device in trial.Devices) device.Device.Admit(processes);
+    }
+
+    private async Task Watch()
+    {
+        while (!_looking.IsCancellationRequested)
+        {
+            if (await Counters(_looking.Token) is { } look)
+                lock (_gate) _looks.Add(look);
+            await Task.Delay(LookPeriod, trial.Time, _looking.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<EngineCounters?> Counters(CancellationToken stop)
+    {
+        if (_metrics is null) return null;
+        try
+        {
+            return await _metrics.Read(stop);
+        }
+        catch (Exception e) when (e is InvalidDataException or OperationCanceledException)
+        {
+            // It does not tell, and then it has none: a trial whose tokens cannot be held against anything says so.
+            return null;
+        }
+    }
+
+    // Counters that move when a request ends agree only when the engine has let go of those that were given up.
+    private async Task<EngineCounters?> Quiescent(CancellationToken stop)
+    {
+        var began = trial.Time.GetTimestamp();
+        EngineCounters? last = null;
+        while (trial.Time.GetElapsedTime(began) < MostQuiescence)
+        {
+            var now = await Counters(stop);
+            if (now is null or { Running: null, Waiting: null }) return now;
+            if (now is { Running: 0 or null, Waiting: 0 or null } && last?.GeneratedTokens == now.GeneratedTokens) return now;
+            last = now;
+            await Task.Delay(TimeSpan.FromMilliseconds(200), trial.Time, stop);
+        }
+        return last;
+    }
+
+    private static double Mean(EngineCounters[] looks, Func<EngineCounters, double?> of) => looks.Select(of).OfType<double>().DefaultIfEmpty(double.NaN).Average();
+}
