@@ -94,7 +94,8 @@ internal sealed class ScriptedEngine : IAsyncDisposable
             var text = Encoding.UTF8.GetString([.. bytes]);
             if (text.IndexOf("\r\n\r\n", StringComparison.Ordinal) is var head && head > 0)
             {
-                var length = int.Parse(text.Split('\n').First(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)).Split(':')[1]);
+                // A question without a body has none.
+                var length = int.Parse((text.Split('\n').FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) ?? ":0").Split(':')[1]);
                 if (bytes.Count >= Encoding.UTF8.GetByteCount(text[..(head + 4)]) + length) return text;
             }
 

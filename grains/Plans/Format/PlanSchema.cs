@@ -10,14 +10,17 @@ public static class PlanSchema
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>JSON Schema 2020-12, with a description and the default of every key.</summary>
-    public static string Json()
+    public static string Json() => Json("EnergyGrid plan", PlanFormat.Plan);
+
+    /// <summary>That of another file with such keys.</summary>
+    internal static string Json(string title, Shape shape)
     {
         var schema = new JsonObject
         {
             ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
-            ["title"] = "EnergyGrid plan",
+            ["title"] = title,
         };
-        foreach (var (key, value) in PlanFormat.Plan.Schema())
+        foreach (var (key, value) in shape.Schema())
         {
             schema[key] = value?.DeepClone();
         }

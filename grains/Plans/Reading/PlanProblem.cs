@@ -29,6 +29,9 @@ internal sealed class PlanProblems(string file)
 
     public string File { get; } = file;
 
+    /// <summary>With what a file of this kind begins, for whoever has written another one.</summary>
+    public string Begins { get; init; } = "name:, for example client/plans/minimal.yaml";
+
     public bool Any => _found.Count > 0;
 
     public bool IsFull => _found.Count >= Most;

@@ -30,7 +30,7 @@ internal sealed class PlanTree
         text = text.TrimStart('\uFEFF');
         if (string.IsNullOrWhiteSpace(text))
         {
-            problems.Add(1, 1, "", "is empty", "a mapping that begins with name:, for example client/plans/minimal.yaml");
+            problems.Add(1, 1, "", "is empty", $"a mapping that begins with {problems.Begins}");
             return null;
         }
 
@@ -51,7 +51,7 @@ internal sealed class PlanTree
             _parser.MoveNext();
             if (_parser.Current is StreamEnd)
             {
-                _problems.Add(1, 1, "", "holds only comments", "a mapping that begins with name:, for example client/plans/minimal.yaml");
+                _problems.Add(1, 1, "", "holds only comments", $"a mapping that begins with {_problems.Begins}");
                 return null;
             }
 
@@ -78,7 +78,7 @@ internal sealed class PlanTree
 
             if (root.Kind != NodeKind.Mapping)
             {
-                _problems.Add(root, $"the plan is {root.Shown}", "a mapping of keys to values that begins with name:");
+                _problems.Add(root, $"the plan is {root.Shown}", $"a mapping of keys to values that begins with {_problems.Begins}");
                 return null;
             }
 
