@@ -73,11 +73,12 @@ public sealed class EngineClient : IDisposable
     /// <param name="request">What is asked for.</param>
     /// <param name="scheduled">Timestamp at which it was to be sent.</param>
     /// <param name="stop">Gives it up: it is then cancelled, not failed.</param>
+    /// <param name="arrived">Told of every chunk with output, on the thread that read it: how many tokens were in it, 1 where the chunk does not say.</param>
     /// <exception cref="ArgumentException">The dialect cannot say it.</exception>
-    public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop)
+    public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop, Action<int>? arrived = null)
     {
         var body = request.ToJson(_dialect);
-        var reading = new Reading(id, scheduled, _time.GetTimestamp());
+        var reading = new Reading(id, request.MostTokens, scheduled, _time.GetTimestamp(), arrived);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
@@ -133,7 +134,7 @@ public sealed class EngineClient : IDisposable
     private static string Words(Exception error) => error is HttpRequestException { InnerException: { } inner } ? inner.Message : error.Message;
 
     /// <summary>A request while it goes on.</summary>
-    private sealed class Reading(string id, long scheduled, long sent)
+    private sealed class Reading(string id, int asked, long scheduled, long sent, Action<int>? arrived)
     {
         private const int LongestWords = 300;
 
@@ -155,7 +156,10 @@ public sealed class EngineClient : IDisposable
             // Twice, in two chunks: the last one counts.
             if (chunk.Usage is { } usage) _usage = usage;
             _ids = chunk.Tokens >= 0 && _ids >= 0 ? _ids + chunk.Tokens : _ids;
-            if (chunk.HasOutput) _chunks.Add((at, chunk.ContentBytes + chunk.ReasoningBytes, chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1));
+            if (!chunk.HasOutput) return;
+            var before = _chunks.Count > 0 ? Math.Max(0, _chunks[^1].TokensSoFar) : 0;
+            _chunks.Add((at, chunk.ContentBytes + chunk.ReasoningBytes, chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1));
+            arrived?.Invoke(_chunks[^1].TokensSoFar is >= 0 and var so ? Math.Max(0, so - before) : 1);
         }
 
         public RequestRecord Ended(long at) => _error is { } error ? Failed(error, at)
@@ -173,7 +177,7 @@ public sealed class EngineClient : IDisposable
         {
             var usage = _usage ?? new StreamUsage(-1, -1, -1, -1);
             return new RequestRecord(id, outcome, error, Status, scheduled, sent, Headers, at, TokenTimeline.Of(_chunks, usage.CompletionTokens), usage.PromptTokens, usage.CachedTokens, usage.ReasoningTokens,
-                _ids > 0 ? _ids : -1, _finish ?? "");
+                _ids > 0 ? _ids : -1, _finish ?? "") { AskedTokens = asked };
         }
     }
 }

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using EnergyGrid.Contracts;
+using EnergyGrid.LlamaCpp.Gguf;
 using EnergyGrid.Sdk;
 using EnergyGrid.Stacks;
 
@@ -34,6 +36,36 @@ internal static class StackCommands
         });
         command.Add(Check());
         command.Add(Schema());
+        command.Add(Model());
+        return command;
+    }
+
+    private static Command Model()
+    {
+        var file = new Argument<string>("file") { Description = "Where it is written.", HelpName = "FILE.gguf" };
+        var weights = new Option<string>("--weights") { Description = "FP16, Q8_0 or Q4_0.", HelpName = "FORMAT", DefaultValueFactory = _ => "Q8_0" };
+        weights.AcceptOnlyFromAmong("FP16", "Q8_0", "Q4_0");
+        var width = new Option<int>("--width") { Description = "Model width, a multiple of 128.", HelpName = "N", DefaultValueFactory = _ => 512 };
+        var layers = new Option<int>("--layers") { Description = "Layers.", HelpName = "N", DefaultValueFactory = _ => 6 };
+        var seed = new Option<long>("--seed") { Description = "Of the weights.", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var command = new Command("model", "Writes a model of random weights for llama-server: a serving engine can be measured on a laptop without a download. Its text means nothing, and it claims no quality.") { file, weights, width, layers, seed };
+        command.SetAction(parsed =>
+        {
+            var (d, path) = (parsed.GetValue(width), parsed.GetValue(file)!);
+            if (d is < 128 or > 16384 || d % 128 != 0) throw new CommandException(ExitCodes.Usage, $"--width {d}: a multiple of 128 from 128 to 16384.");
+            if (parsed.GetValue(layers) is < 1 or > 200 and var l) throw new CommandException(ExitCodes.Usage, $"--layers {l}: from 1 to 200.");
+            try
+            {
+                new ServedModel(parsed.GetValue(layers), d, d / 64, d / 64, 128 * (d * 11 / 4 / 128), 4096, 8192, parsed.GetValue(weights)!, parsed.GetValue(seed)).Write(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new CommandException(ExitCodes.Usage, $"{path} cannot be written: {FileFault.Words(e)}");
+            }
+
+            GridCommand.Screen(parsed).Say(string.Create(CultureInfo.InvariantCulture, $"{path}: {new FileInfo(path).Length / 1e6:F0} MB; in stacks.yaml its bytes_per_token is 1"));
+            return ExitCodes.Ok;
+        });
         return command;
     }
 

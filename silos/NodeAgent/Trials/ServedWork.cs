@@ -24,12 +24,12 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     private const double MostUnplannedCached = 0.02;
 
     // An engine's counters are looked at so often, and waited for so long after the last request.
+    private static readonly TimeSpan MostDrain = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MostQuiescence = TimeSpan.FromSeconds(20);
 
     private readonly ServeConfiguration _serve = trial.Order.Configuration.Serve!;
     private readonly DeviceRecording _progress = new();
-    private readonly List<(long Timestamp, double Tokens)> _marks = [];
     private readonly List<EngineCounters> _looks = [];
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _looking = new();
@@ -38,6 +38,7 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     private EngineClient? _client;
     private EngineMetrics? _metrics;
     private Canary? _canary;
+    private ImmutableArray<(long Sent, long Seen)> _added = [];
     private LoadRun? _run;
     private LoadOutcome? _outcome;
     private EngineCounters? _before;
@@ -64,7 +65,7 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
         _client = new EngineClient(_engine.Address, _engine.Dialect, new EngineClientOptions { Token = _engine.Token }, trial.Time);
         _metrics = EngineMetrics.Of(_engine.Address, _engine.Dialect, _engine.Token, trial.Time);
         _before = await Counters(stop);
-        _canary = await Canary.Start(trial.Time, stop);
+        _canary = Canary.Start(trial.Time);
     }
 
     public void Start()
@@ -95,7 +96,11 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     public async Task Stop(CancellationToken stop)
     {
         if (_run is not { } run) return;
-        _outcome = await run.Stop(TimeSpan.Zero);
+        _added = await _canary!.End();
+        // What is in flight at the second edge ends, so that its tokens are known: the window is over, and its energy with it.
+        using var giving = stop.Register(() => _ = run.Stop(TimeSpan.Zero));
+        _outcome = await run.Stop(MostDrain);
+        stop.ThrowIfCancellationRequested();
         _after = await Quiescent(stop);
     }
 
@@ -122,29 +127,29 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     {
         var (from, to) = ((leg.From - trial.Origin) / 1e3, (leg.To - trial.Origin) / 1e3);
         _records = [.. _outcome!.Records.Select(r => RequestRows.Quantised(r, Microseconds))];
-        var limits = new ServedLimits(trial.Order.Service.PerTokenMilliseconds, trial.Order.Service.FirstTokenMilliseconds);
-        var window = ServedWindow.Of(_records, from, to, limits);
-        var account = Reconciliation.Of(_outcome, _before?.GeneratedTokens, _after?.GeneratedTokens, _after?.Sources.GetValueOrDefault(nameof(EngineCounters.GeneratedTokens)) ?? "");
-        var client = _canary!.Within(leg.From, leg.To, trial.NanosecondsAt);
-        Judge(leg, window, account, client, flags);
+        var window = ServedWindow.Of(_records, from, to, trial.Order.Service, _serve.Generation.IgnoreEndOfSequence);
+        var (account, problem) = Reconciliation.Of(_records, _before?.GeneratedTokens, _after?.GeneratedTokens, _after?.Sources.GetValueOrDefault(nameof(EngineCounters.GeneratedTokens)) ?? "");
+        var added = AddedLatency.Of(_added.Where(a => trial.NanosecondsAt(a.Sent) is var at && at >= leg.From && at < leg.To), long.MinValue, long.MaxValue, trial.Time).P99Milliseconds;
+        Judge(leg, window, problem, account, added, flags);
         EngineCounters[] looks;
         lock (_gate) looks = [.. _looks.Where(l => trial.NanosecondsAt(l.Timestamp) is var at && at >= leg.From && at < leg.To)];
         var stack = trial.Order.Configuration.Stack;
         _served = new ServedTrial(
-            stack, _engine!.Version ?? "", _engine.Arguments, _engine.ModelSha256 ?? "", !_engine.Arguments.IsEmpty, "", "", window.PromptTokens, window.CachedTokens, window.Ended, window.Good, window.Latencies, window.Timing, account.Account,
-            Mean(looks, l => l.Running), Mean(looks, l => l.Waiting), Mean(looks, l => l.KvUse), client.AddedMilliseconds, window.LatenessMilliseconds);
+            stack, _engine!.Version ?? "", _engine.Arguments, _engine.ModelSha256 ?? "", !_engine.Arguments.IsEmpty, "", "", window.PromptTokens, window.CachedTokens, window.Ended, window.Good, window.Latencies, window.Timing, account,
+            Mean(looks, l => l.Running), Mean(looks, l => l.Waiting), Mean(looks, l => l.KvUse), added, window.LatenessMilliseconds);
         return new WindowWork(window.OutputTokens, window.OutputTokens, trial.Devices.Count, double.NaN, double.NaN);
     }
 
     public (ServedTrial? Served, ReadOnlyMemory<byte> Requests) Figures() => _served is null ? default : (_served, RequestRows.Write(_records));
 
     // What cannot be relied on invalidates; what is short is said.
-    private void Judge(TrialLeg leg, ServedWindow window, Reconciled account, CanaryFigures client, List<string> flags)
+    private void Judge(TrialLeg leg, ServedWindow window, string? problem, ServedAccount account, double added, List<string> flags)
     {
         var seconds = (leg.To - leg.From) / 1e9;
         var c = CultureInfo.InvariantCulture;
-        if (account.Problem is { } unequal) trial.Invalidate(unequal);
-        else if (account.Account.EngineCounter.Length == 0) flags.Add($"tokens are the engine's word alone: {account.Account.Words}");
+        if (problem is not null) trial.Invalidate(problem);
+        else if (account.EngineCounter.Length == 0) flags.Add($"tokens are the engine's word alone: {account.Words}");
+        if (window.Uncounted > 0) trial.Invalidate(string.Create(c, $"nobody said how many tokens {window.Uncounted} of the requests within the window had"));
         if (window.Failed > 0) trial.Invalidate(string.Create(c, $"{window.Failed} of {window.Failed + window.Ended} requests failed within the window: {window.FirstError}"));
         if (window.Ended == 0) trial.Invalidate("no request ended within the window: it is too short for this load");
         if (window.WrongLengths is { Length: > 0 } lengths) trial.Invalidate(lengths);
@@ -152,8 +157,8 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
             trial.Invalidate(string.Create(c, $"{window.CachedTokens / window.PromptTokens:P1} of prompt tokens came out of the engine's cache, and the plan shares {_serve.Prompts.SharedShare:P1}"));
         if (_serve.Prompts.FileSha256.Length == 0 && _serve.Load.Arrivals != ArrivalProcess.Trace && window.MeanPromptTokens is { } mean && Math.Abs(mean / _serve.Prompts.Input.Mean - 1) > 0.1)
             flags.Add(string.Create(c, $"prompts have {mean:F0} tokens in the mean, the plan says {_serve.Prompts.Input.Mean:F0}: bytes_per_token of the model is not {_engine!.Model.BytesPerToken:G3}"));
-        if (client.AddedMilliseconds > CanaryFigures.MostMilliseconds) trial.Invalidate(string.Create(c, $"the client added {client.AddedMilliseconds:F1} ms at p99, more than {CanaryFigures.MostMilliseconds:F0} ms: this host was too busy to measure latencies"));
-        if (window.LatenessMilliseconds > CanaryFigures.MostMilliseconds) trial.Invalidate(string.Create(c, $"requests were sent {window.LatenessMilliseconds:F1} ms late at p99, more than {CanaryFigures.MostMilliseconds:F0} ms"));
+        if (added > AddedLatency.MostMilliseconds) trial.Invalidate(string.Create(c, $"the client added {added:F1} ms at p99, more than {AddedLatency.MostMilliseconds:F0} ms: this host was too busy to measure latencies"));
+        if (window.LatenessMilliseconds > AddedLatency.MostMilliseconds) trial.Invalidate(string.Create(c, $"requests were sent {window.LatenessMilliseconds:F1} ms late at p99, more than {AddedLatency.MostMilliseconds:F0} ms"));
         if (_serve.Load.Arrivals == ArrivalProcess.Closed && window.LeastInFlight < _serve.Load.Concurrency) flags.Add(string.Create(c, $"at least {window.LeastInFlight} of {_serve.Load.Concurrency} slots were busy"));
         if (seconds < LeastWindowSeconds || seconds * 1e3 < LeastRequests * window.Latencies.EndToEnd.P50Milliseconds)
             flags.Add(string.Create(c, $"window of {seconds:F0} s: no claim below {LeastWindowSeconds:F0} s and {LeastRequests:F0} median requests"));
@@ -165,9 +170,7 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     private void Drain()
     {
         if (_run is not { } run) return;
-        _marks.Clear();
-        run.Drain(_marks);
-        if (_marks.Count > 0) _progress.Add([], [.. _marks.Select(m => new StepMark(trial.NanosecondsAt(m.Timestamp), m.Tokens))]);
+        _progress.Add([], [new StepMark(trial.NowNanoseconds, run.Progress)]);
     }
 
     private void Admit()
