@@ -19,7 +19,7 @@ internal sealed partial class EngineKeeper : IDisposable
     private const int SignalBase = 128, Terminate = 15, KillNow = 9;
 
     /// <summary>Once killed, a process is gone as soon as the driver lets it go.</summary>
-    private static readonly TimeSpan MostToDie = TimeSpan.FromSeconds(30), MostToSay = TimeSpan.FromSeconds(2), Look = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan MostToDie = TimeSpan.FromSeconds(30), MostToSay = TimeSpan.FromSeconds(2), FirstLook = TimeSpan.FromMilliseconds(10), LongestBetween = TimeSpan.FromMilliseconds(250);
 
     // $1 the mark, then the command. The pipe is standard input until the watcher has it; the engine has none.
     private const string Launch = """
@@ -45,7 +45,7 @@ internal sealed partial class EngineKeeper : IDisposable
         """;
 
     /// <summary>What an engine is given of this process's environment, beside what <c>stacks.yaml</c> names. Nothing of the grid's is among it.</summary>
-    private static readonly string[] s_passed =
+    private static readonly string[] Passed =
     [
         "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE",
         "TRANSFORMERS_OFFLINE", "CUDA_HOME", "CUDA_PATH", "CUDA_CACHE_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
@@ -62,30 +62,28 @@ internal sealed partial class EngineKeeper : IDisposable
         (_process, _mark, _log, Id) = (process, mark, log, process.Id);
         _pump = new Thread(Pump) { IsBackground = true, Name = $"log of engine {Id}" };
         _pump.Start();
-        Gone = process.WaitForExitAsync();
+        Gone = HowItEnded();
     }
 
     /// <summary>Of its first process, its group and its session.</summary>
     public int Id { get; }
 
-    /// <summary>That its first process has ended.</summary>
-    public Task Gone { get; }
+    /// <summary>That its first process has ended, and how.</summary>
+    public Task<string> Gone { get; }
 
     /// <summary>All that it is made of now.</summary>
     public ImmutableArray<int> Processes => ProcessTree.Of(Id, _mark);
-
-    /// <summary>How its first process ended; only once it is <see cref="Gone"/>.</summary>
-    public string Ending => _process.ExitCode is var code && code > SignalBase
-        ? string.Create(CultureInfo.InvariantCulture, $"it was ended by signal {code - SignalBase}{Signal(code - SignalBase)}")
-        : string.Create(CultureInfo.InvariantCulture, $"it ended by itself with exit code {code}");
 
     /// <summary>Starts one.</summary>
     /// <exception cref="EngineStartException">It cannot be started.</exception>
     public static EngineKeeper Start(ImmutableArray<string> command, StackEntry stack, ImmutableArray<string> gpus, EngineLog log)
     {
         var mark = $"{Mark}={Guid.NewGuid():N}";
-        var start = new ProcessStartInfo("setsid", ["sh", "-c", Launch, "energygrid-engine", mark, Watch, .. command]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
-        foreach (var name in start.Environment.Keys.Where(k => !s_passed.Contains(k) && !stack.Inherited.Contains(k)).ToArray()) start.Environment.Remove(name);
+        var start = new ProcessStartInfo("setsid", ["sh", "-c", Launch, "energygrid-engine", mark, Watch, .. command])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false,
+        };
+        foreach (var name in start.Environment.Keys.Where(k => !Passed.Contains(k) && !stack.Inherited.Contains(k)).ToArray()) start.Environment.Remove(name);
         foreach (var (name, value) in stack.Environment) start.Environment[name] = value;
         if (!gpus.IsDefaultOrEmpty) start.Environment["CUDA_VISIBLE_DEVICES"] = string.Join(',', gpus);
         try
@@ -118,19 +116,26 @@ internal sealed partial class EngineKeeper : IDisposable
         _process.Dispose();
     }
 
+    private async Task<string> HowItEnded()
+    {
+        await _process.WaitForExitAsync().ConfigureAwait(false);
+        return _process.ExitCode is var code && code > SignalBase
+            ? string.Create(CultureInfo.InvariantCulture, $"it was ended by signal {code - SignalBase}{Signal(code - SignalBase)}")
+            : string.Create(CultureInfo.InvariantCulture, $"it ended by itself with exit code {code}");
+    }
+
     // Signals whatever is left, again for what was born meanwhile, until there is nothing.
     private async Task<bool> EndWith(int signal, TimeSpan within, TimeProvider time)
     {
         var began = time.GetTimestamp();
-        for (var first = true; ; first = false)
+        for (var between = FirstLook; ; between = between * 1.5 < LongestBetween ? between * 1.5 : LongestBetween)
         {
             var left = Processes;
             if (left.IsEmpty) return true;
             if (time.GetElapsedTime(began) > within) return false;
             // Asked once, killed as often as need be. Who asks twice is taken at his word by some engines, which then leave their children.
-            if (first || signal == KillNow) foreach (var id in left) _ = kill(id, signal);
-            await Task.WhenAny(Gone, Task.Delay(Look, time)).ConfigureAwait(false);
-            if (Gone.IsCompleted) await Task.Delay(Look, time).ConfigureAwait(false);
+            if (between == FirstLook || signal == KillNow) foreach (var id in left) _ = kill(id, signal);
+            await Task.Delay(between, time).ConfigureAwait(false);
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class EnginePort : IDisposable
     private const int Least = 18_000, Tries = 200;
     private const string EphemeralRange = "/proc/sys/net/ipv4/ip_local_port_range";
 
-    private static readonly HashSet<int> s_taken = [];
+    private static readonly HashSet<int> Taken = [];
 
     private EnginePort(int number) => Number = number;
 
@@ -22,14 +22,14 @@ internal sealed class EnginePort : IDisposable
     /// <exception cref="EngineStartException">None is free.</exception>
     public static EnginePort Take()
     {
-        lock (s_taken)
+        lock (Taken)
         {
             var most = Math.Max(Least + 1000, FirstEphemeral());
             for (var i = 0; i < Tries; i++)
             {
                 var port = Random.Shared.Next(Least, most);
-                if (s_taken.Contains(port) || !IsFree(port)) continue;
-                s_taken.Add(port);
+                if (Taken.Contains(port) || !IsFree(port)) continue;
+                Taken.Add(port);
                 return new EnginePort(port);
             }
         }
@@ -39,7 +39,7 @@ internal sealed class EnginePort : IDisposable
 
     public void Dispose()
     {
-        lock (s_taken) s_taken.Remove(Number);
+        lock (Taken) Taken.Remove(Number);
     }
 
     private static bool IsFree(int port)

@@ -12,7 +12,7 @@ internal sealed class EngineProbe : IDisposable
 {
     private const int MostBytes = 4 << 20, MostModels = 1000, LongestName = 300, LongestDescription = 1 << 16;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
@@ -20,7 +20,7 @@ internal sealed class EngineProbe : IDisposable
     public EngineProbe(Uri address, string? token, TimeProvider time)
     {
         _time = time;
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = s_patience })
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = Patience })
         {
             BaseAddress = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -78,7 +78,7 @@ internal sealed class EngineProbe : IDisposable
 
     private async Task<(HttpStatusCode Status, byte[] Body, string? Trouble)> Get(string path, CancellationToken stop)
     {
-        using var patience = new CancellationTokenSource(s_patience, _time);
+        using var patience = new CancellationTokenSource(Patience, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, patience.Token);
         try
         {
@@ -90,7 +90,7 @@ internal sealed class EngineProbe : IDisposable
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            return (default, [], FormattableString.Invariant($"/{path} brought no answer within {s_patience.TotalSeconds:0} s"));
+            return (default, [], FormattableString.Invariant($"/{path} brought no answer within {Patience.TotalSeconds:0} s"));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {

@@ -8,7 +8,7 @@ namespace EnergyGrid.Stacks;
 /// </summary>
 public sealed class EngineProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan s_firstLook = TimeSpan.FromMilliseconds(50), s_longestBetween = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(50), LongestBetween = TimeSpan.FromSeconds(1);
 
     private readonly EngineKeeper? _keeper;
     private readonly EngineLog? _log;
@@ -126,7 +126,7 @@ public sealed class EngineProcess : IAsyncDisposable
         var last = "it did not answer";
         try
         {
-            for (var between = s_firstLook; await NotReady(probe, either.Token).ConfigureAwait(false) is { } why; between = between * 1.5 < s_longestBetween ? between * 1.5 : s_longestBetween)
+            for (var between = FirstLook; await NotReady(probe, either.Token).ConfigureAwait(false) is { } why; between = between * 1.5 < LongestBetween ? between * 1.5 : LongestBetween)
             {
                 last = why;
                 if (await Task.WhenAny(Died, Task.Delay(between, _time, either.Token)).ConfigureAwait(false) == Died) throw Dead();
@@ -158,14 +158,15 @@ public sealed class EngineProcess : IAsyncDisposable
         var (names, trouble) = await probe.Models(stop).ConfigureAwait(false);
         if (trouble is not null) throw new EngineStartException($"stack {Stack.Name} does not say what it serves: {trouble}{Said}");
         if (names.Contains(Model.ServedName)) return;
-        throw new EngineStartException($"stack {Stack.Name} serves {(names.IsEmpty ? "no model" : string.Join(", ", names.Take(5)))} and not '{Model.ServedName}', which model {Model.Name} is: right would be served_name: as it calls it");
+        var served = names.IsEmpty ? "no model" : string.Join(", ", names.Take(5));
+        throw new EngineStartException($"stack {Stack.Name} serves {served} and not '{Model.ServedName}', which model {Model.Name} is: right would be served_name: as it calls it");
     }
 
     private string Said => _log?.Tail is { Length: > 0 } tail ? $"; the last that it said: {tail}" : "";
 
     private async Task Watch(EngineKeeper keeper)
     {
-        await keeper.Gone.ConfigureAwait(false);
+        var how = await keeper.Gone.ConfigureAwait(false);
         lock (_gate) if (_stopping is not null) return;
         try
         {
@@ -177,15 +178,21 @@ public sealed class EngineProcess : IAsyncDisposable
             // Stop tells it again.
         }
 
-        _died.TrySetResult(keeper.Ending + Said);
+        _died.TrySetResult(how + Said);
     }
 
     private async Task End()
     {
         if (_keeper is null) return;
-        await _keeper.End(_place.Grace, _time).ConfigureAwait(false);
-        _keeper.Dispose();
-        _log!.Dispose();
-        _port!.Dispose();
+        try
+        {
+            await _keeper.End(_place.Grace, _time).ConfigureAwait(false);
+            _port!.Dispose();
+        }
+        finally
+        {
+            _keeper.Dispose();
+            _log!.Dispose();
+        }
     }
 }

@@ -10,7 +10,7 @@ internal static class ModelIdentity
     /// <summary>Bytes at each end of a file that are looked at.</summary>
     private const int Ends = 16 << 20;
 
-    private static readonly string[] s_weights = [".safetensors", ".gguf", ".bin", ".engine", ".pt"];
+    private static readonly string[] WeightFiles = [".safetensors", ".gguf", ".bin", ".engine", ".pt"];
 
     /// <summary>
     /// SHA-256, lower-case hex. Of a file: over its length (8 bytes, little endian), its first 16 MiB and its last 16 MiB (all of it where it has no more than 32). Of a directory: over the name, a zero,
@@ -58,7 +58,7 @@ internal static class ModelIdentity
         {
             var name = Path.GetFileName(file);
             var isRead = name == "config.json" || name.EndsWith(".index.json", StringComparison.Ordinal);
-            if (!isRead && !s_weights.Contains(Path.GetExtension(name))) continue;
+            if (!isRead && !WeightFiles.Contains(Path.GetExtension(name))) continue;
             hash.AppendData(Encoding.UTF8.GetBytes(name + "\0"));
             if (isRead) AddFile(hash, file);
             // A hub's cache holds links: the length is that of what they point to.

@@ -34,11 +34,24 @@ internal static class ProcessTree
         try
         {
             var sockets = new[] { "/proc/net/tcp", "/proc/net/tcp6" }.Where(File.Exists).SelectMany(File.ReadLines).Select(l => Listener(l, port)).OfType<string>().ToHashSet(StringComparer.Ordinal);
-            return ids.Any(id => Directory.EnumerateFileSystemEntries($"/proc/{id}/fd").Any(f => sockets.Contains(new FileInfo(f).LinkTarget ?? "")));
+            return ids.Any(id => Holds(id, sockets));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
+        }
+    }
+
+    private static bool Holds(int id, HashSet<string> sockets)
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries($"/proc/{id}/fd").Any(f => sockets.Contains(new FileInfo(f).LinkTarget ?? ""));
+        }
+        catch (IOException)
+        {
+            // It has ended meanwhile.
+            return false;
         }
     }
 

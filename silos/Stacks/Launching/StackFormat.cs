@@ -25,14 +25,17 @@ internal static class StackFormat
         new Field("type", "Which kind of value; that of the recipe if left out.", new TextShape(values: ["integer", "number", "boolean", "text"])),
         new Field("min", "The least number.", Bound),
         new Field("max", "The most.", Bound),
-        new Field("values", "The words that a plan may say: a list, or a mapping of each to what the engine is told instead.", new EitherShape(null, new ListShape(new ScalarShape(), 1, 1000), new NamedShape("words", NamePattern, NameSays, new ScalarShape(), 1000))),
+        new Field("values", "The words that a plan may say: a list, or a mapping of each to what the engine is told instead.",
+            new EitherShape(null, new ListShape(new ScalarShape(), 1, 1000), new NamedShape("words", NamePattern, NameSays, new ScalarShape(), 1000))),
         new Field("default", "What is launched where a plan says nothing; the engine's own if left out.", new ScalarShape()));
 
     private static readonly MappingShape Model = new(
         "A model that this stack may serve.",
         new Field("name", "What a plan's model: names; unique in the stack.", Name, Required: true),
-        new Field("path", "A file, a directory or a hub's id. Every stack but an endpoint needs it.", new TextShape(1024, pattern: "^[^-]", says: "an absolute path or a hub's id of at most 1024 characters, which does not begin with -")),
-        new Field("served_name", "As the engine names it in requests; the name if left out (TensorRT-LLM: what it makes of the path).", new TextShape(256, pattern: "^[^-]", says: "a name of at most 256 characters, which does not begin with -")),
+        new Field("path", "A file, a directory or a hub's id. Every stack but an endpoint needs it.",
+            new TextShape(1024, pattern: "^[^-]", says: "an absolute path or a hub's id of at most 1024 characters, which does not begin with -")),
+        new Field("served_name", "As the engine names it in requests; the name if left out (TensorRT-LLM: what it makes of the path).",
+            new TextShape(256, pattern: "^[^-]", says: "a name of at most 256 characters, which does not begin with -")),
         new Field("bytes_per_token", "Bytes of synthetic English text a token, to size prompts.", new NumberShape(0, 1024, "bytes", above: true), Default: "4"),
         new Field("active_parameters", "Parameters that one token passes through, as declared by the model's makers.", new NumberShape(0, 1e15, above: true)));
 

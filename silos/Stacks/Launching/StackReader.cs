@@ -57,7 +57,8 @@ internal static class StackReader
         }
 
         if (!Uri.TryCreate(address.Text, UriKind.Absolute, out var uri) || uri.Host.Length == 0) problems.Add(address.Node, $"is {address.Node.Shown}", "an address of http or https, for example http://127.0.0.1:8000/");
-        else if (uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0) problems.Add(address.Node, "holds more than a place", "scheme, host, port and path alone; a token stands in the variable that token_environment names");
+        else if (uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0)
+            problems.Add(address.Node, "holds more than a place", "scheme, host, port and path alone; a token stands in the variable that token_environment names");
         else if (stack["token_environment"] is { } token && uri is { Scheme: "http", IsLoopback: false }) problems.Add(token.Node, $"would send a token to {uri.Host} unencrypted", "an address of https, or of this machine itself");
     }
 
@@ -93,17 +94,21 @@ internal static class StackReader
         if (known is null)
         {
             foreach (var key in new[] { "flag", "type" })
-                if (written[key] is null) Missing(written, key, $"'{name}' is no parameter of recipe {recipe.Name}, and the key '{key}' is missing", $"{key}, or {Spelling.Suggest(name, [.. recipe.Parameters.Select(p => p.Name)])}", problems);
+                if (written[key] is null)
+                    Missing(written, key, $"'{name}' is no parameter of recipe {recipe.Name}, and the key '{key}' is missing", $"{key}, or {Spelling.Suggest(name, [.. recipe.Parameters.Select(p => p.Name)])}", problems);
             if (problems.Count > before) return null;
         }
 
         var type = written["type"] is { } said ? Enum.Parse<ParameterType>(said.Text, ignoreCase: true) : known!.Type;
-        if (known is not null && known.Type != type) problems.Add(written["type"]!.Node, $"is {written["type"]!.Node.Shown}", $"{Lower(known.Type)}, as in recipe {recipe.Name}; another name for another parameter");
+        if (known is not null && known.Type != type)
+            problems.Add(written["type"]!.Node, $"is {written["type"]!.Node.Shown}", $"{Lower(known.Type)}, as in recipe {recipe.Name}; another name for another parameter");
         foreach (var key in new[] { "flag", "off_flag" })
             if (written[key] is { } flag && recipe.Owns(flag.Text)) problems.Add(flag.Node, $"is {flag.Text}, which is set where the engine is started", "another flag");
-        foreach (var (key, wanted) in new[] { ("min", type is ParameterType.Integer or ParameterType.Number), ("max", type is ParameterType.Integer or ParameterType.Number), ("values", type == ParameterType.Text), ("off_flag", type == ParameterType.Boolean) })
+        var isNumber = type is ParameterType.Integer or ParameterType.Number;
+        foreach (var (key, wanted) in new[] { ("min", isNumber), ("max", isNumber), ("values", type == ParameterType.Text), ("off_flag", type == ParameterType.Boolean) })
             if (!wanted && written[key] is { } odd) problems.Add(odd.Node, $"stands at a parameter of type {Lower(type)}", $"leave {key} out");
-        if (type == ParameterType.Text && known is null && written["values"] is null) Missing(written, "values", "the key 'values' is missing", "values: the words that a plan may say, since no text of a plan reaches a command line otherwise", problems);
+        if (type == ParameterType.Text && known is null && written["values"] is null)
+            Missing(written, "values", "the key 'values' is missing", "values: the words that a plan may say, since no text of a plan reaches a command line otherwise", problems);
         if (problems.Count > before) return null;
 
         var (least, most) = (Bound(written["min"], known?.Least ?? -StackParameter.MostOfAll, known, type, problems), Bound(written["max"], known?.Most ?? StackParameter.MostOfAll, known, type, problems));

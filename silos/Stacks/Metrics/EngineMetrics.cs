@@ -9,9 +9,9 @@ public sealed class EngineMetrics : IDisposable
 {
     private const int MostBytes = 8 << 20;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private static readonly ImmutableArray<Names> s_names =
+    private static readonly ImmutableArray<Names> Known =
     [
         new(Dialect.LlamaCpp, "metrics", MovesAtRequestEnd: true, PromptTokensHaveCached: false)
         {
@@ -64,7 +64,7 @@ public sealed class EngineMetrics : IDisposable
     private EngineMetrics(Uri address, Names names, string? token, TimeProvider time)
     {
         (_known, _time) = (names, time);
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = s_patience })
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = Patience })
         {
             BaseAddress = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -85,13 +85,13 @@ public sealed class EngineMetrics : IDisposable
     /// <param name="token">Sent as a header; null for none.</param>
     /// <param name="time">Monotonic timestamps.</param>
     public static EngineMetrics? Of(Uri address, Dialect dialect, string? token, TimeProvider time) =>
-        s_names.FirstOrDefault(n => n.Dialect == dialect) is { } names ? new EngineMetrics(address, names, token, time) : null;
+        Known.FirstOrDefault(n => n.Dialect == dialect) is { } names ? new EngineMetrics(address, names, token, time) : null;
 
     /// <summary>Asks once.</summary>
     /// <exception cref="InvalidDataException">It does not answer, or not with counters.</exception>
     public async Task<EngineCounters> Read(CancellationToken stop)
     {
-        using var patience = new CancellationTokenSource(s_patience, _time);
+        using var patience = new CancellationTokenSource(Patience, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, patience.Token);
         try
         {
@@ -111,7 +111,7 @@ public sealed class EngineMetrics : IDisposable
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            throw new InvalidDataException(FormattableString.Invariant($"/{_known.Path} brought no counters within {s_patience.TotalSeconds:0} s"));
+            throw new InvalidDataException(FormattableString.Invariant($"/{_known.Path} brought no counters within {Patience.TotalSeconds:0} s"));
         }
         catch (Exception e) when (e is HttpRequestException or IOException && e is not InvalidDataException)
         {
@@ -124,7 +124,7 @@ public sealed class EngineMetrics : IDisposable
 
     /// <summary>Those of a text.</summary>
     /// <exception cref="InvalidDataException">It is none, or of an engine that nobody knows.</exception>
-    internal static EngineCounters Counters(Dialect dialect, ReadOnlySpan<byte> text, long timestamp) => Counters(s_names.First(n => n.Dialect == dialect), MetricsText.Parse(text), timestamp);
+    internal static EngineCounters Counters(Dialect dialect, ReadOnlySpan<byte> text, long timestamp) => Counters(Known.First(n => n.Dialect == dialect), MetricsText.Parse(text), timestamp);
 
     private static EngineCounters Counters(Names names, MetricsText text, long timestamp)
     {

@@ -79,8 +79,8 @@ public sealed class EngineProcessTests : IDisposable
     [Fact]
     public async Task An_engine_that_is_never_ready_is_ended_at_its_limit_with_all_of_its_children()
     {
-        var error = await Refused(Stack(Sleepers("trap '' TERM; ")), grace: TimeSpan.FromMilliseconds(200));
-        Assert.StartsWith("stack s was not ready within 1 s: ", error);
+        var error = await Refused(Stack(Sleepers("trap '' TERM; "), limit: 3), grace: TimeSpan.FromMilliseconds(200));
+        Assert.StartsWith("stack s was not ready within 3 s: ", error);
         var left = await File.ReadAllLinesAsync(Pids);
         Assert.Equal(3, left.Length);
         Assert.All(left, p => Assert.False(IsAlive(int.Parse(p))));
@@ -249,7 +249,7 @@ public sealed class EngineProcessTests : IDisposable
     // One in the group, one that has left group, session and parent behind, and the engine itself.
     private string Sleepers(string first) => $"[sh, -c, \"{first}(setsid sleep 997 & echo $! >>{Pids}); sleep 998 & echo $! >>{Pids}; echo $$ >>{Pids}; sleep 999; wait\", sh]";
 
-    private StackEntry Stack(string command, double limit = 1, string more = "") => Read(Yaml(command, limit, more));
+    private StackEntry Stack(string command, double limit = 60, string more = "") => Read(Yaml(command, limit, more));
 
     private string Yaml(string command, double limit, string more = "") =>
         FormattableString.Invariant($"stacks:\n  - name: s\n    recipe: llama.cpp\n    command: {command}\n    start_limit_s: {limit}\n{more}    models: [{{name: tiny, path: {Model}}}]\n");

@@ -175,7 +175,7 @@ public sealed class StackFileTests
         var stack = JsonNode.Parse(StackFile.Schema())!["properties"]!["stacks"]!["items"]!;
         Assert.Equal(EngineRecipe.All.Select(r => r.Name), stack["properties"]!["recipe"]!["enum"]!.AsArray().Select(n => n!.GetValue<string>()));
         Assert.Equal(["name", "recipe", "models"], stack["required"]!.AsArray().Select(n => n!.GetValue<string>()));
-        Assert.Equal(false, stack["additionalProperties"]!.GetValue<bool>());
+        Assert.False(stack["additionalProperties"]!.GetValue<bool>());
         Assert.NotNull(stack["properties"]!["parameters"]!["additionalProperties"]!["properties"]!["flag"]!["pattern"]);
     }
 

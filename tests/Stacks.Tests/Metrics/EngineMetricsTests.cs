@@ -97,7 +97,7 @@ public sealed class EngineMetricsTests
     [InlineData("a{b=\"1\"c=\"2\"} 1", "has labels that do not end")]
     [InlineData("a 1\na 1", "line 2 of its metrics tells a series a second time")]
     [InlineData("a{b=\"1\",c=\"2\"} 1\na{c=\"2\",b=\"1\"} 1", "tells a series a second time")]
-    [InlineData("{\"generation\": 1}", "has no value")]
+    [InlineData("{\"generation\": 1}", "has no name where one belongs")]
     public void A_text_that_is_none_is_not_believed(string text, string says) => Assert.Contains(says, Assert.Throws<InvalidDataException>(() => Read(Dialect.LlamaCpp, text)).Message);
 
     [Fact]
