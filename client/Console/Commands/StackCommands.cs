@@ -51,12 +51,12 @@ internal static class StackCommands
         var command = new Command("model", "Writes a model of random weights for llama-server: a serving engine can be measured on a laptop without a download. Its text means nothing, and it claims no quality.") { file, weights, width, layers, seed };
         command.SetAction(parsed =>
         {
-            var (d, path) = (parsed.GetValue(width), parsed.GetValue(file)!);
+            var (d, l, path) = (parsed.GetValue(width), parsed.GetValue(layers), parsed.GetValue(file)!);
             if (d is < 128 or > 16384 || d % 128 != 0) throw new CommandException(ExitCodes.Usage, $"--width {d}: a multiple of 128 from 128 to 16384.");
-            if (parsed.GetValue(layers) is < 1 or > 200 and var l) throw new CommandException(ExitCodes.Usage, $"--layers {l}: from 1 to 200.");
+            if (l is < 1 or > 200) throw new CommandException(ExitCodes.Usage, $"--layers {l}: from 1 to 200.");
             try
             {
-                new ServedModel(parsed.GetValue(layers), d, d / 64, d / 64, 128 * (d * 11 / 4 / 128), 4096, 8192, parsed.GetValue(weights)!, parsed.GetValue(seed)).Write(path);
+                new ServedModel(l, d, d / 64, d / 64, 128 * (d * 11 / 4 / 128), 4096, 8192, parsed.GetValue(weights)!, parsed.GetValue(seed)).Write(path);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
