@@ -81,7 +81,9 @@ internal sealed partial class EngineKeeper : IDisposable
         var mark = $"{Mark}={Guid.NewGuid():N}";
         var start = new ProcessStartInfo("setsid", ["sh", "-c", Launch, "energygrid-engine", mark, Watch, .. command])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
         };
         foreach (var name in start.Environment.Keys.Where(k => !Passed.Contains(k) && !stack.Inherited.Contains(k)).ToArray()) start.Environment.Remove(name);
         foreach (var (name, value) in stack.Environment) start.Environment[name] = value;
