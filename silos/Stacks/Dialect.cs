@@ -12,8 +12,11 @@ namespace EnergyGrid.Stacks;
 /// <param name="HasContinuousUsage">Whether <c>stream_options.continuous_usage_stats</c> makes every chunk say how many tokens there are so far.</param>
 public sealed record Dialect(string Name, bool IgnoresEndOfSequence, bool HasLeastTokens, bool HasContinuousUsage)
 {
-    /// <summary>Usage at the end only.</summary>
-    public static Dialect LlamaCpp { get; } = new("llama.cpp", true, false, false);
+    /// <summary>Whether a connection of HTTP/1.1 may bear another request: a server that closes it meanwhile lets that one fail.</summary>
+    public bool KeepsConnections { get; init; } = true;
+
+    /// <summary>Usage at the end only. Its server closes a connection after some requests, and then also under the next one.</summary>
+    public static Dialect LlamaCpp { get; } = new("llama.cpp", true, false, false) { KeepsConnections = false };
 
     public static Dialect Vllm { get; } = new("vllm", true, true, true);
 

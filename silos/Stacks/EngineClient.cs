@@ -73,17 +73,17 @@ public sealed class EngineClient : IDisposable
     /// <param name="request">What is asked for.</param>
     /// <param name="scheduled">Timestamp at which it was to be sent.</param>
     /// <param name="stop">Gives it up: it is then cancelled, not failed.</param>
-    /// <param name="arrived">Told of every chunk with output, on the thread that read it: how many tokens were in it, 1 where the chunk does not say.</param>
     /// <exception cref="ArgumentException">The dialect cannot say it.</exception>
-    public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop, Action<int>? arrived = null)
+    public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop)
     {
         var body = request.ToJson(_dialect);
-        var reading = new Reading(id, request.MostTokens, scheduled, _time.GetTimestamp(), arrived);
+        var reading = new Reading(id, scheduled, _time.GetTimestamp());
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
             patience.CancelAfter(_options.StallPatience);
             using var message = new HttpRequestMessage(HttpMethod.Post, request.Path) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
+            if (!_dialect.KeepsConnections && _options.Version == HttpVersion.Version11) message.Headers.ConnectionClose = true;
             using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, patience.Token).ConfigureAwait(false);
             reading.Headers = _time.GetTimestamp();
             patience.CancelAfter(_options.StallPatience);
@@ -134,7 +134,7 @@ public sealed class EngineClient : IDisposable
     private static string Words(Exception error) => error is HttpRequestException { InnerException: { } inner } ? inner.Message : error.Message;
 
     /// <summary>A request while it goes on.</summary>
-    private sealed class Reading(string id, int asked, long scheduled, long sent, Action<int>? arrived)
+    private sealed class Reading(string id, long scheduled, long sent)
     {
         private const int LongestWords = 300;
 
@@ -156,10 +156,7 @@ public sealed class EngineClient : IDisposable
             // Twice, in two chunks: the last one counts.
             if (chunk.Usage is { } usage) _usage = usage;
             _ids = chunk.Tokens >= 0 && _ids >= 0 ? _ids + chunk.Tokens : _ids;
-            if (!chunk.HasOutput) return;
-            var before = _chunks.Count > 0 ? Math.Max(0, _chunks[^1].TokensSoFar) : 0;
-            _chunks.Add((at, chunk.ContentBytes + chunk.ReasoningBytes, chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1));
-            arrived?.Invoke(_chunks[^1].TokensSoFar is >= 0 and var so ? Math.Max(0, so - before) : 1);
+            if (chunk.HasOutput) _chunks.Add((at, chunk.ContentBytes + chunk.ReasoningBytes, chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1));
         }
 
         public RequestRecord Ended(long at) => _error is { } error ? Failed(error, at)
@@ -177,7 +174,7 @@ public sealed class EngineClient : IDisposable
         {
             var usage = _usage ?? new StreamUsage(-1, -1, -1, -1);
             return new RequestRecord(id, outcome, error, Status, scheduled, sent, Headers, at, TokenTimeline.Of(_chunks, usage.CompletionTokens), usage.PromptTokens, usage.CachedTokens, usage.ReasoningTokens,
-                _ids > 0 ? _ids : -1, _finish ?? "") { AskedTokens = asked };
+                _ids > 0 ? _ids : -1, _finish ?? "");
         }
     }
 }

@@ -32,9 +32,6 @@ public sealed record RequestRecord(
     string Id, RequestOutcome Outcome, string Error, int Status, long Scheduled, long Sent, long Headers, long Closed, TokenTimeline Output, int PromptTokens, int CachedTokens, int ReasoningTokens,
     int TokenIds, string FinishReason)
 {
-    /// <summary>The most output tokens that were asked for.</summary>
-    public int AskedTokens { get; init; }
-
     /// <summary>From sending to the first output; null if none came.</summary>
     public TimeSpan? TimeToFirstToken(TimeProvider time) => Output.First is { } first ? time.GetElapsedTime(Sent, first) : null;
 

@@ -46,12 +46,18 @@ public sealed record TrialTiming(
 /// <param name="MaxClockErrorSeconds">s.</param>
 /// <param name="MaxThermalFraction">Share of the window in thermal slowdown, power brake or hardware slowdown.</param>
 /// <param name="MaxCounterResidual">Counter against integrated power; more is flagged, not refused.</param>
+/// <param name="MaxClientMilliseconds">Of a serving engine: the most that the client may add to a time, or send late, at p99, ms. Above 2 it is flagged.</param>
 [GenerateSerializer, Immutable, Alias("TrialGuards")]
 public sealed record TrialGuards(
     [property: Id(0)] double MinCoverage,
     [property: Id(1)] double MaxClockErrorSeconds,
     [property: Id(2)] double MaxThermalFraction,
-    [property: Id(3)] double MaxCounterResidual);
+    [property: Id(3)] double MaxCounterResidual,
+    [property: Id(4)] double MaxClientMilliseconds = TrialGuards.ClientMilliseconds)
+{
+    /// <summary>The client's guard where the plan has none, ms.</summary>
+    public const double ClientMilliseconds = 2;
+}
 
 /// <summary>
 /// An order to run one trial on a device group. It goes to the grain of the group's first device. The epoch fences out every earlier holder of the devices, the

@@ -183,7 +183,8 @@ internal static class PlanFormat
             new Field("min_coverage", "Least share of the window that energy readings must cover.", Fraction, Default: "0.95"),
             new Field("max_clock_error_s", "Largest error of the clock, s.", Seconds, Default: "0.1"),
             new Field("max_thermal_fraction", "Largest share of the window in thermal slowdown, power brake or hardware slowdown.", Fraction, Default: "0.001"),
-            new Field("max_counter_residual", "Energy counter against integrated power; more is flagged, not refused.", Fraction, Default: "0.03")), Default: "{}"),
+            new Field("max_counter_residual", "Energy counter against integrated power; more is flagged, not refused.", Fraction, Default: "0.03"),
+            new Field("max_client_ms", "Of a serving engine: the most that the measuring client may add to a time, or send late, at the 99th percentile, ms. Above 2 is flagged.", new NumberShape(0, 60_000, "milliseconds", above: true), Default: "2")), Default: "{}"),
         new Field("envelope", "P_IT of the paper's (1) and (3): declared, never what happened to be drawn. Without it the verdict is 'not determined'.", new MappingShape(
             "A declared power envelope.",
             new Field("watts", "W at the boundary.", new NumberShape(0.001, 1e12, "watts"), Required: true),

@@ -84,7 +84,7 @@ public sealed class PlanResolver
             _plan["fill"]!.Text == "node" ? Fill.Node : Fill.Device,
             _plan["order"]!["seed"]!.Integer,
             timing,
-            new TrialGuards(guards["min_coverage"]!.Number, guards["max_clock_error_s"]!.Number, guards["max_thermal_fraction"]!.Number, guards["max_counter_residual"]!.Number),
+            new TrialGuards(guards["min_coverage"]!.Number, guards["max_clock_error_s"]!.Number, guards["max_thermal_fraction"]!.Number, guards["max_counter_residual"]!.Number, guards["max_client_ms"]!.Number),
             delta,
             _plan["envelope"] is { } e ? new Envelope(e["watts"]!.Number, ReadBoundary(e["boundary"]!), (int)e["devices"]!.Integer) : null,
             pue,

@@ -60,7 +60,9 @@ public static class PlanWriter
                 ("min_coverage", plan.Guards.MinCoverage),
                 ("max_clock_error_s", plan.Guards.MaxClockErrorSeconds),
                 ("max_thermal_fraction", plan.Guards.MaxThermalFraction),
-                ("max_counter_residual", plan.Guards.MaxCounterResidual))),
+                ("max_counter_residual", plan.Guards.MaxCounterResidual),
+                // Plans of decode steps have the identity that they had before there was such a guard.
+                ("max_client_ms", plan.Groups.Any(g => g.Cells.Any(c => c.Configuration.Serve is not null)) ? plan.Guards.MaxClientMilliseconds : null))),
             ("envelope", plan.Envelope is { } e ? Object(("watts", e.Watts), ("boundary", Spelling.Of(e.Boundary)), ("devices", e.Devices)) : null),
             ("pue", plan.Pue is { } p ? Object(("source", p.Source), ("value", p.Value), ("category", p.Category)) : null),
             ("cost", plan.Cost is { } c ? Object(("price_per_kwh", c.PricePerKilowattHour), ("kappa", c.Kappa), ("currency", c.Currency)) : null),

@@ -157,8 +157,10 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
             trial.Invalidate(string.Create(c, $"{window.CachedTokens / window.PromptTokens:P1} of prompt tokens came out of the engine's cache, and the plan shares {_serve.Prompts.SharedShare:P1}"));
         if (_serve.Prompts.FileSha256.Length == 0 && _serve.Load.Arrivals != ArrivalProcess.Trace && window.MeanPromptTokens is { } mean && Math.Abs(mean / _serve.Prompts.Input.Mean - 1) > 0.1)
             flags.Add(string.Create(c, $"prompts have {mean:F0} tokens in the mean, the plan says {_serve.Prompts.Input.Mean:F0}: bytes_per_token of the model is not {_engine!.Model.BytesPerToken:G3}"));
-        if (added > AddedLatency.MostMilliseconds) trial.Invalidate(string.Create(c, $"the client added {added:F1} ms at p99, more than {AddedLatency.MostMilliseconds:F0} ms: this host was too busy to measure latencies"));
-        if (window.LatenessMilliseconds > AddedLatency.MostMilliseconds) trial.Invalidate(string.Create(c, $"requests were sent {window.LatenessMilliseconds:F1} ms late at p99, more than {AddedLatency.MostMilliseconds:F0} ms"));
+        var most = trial.Order.Guards.MaxClientMilliseconds;
+        if (added > most) trial.Invalidate(string.Create(c, $"the client added {added:F1} ms at p99, more than {most:G3} ms: this host was too busy to measure latencies"));
+        if (window.LatenessMilliseconds > most) trial.Invalidate(string.Create(c, $"requests were sent {window.LatenessMilliseconds:F1} ms late at p99, more than {most:G3} ms"));
+        if (most > TrialGuards.ClientMilliseconds) flags.Add(string.Create(c, $"the client may add up to {most:G3} ms: no claim about latencies above {TrialGuards.ClientMilliseconds:G3} ms"));
         if (_serve.Load.Arrivals == ArrivalProcess.Closed && window.LeastInFlight < _serve.Load.Concurrency) flags.Add(string.Create(c, $"at least {window.LeastInFlight} of {_serve.Load.Concurrency} slots were busy"));
         if (seconds < LeastWindowSeconds || seconds * 1e3 < LeastRequests * window.Latencies.EndToEnd.P50Milliseconds)
             flags.Add(string.Create(c, $"window of {seconds:F0} s: no claim below {LeastWindowSeconds:F0} s and {LeastRequests:F0} median requests"));
