@@ -68,16 +68,20 @@ public sealed class EngineClient : IDisposable
         _http.DefaultRequestHeaders.Accept.ParseAdd("text/event-stream");
     }
 
+    /// <summary>What the engine takes.</summary>
+    public Dialect Dialect => _dialect;
+
     /// <summary>Sends one request and reads its stream to the end.</summary>
     /// <param name="id">What its record is called.</param>
     /// <param name="request">What is asked for.</param>
     /// <param name="scheduled">Timestamp at which it was to be sent.</param>
     /// <param name="stop">Gives it up: it is then cancelled, not failed.</param>
+    /// <param name="progress">Told of every chunk with output as it comes: its timestamp, and its tokens where it says how many, else 1. For a live view; it must not take long.</param>
     /// <exception cref="ArgumentException">The dialect cannot say it.</exception>
-    public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop)
+    public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop, Action<long, int>? progress = null)
     {
         var body = request.ToJson(_dialect);
-        var reading = new Reading(id, scheduled, _time.GetTimestamp());
+        var reading = new Reading(id, scheduled, _time.GetTimestamp(), progress);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
@@ -134,7 +138,7 @@ public sealed class EngineClient : IDisposable
     private static string Words(Exception error) => error is HttpRequestException { InnerException: { } inner } ? inner.Message : error.Message;
 
     /// <summary>A request while it goes on.</summary>
-    private sealed class Reading(string id, long scheduled, long sent)
+    private sealed class Reading(string id, long scheduled, long sent, Action<long, int>? progress)
     {
         private const int LongestWords = 300;
 
@@ -156,7 +160,10 @@ public sealed class EngineClient : IDisposable
             // Twice, in two chunks: the last one counts.
             if (chunk.Usage is { } usage) _usage = usage;
             _ids = chunk.Tokens >= 0 && _ids >= 0 ? _ids + chunk.Tokens : _ids;
-            if (chunk.HasOutput) _chunks.Add((at, chunk.ContentBytes + chunk.ReasoningBytes, chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1));
+            if (!chunk.HasOutput) return;
+            var soFar = chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1;
+            progress?.Invoke(at, soFar < 0 ? 1 : Math.Max(0, soFar - Math.Max(0, _chunks.Count > 0 ? _chunks[^1].TokensSoFar : 0)));
+            _chunks.Add((at, chunk.ContentBytes + chunk.ReasoningBytes, soFar));
         }
 
         public RequestRecord Ended(long at) => _error is { } error ? Failed(error, at)
