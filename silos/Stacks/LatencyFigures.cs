@@ -1,3 +1,4 @@
+using EnergyGrid.Contracts;
 using HdrHistogram;
 
 namespace EnergyGrid.Stacks;
@@ -19,6 +20,11 @@ public sealed class LatencyFigures
 
     /// <summary>The largest; null where there are none.</summary>
     public TimeSpan? Most => Count == 0 ? null : _most;
+
+    /// <summary>As results have them, ms.</summary>
+    public LatencyLine Line() => Count == 0
+        ? LatencyLine.None
+        : new(Count, Mean!.Value.TotalMilliseconds, Percentile(50)!.Value.TotalMilliseconds, Percentile(90)!.Value.TotalMilliseconds, Percentile(99)!.Value.TotalMilliseconds, Most!.Value.TotalMilliseconds);
 
     /// <summary>Adds one, as often as is said.</summary>
     public void Add(TimeSpan time, long count = 1)

@@ -24,12 +24,13 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     private const double MostUnplannedCached = 0.02;
 
     // An engine's counters are looked at so often, and waited for so long after the last request.
-    private static readonly TimeSpan MostDrain = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan MostDrain = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MostQuiescence = TimeSpan.FromSeconds(20);
 
     private readonly ServeConfiguration _serve = trial.Order.Configuration.Serve!;
     private readonly DeviceRecording _progress = new();
+    private readonly List<(long Timestamp, double Tokens)> _marks = [];
     private readonly List<EngineCounters> _looks = [];
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _looking = new();
@@ -38,12 +39,11 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     private EngineClient? _client;
     private EngineMetrics? _metrics;
     private Canary? _canary;
-    private ImmutableArray<(long Sent, long Seen)> _added = [];
     private LoadRun? _run;
     private LoadOutcome? _outcome;
     private EngineCounters? _before;
     private EngineCounters? _after;
-    private ImmutableArray<RequestRecord> _records = [];
+    private ImmutableArray<RequestRow> _rows = [];
     private ServedTrial? _served;
 
     public string? Refusal()
@@ -66,6 +66,7 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
         _metrics = EngineMetrics.Of(_engine.Address, _engine.Dialect, _engine.Token, trial.Time);
         _before = await Counters(stop);
         _canary = Canary.Start(trial.Time);
+        await _canary.Singing.WaitAsync(stop);
     }
 
     public void Start()
@@ -80,7 +81,7 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     public bool IsFlat(double seconds)
     {
         Drain();
-        if (_run is not { } run || (_serve.Load.Arrivals == ArrivalProcess.Closed && run.Busy < _serve.Load.Concurrency)) return false;
+        if (_run is not { } run || (_serve.Load.Arrivals == ArrivalProcess.Closed && run.FullSince is null)) return false;
         return _progress.Steps is [.., var last] && Flatness.IsFlat(_progress, last.TimeNanoseconds, seconds, Flatness.MostServedChange) && trial.Group.All(g => Flatness.IsWarm(g.Recording, last.TimeNanoseconds, seconds));
     }
 
@@ -88,7 +89,6 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     {
         if (_engine is not { } engine) return;
         if (engine.Died.IsCompleted) throw new InvalidOperationException($"the engine ended in the middle of the trial: {engine.Died.Result}");
-        if (_run?.Trouble is { } trouble) throw new InvalidOperationException(trouble);
         Admit();
         Drain();
     }
@@ -96,11 +96,8 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     public async Task Stop(CancellationToken stop)
     {
         if (_run is not { } run) return;
-        _added = await _canary!.End();
         // What is in flight at the second edge ends, so that its tokens are known: the window is over, and its energy with it.
-        using var giving = stop.Register(() => _ = run.Stop(TimeSpan.Zero));
-        _outcome = await run.Stop(MostDrain);
-        stop.ThrowIfCancellationRequested();
+        _outcome = await run.Stop(MostDrain).WaitAsync(stop);
         _after = await Quiescent(stop);
     }
 
@@ -108,7 +105,7 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     {
         _looking.Cancel();
         await _watching;
-        if (_run is { } run) await run.Stop(TimeSpan.Zero);
+        if (_run is { } run) await run.DisposeAsync();
         if (_canary is { } canary) await canary.DisposeAsync();
         _client?.Dispose();
         _metrics?.Dispose();
@@ -126,53 +123,65 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
     public WindowWork Within(TrialLeg leg, List<string> flags)
     {
         var (from, to) = ((leg.From - trial.Origin) / 1e3, (leg.To - trial.Origin) / 1e3);
-        _records = [.. _outcome!.Records.Select(r => RequestRows.Quantised(r, Microseconds))];
-        var window = ServedWindow.Of(_records, from, to, trial.Order.Service, _serve.Generation.IgnoreEndOfSequence);
-        var (account, problem) = Reconciliation.Of(_records, _before?.GeneratedTokens, _after?.GeneratedTokens, _after?.Sources.GetValueOrDefault(nameof(EngineCounters.GeneratedTokens)) ?? "");
-        var added = AddedLatency.Of(_added.Where(a => trial.NanosecondsAt(a.Sent) is var at && at >= leg.From && at < leg.To), long.MinValue, long.MaxValue, trial.Time).P99Milliseconds;
-        Judge(leg, window, problem, account, added, flags);
+        _rows = [.. _outcome!.Requests.Select(r => RequestRow.Of(r, Microseconds))];
+        var window = ServedWindow.Of(_rows, from, to, Limits(trial.Order.Service));
+        (double, double)? counter = _before?.GeneratedTokens is { } before && _after?.GeneratedTokens is { } after ? (before, after) : null;
+        var account = Reconciliation.Of(_rows, counter, _after?.Sources.GetValueOrDefault(nameof(EngineCounters.GeneratedTokens)) ?? "");
+        var client = ClientFigures.Of(_rows, _canary!.Added(trial.TimestampAt(leg.From), trial.TimestampAt(leg.To)), from, to);
+        Judge((leg.To - leg.From) / 1e9, window, account, client, flags);
         EngineCounters[] looks;
         lock (_gate) looks = [.. _looks.Where(l => trial.NanosecondsAt(l.Timestamp) is var at && at >= leg.From && at < leg.To)];
-        var stack = trial.Order.Configuration.Stack;
         _served = new ServedTrial(
-            stack, _engine!.Version ?? "", _engine.Arguments, _engine.ModelSha256 ?? "", !_engine.Arguments.IsEmpty, "", "", window.PromptTokens, window.CachedTokens, window.Ended, window.Good, window.Latencies, window.Timing, account,
-            Mean(looks, l => l.Running), Mean(looks, l => l.Waiting), Mean(looks, l => l.KvUse), added, window.LatenessMilliseconds);
+            trial.Order.Configuration.Stack, _engine!.Version ?? "", _engine.Arguments, _engine.ModelSha256 ?? "", !_engine.Arguments.IsEmpty, "", "",
+            window.PromptTokens ?? double.NaN, window.CachedTokens ?? double.NaN, window.EndedRequests, window.GoodRequests ?? double.NaN,
+            new(window.FirstToken.Line(), window.PerToken.Line(), window.BetweenTokens.Line(), window.EndToEnd.Line()), string.Join(", ", window.Timings.Select(t => t.Name()).DefaultIfEmpty(TokenTiming.Unknown.Name())),
+            new(account.Sent, account.Ended, account.Failed, account.CutOff, account.OutputTokens, account.CutOffMost, account.EngineTokens ?? double.NaN, account.EngineCounter, account.TokenIds ?? -1, account.Words),
+            Mean(looks, l => l.Running), Mean(looks, l => l.Waiting), Mean(looks, l => l.KvUse), client.Added.Line().P99Milliseconds, client.Lateness.Line().P99Milliseconds);
         return new WindowWork(window.OutputTokens, window.OutputTokens, trial.Devices.Count, double.NaN, double.NaN);
     }
 
-    public (ServedTrial? Served, ReadOnlyMemory<byte> Requests) Figures() => _served is null ? default : (_served, RequestRows.Write(_records));
-
-    // What cannot be relied on invalidates; what is short is said.
-    private void Judge(TrialLeg leg, ServedWindow window, string? problem, ServedAccount account, double added, List<string> flags)
+    public (ServedTrial? Served, ReadOnlyMemory<byte> Requests) Figures()
     {
-        var seconds = (leg.To - leg.From) / 1e9;
-        var c = CultureInfo.InvariantCulture;
-        if (problem is not null) trial.Invalidate(problem);
-        else if (account.EngineCounter.Length == 0) flags.Add($"tokens are the engine's word alone: {account.Words}");
-        if (window.Uncounted > 0) trial.Invalidate(string.Create(c, $"nobody said how many tokens {window.Uncounted} of the requests within the window had"));
-        if (window.Failed > 0) trial.Invalidate(string.Create(c, $"{window.Failed} of {window.Failed + window.Ended} requests failed within the window: {window.FirstError}"));
-        if (window.Ended == 0) trial.Invalidate("no request ended within the window: it is too short for this load");
-        if (window.WrongLengths is { Length: > 0 } lengths) trial.Invalidate(lengths);
-        if (window.PromptTokens > 0 && window.CachedTokens / window.PromptTokens - _serve.Prompts.SharedShare > MostUnplannedCached)
-            trial.Invalidate(string.Create(c, $"{window.CachedTokens / window.PromptTokens:P1} of prompt tokens came out of the engine's cache, and the plan shares {_serve.Prompts.SharedShare:P1}"));
-        if (_serve.Prompts.FileSha256.Length == 0 && _serve.Load.Arrivals != ArrivalProcess.Trace && window.MeanPromptTokens is { } mean && Math.Abs(mean / _serve.Prompts.Input.Mean - 1) > 0.1)
-            flags.Add(string.Create(c, $"prompts have {mean:F0} tokens in the mean, the plan says {_serve.Prompts.Input.Mean:F0}: bytes_per_token of the model is not {_engine!.Model.BytesPerToken:G3}"));
-        var most = trial.Order.Guards.MaxClientMilliseconds;
-        if (added > most) trial.Invalidate(string.Create(c, $"the client added {added:F1} ms at p99, more than {most:G3} ms: this host was too busy to measure latencies"));
-        if (window.LatenessMilliseconds > most) trial.Invalidate(string.Create(c, $"requests were sent {window.LatenessMilliseconds:F1} ms late at p99, more than {most:G3} ms"));
-        if (most > TrialGuards.ClientMilliseconds) flags.Add(string.Create(c, $"the client may add up to {most:G3} ms: no claim about latencies above {TrialGuards.ClientMilliseconds:G3} ms"));
-        if (_serve.Load.Arrivals == ArrivalProcess.Closed && window.LeastInFlight < _serve.Load.Concurrency) flags.Add(string.Create(c, $"at least {window.LeastInFlight} of {_serve.Load.Concurrency} slots were busy"));
-        if (seconds < LeastWindowSeconds || seconds * 1e3 < LeastRequests * window.Latencies.EndToEnd.P50Milliseconds)
-            flags.Add(string.Create(c, $"window of {seconds:F0} s: no claim below {LeastWindowSeconds:F0} s and {LeastRequests:F0} median requests"));
-        if (window.Timing.Contains("byText", StringComparison.Ordinal)) flags.Add("when tokens came is spread by text: the engine told their total alone");
+        if (_served is null) return default;
+        using var file = new MemoryStream();
+        RequestRows.Write(file, _rows);
+        return (_served, file.ToArray());
     }
 
-    private long Microseconds(long timestamp) => (long)Math.Round((trial.NanosecondsAt(timestamp) - trial.Origin) / 1e3);
+    private static RequestLimits? Limits(ServiceLimits? service) => service is null ? null
+        : new(service.FirstTokenMilliseconds is { } first ? TimeSpan.FromMilliseconds(first) : null, TimeSpan.FromMilliseconds(service.PerTokenMilliseconds));
+
+    // What cannot be relied on invalidates; what is short is said.
+    private void Judge(double seconds, ServedWindow window, Reconciliation account, ClientFigures client, List<string> flags)
+    {
+        var c = CultureInfo.InvariantCulture;
+        if (account.Agrees == false) trial.Invalidate(account.Words);
+        else if (account.Agrees is null) flags.Add(account.Words);
+        if (window.UntoldRequests > 0) trial.Invalidate(string.Create(c, $"nobody said how many tokens {window.UntoldRequests} of the requests within the window had"));
+        if (window.FailedRequests > 0) trial.Invalidate(string.Create(c, $"{window.FailedRequests} of {window.FailedRequests + window.EndedRequests} requests failed within the window: {_rows.First(r => r.Outcome == RequestOutcome.Failed && r.End >= window.From && r.End < window.To).Error}"));
+        if (window.EndedRequests == 0) trial.Invalidate("no request ended within the window: it is too short for this load");
+        if (OutputLengths.Of(_rows, _serve.Generation).Refusal is { } lengths) trial.Invalidate(lengths);
+        if (window.CachedShare - _serve.Prompts.SharedShare > MostUnplannedCached) trial.Invalidate(string.Create(c, $"{window.CachedShare:P1} of prompt tokens came out of the engine's cache, and the plan shares {_serve.Prompts.SharedShare:P1}"));
+        if (_serve.Prompts.FileSha256.Length == 0 && _serve.Load.Arrivals != ArrivalProcess.Trace && window is { PromptTokens: > 0 and var prompts, FirstTokens: > 0 and var firsts }
+            && (double)prompts / firsts is var mean && Math.Abs(mean / _serve.Prompts.Input.Mean - 1) > 0.1)
+            flags.Add(string.Create(c, $"prompts have {mean:F0} tokens in the mean, the plan says {_serve.Prompts.Input.Mean:F0}: bytes_per_token of the model is not {_engine!.Model.BytesPerToken:G3}"));
+        var most = trial.Order.Guards.MaxClientMilliseconds;
+        if (client.Refusal(TimeSpan.FromMilliseconds(most)) is { } slow) trial.Invalidate(slow);
+        if (most > TrialGuards.ClientMilliseconds) flags.Add(string.Create(c, $"the client may add up to {most:G3} ms: no claim about latencies above {TrialGuards.ClientMilliseconds:G3} ms"));
+        if (_run!.Halted is { } halted) trial.Invalidate($"the load ended before the window did: {halted}");
+        if (seconds < LeastWindowSeconds || seconds * 1e3 < LeastRequests * window.EndToEnd.Line().P50Milliseconds)
+            flags.Add(string.Create(c, $"window of {seconds:F0} s: no claim below {LeastWindowSeconds:F0} s and {LeastRequests:F0} median requests"));
+        if (window.Timings.Contains(TokenTiming.ByText)) flags.Add("when tokens came is spread by text: the engine told their total alone");
+    }
+
+    private long Microseconds(long timestamp) => (long)Math.Floor((trial.NanosecondsAt(timestamp) - trial.Origin) / 1e3);
 
     private void Drain()
     {
         if (_run is not { } run) return;
-        _progress.Add([], [new StepMark(trial.NowNanoseconds, run.Progress)]);
+        _marks.Clear();
+        run.Drain(_marks);
+        if (_marks.Count > 0) _progress.Add([], [.. _marks.Select(m => new StepMark(trial.NanosecondsAt(m.Timestamp), m.Tokens))]);
     }
 
     private void Admit()

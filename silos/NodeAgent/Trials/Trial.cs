@@ -61,6 +61,9 @@ internal sealed class Trial(NodeSampler node, TrialOrder order, Action<TrialProg
     /// <summary>A monotonic timestamp of <see cref="Time"/> as ns since the Unix epoch.</summary>
     public long NanosecondsAt(long timestamp) => node.Time is NodeClock clock ? clock.At(timestamp) : NowNanoseconds - (long)Math.Round(node.Time.GetElapsedTime(timestamp).TotalNanoseconds);
 
+    /// <summary>The monotonic timestamp of an instant, ns since the Unix epoch.</summary>
+    public long TimestampAt(long nanoseconds) => node.Time.GetTimestamp() + (long)Math.Round((nanoseconds - NowNanoseconds) / 1e9 * node.Time.TimestampFrequency);
+
     public TimeProvider Time => node.Time;
 
     public double PollSeconds => options.PollSeconds;

@@ -12,16 +12,15 @@ public sealed record ClientFigures(LatencyFigures Added, LatencyFigures Lateness
     public static readonly TimeSpan Most = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Why nothing that was measured through this client counts; null if it does.</summary>
-    public string? Refusal
+    /// <param name="most">What either may be; <see cref="Most"/> if null.</param>
+    public string? Refusal(TimeSpan? most = null)
     {
-        get
-        {
-            if (Added.Percentile(99) is not { } added) return "nobody measured what the client adds within the window";
-            if (added > Most) return FormattableString.Invariant($"the client adds {added.TotalMilliseconds:0.00} ms at the 99th percentile, and more than {Most.TotalMilliseconds:0} ms is the client's time, not the engine's: give it more processors");
-            return Lateness.Percentile(99) is { } late && late > Most
-                ? FormattableString.Invariant($"requests were sent {late.TotalMilliseconds:0.00} ms late at the 99th percentile, and more than {Most.TotalMilliseconds:0} ms are other arrivals than those that were drawn")
-                : null;
-        }
+        var limit = most ?? Most;
+        if (Added.Percentile(99) is not { } added) return "nobody measured what the client adds within the window";
+        if (added > limit) return FormattableString.Invariant($"the client adds {added.TotalMilliseconds:0.00} ms at the 99th percentile, and more than {limit.TotalMilliseconds:0.##} ms is the client's time, not the engine's: give it more processors");
+        return Lateness.Percentile(99) is { } late && late > limit
+            ? FormattableString.Invariant($"requests were sent {late.TotalMilliseconds:0.00} ms late at the 99th percentile, and more than {limit.TotalMilliseconds:0.##} ms are other arrivals than those that were drawn")
+            : null;
     }
 
     /// <summary>Of a window.</summary>
@@ -29,7 +28,7 @@ public sealed record ClientFigures(LatencyFigures Added, LatencyFigures Lateness
     /// <param name="canary">What it measured within the window.</param>
     /// <param name="from">µs since the trial's origin, included.</param>
     /// <param name="to">µs, excluded.</param>
-    public static ClientFigures Of(IEnumerable<RequestRow> rows, LatencyFigures canary, long from, long to)
+    public static ClientFigures Of(IEnumerable<RequestRow> rows, LatencyFigures canary, double from, double to)
     {
         var lateness = new LatencyFigures();
         foreach (var row in rows)

@@ -11,7 +11,7 @@ public sealed record RequestLimits(TimeSpan? FirstToken, TimeSpan? PerToken);
 /// What an engine did within a window, cut out of a run that went on before and after it. An instant belongs to a window whose beginning is not after it and whose end is: windows side by side have
 /// together what one over all of them has.
 /// </summary>
-/// <param name="From">µs since the trial's origin, included.</param>
+/// <param name="From">µs since the trial's origin, included; a fraction where an edge lies between two.</param>
 /// <param name="To">µs, excluded.</param>
 /// <param name="OutputTokens">That came within it; of a chunk across an edge its share by time.</param>
 /// <param name="PromptTokens">Of requests whose first output came within it: their prompts had been read then. Null where one does not tell.</param>
@@ -31,7 +31,7 @@ public sealed record RequestLimits(TimeSpan? FirstToken, TimeSpan? PerToken);
 /// <param name="BetweenTokens">Between one token and the next, of arrivals within the window but a request's first: one of k tokens (rounded, at least 1) counts as k gaps of 1/k of the time since the one before.</param>
 /// <param name="Timings">How it is known when tokens came, each way once, of the requests with output within the window.</param>
 public sealed record ServedWindow(
-    long From, long To, double OutputTokens, long? PromptTokens, long? CachedTokens, long FirstTokens, long SentRequests, long SentWithoutOutput, long EndedRequests, long? GoodRequests, long FailedRequests, long UntoldRequests,
+    double From, double To, double OutputTokens, long? PromptTokens, long? CachedTokens, long FirstTokens, long SentRequests, long SentWithoutOutput, long EndedRequests, long? GoodRequests, long FailedRequests, long UntoldRequests,
     LatencyFigures FirstToken, LatencyFigures FirstTokenOfSent, LatencyFigures FirstTokenAsScheduled, LatencyFigures PerToken, LatencyFigures EndToEnd, LatencyFigures BetweenTokens,
     ImmutableArray<TokenTiming> Timings)
 {
@@ -49,7 +49,7 @@ public sealed record ServedWindow(
     /// <param name="from">µs since the trial's origin, included.</param>
     /// <param name="to">µs, excluded.</param>
     /// <param name="limits">Null where there are none.</param>
-    public static ServedWindow Of(IEnumerable<RequestRow> rows, long from, long to, RequestLimits? limits = null)
+    public static ServedWindow Of(IEnumerable<RequestRow> rows, double from, double to, RequestLimits? limits = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(to, from);
         LatencyFigures first = new(), firstOfSent = new(), firstAsScheduled = new(), perToken = new(), endToEnd = new(), between = new();

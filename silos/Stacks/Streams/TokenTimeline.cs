@@ -70,9 +70,9 @@ public sealed record TokenTimeline(ImmutableArray<TokenArrival> Arrivals, int To
     public long? Last => Arrivals.IsEmpty ? null : Arrivals[^1].Timestamp;
 
     /// <summary>Tokens within a window: those of a chunk lie evenly between the chunk before and its own arrival, the first chunk's at its arrival.</summary>
-    /// <param name="from">Timestamp, included.</param>
+    /// <param name="from">Timestamp, included; a fraction where an edge lies between two.</param>
     /// <param name="to">Timestamp, excluded.</param>
-    public double TokensWithin(long from, long to)
+    public double TokensWithin(double from, double to)
     {
         var sum = 0.0;
         for (var i = 0; i < Arrivals.Length; i++)
