@@ -8,6 +8,7 @@ using EnergyGrid.Grains;
 using EnergyGrid.Plans;
 using EnergyGrid.Report;
 using EnergyGrid.Results;
+using EnergyGrid.Stacks;
 
 namespace EnergyGrid.Console;
 
@@ -64,7 +65,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             if (!ended && SealedFiles.Rendered.Contains(name)) renewed.Add(name);
             var half = name.EndsWith(".next", StringComparison.Ordinal) && known.Concat(SealedFiles.Rendered).Contains(name[..^".next".Length]);
             if (!ended && half) notes.Add($"{name} was being written when its process ended");
-            else if (!ended && (name.StartsWith("traces/", StringComparison.Ordinal) || renewed.Contains(name))) notes.Add($"{name} is newer than the manifest");
+            else if (!ended && (name.StartsWith("traces/", StringComparison.Ordinal) || name.StartsWith("requests/", StringComparison.Ordinal) || renewed.Contains(name))) notes.Add($"{name} is newer than the manifest");
             else wrong.Add(new(name, "the manifest does not know this file"));
         }
         if (!ended)
@@ -255,6 +256,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         string directory, Manifest manifest, ResolvedPlan? plan, List<TrialResult> trials, ImmutableArray<Discrepancy>.Builder wrong, ImmutableArray<string>.Builder notes, CancellationToken stop)
     {
         var batches = plan?.Groups.SelectMany(g => g.Cells.Select(c => ((g.Name, c.Label), c.Configuration.Batch))).ToDictionary(b => b.Item1, b => b.Batch) ?? [];
+        var limits = plan?.Groups.SelectMany(g => g.Cells.Select(c => ((g.Name, c.Label), new ServiceLimits(c.Disclosure.ServiceMilliseconds, c.Disclosure.FirstTokenMilliseconds)))).ToDictionary(b => b.Item1, b => b.Item2) ?? [];
         int? Batch(TrialResult trial) => batches.TryGetValue((trial.Trial.Group, trial.Trial.Label), out var batch) ? batch : null;
         var seen = new HashSet<TrialId>();
         var (traces, blind, untraced) = (0, 0, 0);
@@ -280,6 +282,7 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
             }
             if (plan is not null && trial is { Outcome: TrialOutcome.Valid, OriginUtc: not null } && manifest.Format >= MatrixBuilder.FirstWhole && Planned(plan, trial) is { } layers && !layers.SequenceEqual(legs.Select(l => l.Layers).Where(l => l > 0).Order()))
                 wrong.Add(new("trials.ndjson", $"{trial.Trial} has windows of L' = {string.Join(", ", legs.Select(l => l.Layers).Order())}, its plan wants {string.Join(", ", layers)}"));
+            CheckRequests(directory, trial, limits.GetValueOrDefault((trial.Trial.Group, trial.Trial.Label)), wrong);
             if (trial.Trace.Length == 0)
             {
                 if (legs.Any(l => l.Evidence is { } e && e.Sources.Any(s => s.Method == "power" || s.PowerJoules is not null))) untraced++;
@@ -313,6 +316,38 @@ internal sealed record Verification(string Directory, string Sweep, int Files, i
         if (blind > 0) notes.Add($"{blind} trials do not hold the readings that their energies come from: those energies were taken as they stand");
         if (untraced > 0) notes.Add($"{untraced} trials have no trace: what comes from integrated power was taken as it stands");
         return traces;
+    }
+
+    // Every trial of a serving engine that ran has its requests, and its figures follow from them.
+    private static void CheckRequests(string directory, TrialResult trial, ServiceLimits? limits, ImmutableArray<Discrepancy>.Builder wrong)
+    {
+        if (trial.Served is not { } served) return;
+        var name = $"requests/{served.Requests}";
+        if (served.Requests.Length == 0)
+        {
+            wrong.Add(new("trials.ndjson", $"{trial.Trial} is of a serving engine, and names no file of its requests"));
+            return;
+        }
+        if (SealedFiles.PathOf(directory, name) is not { } path || !File.Exists(path))
+        {
+            wrong.Add(new(name, $"missing; trial {trial.Trial} has it with SHA-256 {served.RequestsSha256}"));
+            return;
+        }
+        var found = SealedFiles.Sha256(path);
+        if (found != served.RequestsSha256)
+        {
+            wrong.Add(new(name, $"SHA-256 is {found}, trial {trial.Trial} says {served.RequestsSha256}"));
+            return;
+        }
+        try
+        {
+            using var file = File.OpenRead(path);
+            foreach (var difference in ServedCheck.Of(trial, RequestRows.Read(file), limits)) wrong.Add(new("trials.ndjson", $"{trial.Trial}: {difference}"));
+        }
+        catch (InvalidDataException e)
+        {
+            wrong.Add(new(name, e.Message));
+        }
     }
 
     // The whole of it again: what the files say must follow from the trials.

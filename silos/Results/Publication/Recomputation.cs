@@ -56,7 +56,8 @@ public static class Recomputation
         var covered = devices.Length > 0 ? devices.Min(d => d.CoveredSeconds) : double.NaN;
         if (!Same(covered, leg.Gpu.CoveredSeconds)) yield return $"covered are {R(leg.Gpu.CoveredSeconds)} s, its devices' readings give {R(covered)} s";
         if (!Same(window, leg.Gpu.ExpectedSeconds)) yield return $"expected are {R(leg.Gpu.ExpectedSeconds)} s, its edges give {R(window)} s";
-        var steps = devices.Sum(d => Steps(d, evidence));
+        // A serving engine's tokens are those of its requests, which are in a file of their own.
+        var steps = trial.Served is null ? devices.Sum(d => Steps(d, evidence)) : leg.Steps;
         if (!Same(steps, leg.Steps)) yield return $"steps are {R(leg.Steps)}, its marks give {R(steps)}";
         if (batch is { } b && !Same(steps * b, leg.Tokens)) yield return $"tokens are {R(leg.Tokens)}, its marks give {R(steps * b)}";
         var residual = devices.Select(Residual).Where(double.IsFinite).DefaultIfEmpty(double.NaN).MaxBy(Math.Abs);
