@@ -10,6 +10,8 @@ from .matrix import Unknown
 from .reading import parse_number, shown
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What columns of format 4 begin with.
+_OF_FORMAT_4 = ("seconds_per_token_layer_", "ratio_time_ratio_", "serving_")
 _MAPS = ("invalidations", "absent")
 
 
@@ -104,7 +106,7 @@ def csv_differences(d: Directory) -> None:
                 value = members.get(f"{name}_value")
             if name == "banner" and d.format >= 3:
                 _banner(d, field, {r.get("provenance") for _, r in cells if isinstance(r.get("provenance"), str)}, f"line {i}.banner")
-            elif d.format < 3 and (value is None or _other_meaning(name)) or name not in known and name not in members:
+            elif d.format < 3 and (value is None or _other_meaning(name)) or not (name in known or name in members or d.format >= 4 and name.startswith(_OF_FORMAT_4)):
                 nameless[shown(name, 60)] = None
             elif not _same(field, None if d.format < 3 and value == "NaN" else value):
                 d.wrong("cells.csv", f"line {i}.{shown(name, 60)}", "differs from matrix.json", _text(value), shown(field))

@@ -509,11 +509,11 @@ def _as_served(d: Directory, ours: dict[str, Any], theirs: dict[str, Any], path:
     serving, told, absent = dict(ours["serving"]), theirs.get("serving"), theirs.get("absent")
     if isinstance(told, dict):
         for name in ("versions", "modelSha256"):
-            mine, words = {w for w in serving.pop(name) if w}, told.get(name)
+            mine, words = {w for w in serving[name] if w}, told.get(name)
             if not isinstance(words, list) or not all(isinstance(w, str) for w in words) or {w for w in words if w} != mine or len(set(words)) != len(words):
                 d.wrong("matrix.json", f"{path}.serving.{name}", "are not those of the trials, each once", shown("; ".join(sorted(mine))), shown(words))
-            told = {k: v for k, v in told.items() if k != name}
-            d.count("words and counts")
+            # In which order they stand is not said.
+            serving[name] = words
         _serving_absences(d, told, absent if isinstance(absent, dict) else {}, path)
     row["serving"] = serving
     return row
