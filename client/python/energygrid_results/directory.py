@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import facility, matrix, plan as plans
-from .evidence import Readings, Trial, instant_ns, parse_trace, parse_trial, windows
-from .reading import (MANIFEST, Damaged, JournalLine, integer, is_safe_name, items, journal, names_in, number, number_or_none, parse_json, read_bytes, read_csv, seal_holds, sha256,
+from .evidence import Asked, Readings, Trial, instant_ns, parse_trace, parse_trial, windows
+from .reading import (FOLDERS, MANIFEST, Damaged, JournalLine, integer, is_safe_name, items, journal, member, names_in, number, number_or_none, parse_json, read_bytes, read_csv, seal_holds, sha256,
                       shown, text, text_or_none, texts)
+from .serving import Limits, Request, contradictions, parse_requests
 
-FORMATS = (1, 2, 3)
+FORMATS = (1, 2, 3, 4)
+NEWEST = FORMATS[-1]
 REQUIRED = ("plan.yaml", "plan.resolved.yaml", "trials.ndjson", "events.ndjson", "matrix.json", "cells.csv", "report.html")
 _GROWING = ("trials.ndjson", "events.ndjson")
 _REPLACED = ("matrix.json", "cells.csv", "report.html", "facility.csv")
 ENDED = ("finished", "finishedWithFailures", "cancelled")
 _PLAN_HASH = re.compile(rb"^# sha256 of its canonical JSON: ([0-9a-f]{64})\r?$", re.MULTILINE)
+_FORMAT = re.compile(rb'"format":\s*(\d)\b')
 _END_EVENTS = ("finished", "cancelled", "finishedWithFailures", "failed")
 
 
@@ -40,7 +43,7 @@ class Directory:
     """
 
     path: str
-    format: int = 3
+    format: int = NEWEST
     live: bool = False
     manifest: dict[str, Any] | None = None
     plan: plans.Plan | None = None
@@ -130,15 +133,15 @@ def _manifest(d: Directory, names: list[str]) -> _Files:
         d.format = integer(manifest, "format", MANIFEST)
         d.manifest = manifest
         if d.format not in FORMATS:
-            d.wrong(MANIFEST, "format", f"format {shown(d.format)} is not known here; it is read as format 3")
-            d.format = 3
+            d.wrong(MANIFEST, "format", f"format {shown(d.format)} is not known here; it is read as format {NEWEST}")
+            d.format = NEWEST
         if not seal_holds(data, manifest.get("sha256")):
             d.wrong(MANIFEST, "sha256", "the seal is broken: the manifest is not what was sealed")
         else:
             d.count("seal")
         phase = text(manifest, "phase", MANIFEST)
         d.live = phase not in ENDED
-        if d.format == 3 and (phase in ENDED) != (manifest.get("endedUtc") is not None):
+        if d.format >= 3 and (phase in ENDED) != (manifest.get("endedUtc") is not None):
             d.wrong(MANIFEST, "endedUtc", f"is {shown(manifest.get('endedUtc'), 40)}, and the phase is {shown(phase, 40)}")
         _not_a_number(d, manifest, MANIFEST)
         _checksums(d, files, manifest)
@@ -148,8 +151,12 @@ def _manifest(d: Directory, names: list[str]) -> _Files:
 
 
 def _guess_format(files: _Files) -> int:
-    head = (files.bytes("trials.ndjson") or b"")[:20000]
-    return 3 if not head or b'"sequence":' in head else 2
+    """Without a manifest. Formats 3 and 4 differ in the matrix, which then is not there yet, and in trials of serving engines."""
+    data = files.bytes("trials.ndjson") or b""
+    if data and b'"sequence":' not in data[:20000]:
+        return 2
+    said = _FORMAT.search((files.bytes("matrix.json") or b"")[:1000])
+    return 4 if said is not None and said.group(1) == b"4" or b'"served":{' in data else 3
 
 
 def _checksums(d: Directory, files: _Files, manifest: dict[str, Any]) -> None:
@@ -184,7 +191,7 @@ def _checksums(d: Directory, files: _Files, manifest: dict[str, Any]) -> None:
         else:
             d.count("checksums")
     for name in sorted(files.names - listed - {MANIFEST}):
-        if d.live and is_safe_name(name) and (name.startswith("traces/") or name.removesuffix(".next") in (*REQUIRED, *_REPLACED, MANIFEST)):
+        if d.live and is_safe_name(name) and (name.startswith(FOLDERS) or name.removesuffix(".next") in (*REQUIRED, *_REPLACED, MANIFEST)):
             d.skip("files that the manifest does not know", "the sweep is live: they were added since")
         else:
             d.wrong(shown(name), "", f"{shown(name)} is in the directory, but not in the manifest")
@@ -246,7 +253,7 @@ def _trials(d: Directory, files: _Files) -> None:
         return
     seen: dict[tuple, int] = {}
     readings: dict[tuple, str] = {}
-    place, newer = 0, []
+    place, newer, served = 0, [], []
     for line in journal(data, "trials.ndjson"):
         if line.torn and d.live:
             d.skip("the last line of trials.ndjson", "it has no end yet: the sweep is live")
@@ -255,8 +262,10 @@ def _trials(d: Directory, files: _Files) -> None:
             d.wrong("trials.ndjson", f"line {line.number}", line.damage)
             place += 1
             continue
-        if d.format != 3 and _is_of_format_3(line.document):
+        if d.format < 3 and _is_of_format_3(line.document):
             newer.append(line.number)
+        if d.format == 3 and isinstance(line.document, dict) and line.document.get("served") is not None:
+            served.append(line.number)
         trial = _trial(d, files, line)
         if trial is not None:
             _placed(d, trial, place, seen, readings)
@@ -264,7 +273,10 @@ def _trials(d: Directory, files: _Files) -> None:
     if newer:
         d.wrong(MANIFEST, "format", f"says format {d.format}, but its trials hold readings as only format 3 does (line {newer[0]} of trials.ndjson"
                                     + (f" and {len(newer) - 1} more)" if len(newer) > 1 else ")"))
-    if d.format == 3:
+    if served:
+        d.wrong(MANIFEST if d.manifest is not None else "trials.ndjson", "format", f"says format 3, but trials of serving engines are of format 4 (line {served[0]} of trials.ndjson"
+                + (f" and {len(served) - 1} more)" if len(served) > 1 else ")"))
+    if d.format >= 3:
         _overlaps(d)
 
 
@@ -311,9 +323,9 @@ def _trial(d: Directory, files: _Files, line: JournalLine) -> Trial | None:
     try:
         trace = _trace(d, files, document, at)
         differences: list[str] = []
-        if d.format == 3:
+        if d.format >= 3:
             _not_a_number(d, document, "trials.ndjson", at)
-        trial = parse_trial(document, line.number, trace, differences, d.format == 3)
+        trial = parse_trial(document, line.number, trace, differences, d.format >= 3, _asked(d, files, document, at) if d.format >= 4 else None)
         for difference in differences:
             d.wrong("trials.ndjson", "", difference)
         d.trials.append(trial)
@@ -342,7 +354,7 @@ def _trace(d: Directory, files: _Files, document: Any, at: str) -> dict[str, Rea
     if files.hashes[path] != expected:
         d.wrong(path, "", f"{shown(path)} is not the trace of its trial ({at}): its SHA-256 is another")
         return None
-    if d.format != 3:
+    if d.format < 3:
         return None
     try:
         d.count("traces")
@@ -352,9 +364,48 @@ def _trace(d: Directory, files: _Files, document: Any, at: str) -> dict[str, Rea
         return None
 
 
+def _asked(d: Directory, files: _Files, document: Any, at: str) -> Asked | None:
+    """What a trial of a serving engine was asked; None of a decode step. Its rows are read whatever its outcome."""
+    trial, served = member(document, "trial", at), document.get("served")
+    cell = next((c for g in d.plan.groups if g.name == trial.get("group") for c in g.cells if c.label == trial.get("label")), None) if d.plan is not None and isinstance(trial, dict) else None
+    if cell is not None and not cell.serves and served is not None:
+        d.wrong("trials.ndjson", f"{at}.served", "is there, and the cell is no serving engine")
+    serves = cell.serves if cell is not None else served is not None
+    if not serves:
+        return None
+    limits = Limits(cell.service_milliseconds, cell.service_first_token) if cell is not None else None
+    return Asked(None if served is None else _requests(d, files, served, f"{at}.served", document.get("outcome") == "valid"), limits)
+
+
+def _requests(d: Directory, files: _Files, served: Any, at: str, valid: bool) -> list[Request] | None:
+    name, expected = text(served, "requests", at), text(served, "requestsSha256", at)
+    if not name:
+        if valid:
+            d.wrong("trials.ndjson", f"{at}.requests", "names no file, and the trial is valid")
+        return None
+    path = name if name.startswith("requests/") else f"requests/{name}"
+    if not is_safe_name(path):
+        d.wrong("trials.ndjson", f"{at}.requests", f"'{shown(name)}' is not a name below requests/; it was not opened")
+        return None
+    data = files.bytes(path)
+    if data is None:
+        if path not in files.names:
+            d.wrong(path, "", f"{shown(path)} is missing; the trial of {at} names it")
+        return None
+    if files.hashes[path] != expected:
+        d.wrong(path, "", f"{shown(path)} is not the requests of its trial ({at}): its SHA-256 is another")
+        return None
+    requests = parse_requests(data, path, lambda where, sentence: d.wrong(path, where, sentence))
+    for number_of, sentence in contradictions(requests or []):
+        d.wrong(path, f"line {number_of}", sentence)
+    d.count("files of requests")
+    d.count("requests", len(requests or []))
+    return requests
+
+
 def _placed(d: Directory, trial: Trial, place: int, seen: dict[tuple, int], readings: dict[tuple, str]) -> None:
     at = f"line {trial.line}"
-    if d.format == 3 and trial.sequence != place:
+    if d.format >= 3 and trial.sequence != place:
         d.wrong("trials.ndjson", at, f"its sequence is {shown(trial.sequence, 20)}, its place {place}: a line is missing, doubled or out of order")
     identity = (trial.group, trial.label, trial.configuration, trial.block, trial.pass_number)
     if identity in seen:
@@ -370,6 +421,11 @@ def _placed(d: Directory, trial: Trial, place: int, seen: dict[tuple, int], read
             if window in readings:
                 d.wrong("trials.ndjson", f"{at}.legs[{i}]", f"its readings are those of {readings[window]}")
             readings.setdefault(window, f"{at}.legs[{i}]")
+    if trial.served is not None and trial.served.told.requests:
+        asked = ("requests", trial.served.told.requests_sha256)
+        if asked in readings:
+            d.wrong("trials.ndjson", f"{at}.served.requests", f"are those of {readings[asked]}")
+        readings.setdefault(asked, f"{at}.served")
     if d.plan is not None:
         group = next((g for g in d.plan.groups if g.name == trial.group), None)
         first = next(t for t in d.trials if (t.group, t.label) == (trial.group, trial.label))
@@ -387,7 +443,7 @@ def _derived(d: Directory, files: _Files) -> None:
             if not isinstance(value, dict):
                 raise Damaged("matrix.json is not an object")
             d.matrix = value
-            if d.format == 3:
+            if d.format >= 3:
                 _not_a_number(d, value, "matrix.json")
         except Damaged as error:
             d.wrong("matrix.json", "", str(error))
@@ -452,17 +508,24 @@ def passes(d: Directory) -> list[tuple[str, int, int, str, list[str]]]:
 
 def _costs(d: Directory) -> dict[tuple[str, str], matrix.Cost]:
     costs = {}
-    if d.matrix is None or d.format != 3:
+    if d.matrix is None or d.format < 3:
         return costs
+    serving = {(c.group, c.label) for g in d.plan.groups for c in g.cells if c.serves}
     try:
         for g, group in enumerate(items(d.matrix, "groups", "matrix.json")):
             for r, row in enumerate(items(group, "rows", f"groups[{g}]")):
                 at = f"groups[{g}].rows[{r}].cost"
                 cost = row.get("cost") if isinstance(row, dict) else None
-                if cost is not None:
+                if cost is None:
+                    continue
+                key = text(group, "name", at), text(row, "label", at)
+                if key in serving:
+                    if isinstance(cost, dict) and (known := [n for n, v in cost.items() if type(v) in (int, float)]):
+                        d.wrong("matrix.json", f"{at}.{shown(known[0], 40)}", "is a number, and a serving engine's cost is of nothing")
+                else:
                     found = matrix.Cost(*(number(cost, n, at) for n in ("parameters", "weightBytes", "stateBytes", "weightFlops", "attentionFlops")))
                     if found.parameters > 0 and found.weight_bytes > 0 and found.flops > 0:
-                        costs[(text(group, "name", at), text(row, "label", at))] = found
+                        costs[key] = found
                     else:
                         d.wrong("matrix.json", at, "parameters, bytes and FLOP of a layer are not above 0")
     except Damaged as error:

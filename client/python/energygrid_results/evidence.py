@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import serving
 from .reading import Damaged, integer, items, member, number, number_or_none, parse_number, shown, text, text_or_none, texts
 
 ROLES = ("device", "neighbour", "node")
@@ -126,7 +127,10 @@ class Leg:
 
 @dataclass(frozen=True)
 class Trial:
-    """A committed trial. key: (group, label, block, pass). idle_watts: None where it was not measured."""
+    """A committed trial. key: (group, label, block, pass). idle_watts: None where it was not measured.
+
+    served: what a valid trial of a serving engine says of it; counted: the same of our own, None where its requests cannot be read.
+    """
 
     sequence: int
     line: int
@@ -153,6 +157,8 @@ class Trial:
     idle: Evidence | None
     trace: str
     trace_sha256: str
+    served: serving.Served | None
+    counted: serving.Served | None
     stated: dict[str, Any]
 
     @property
@@ -405,12 +411,36 @@ def _node_stated(leg: Any, where: str) -> tuple[float, float, str] | None:
     return None if node is None else (number(node, "joules", f"{where}.node"), number(node, "coveredSeconds", f"{where}.node"), _provenance(node, f"{where}.node"))
 
 
-def _leg(value: Any, devices: tuple[str, ...], trace: dict[str, Readings] | None, where: str, differences: list[str], format3: bool) -> Leg:
+@dataclass(frozen=True)
+class Asked:
+    """What the trial of a serving engine was asked. requests: its rows, None where they cannot be read; limits: of a good request, None where the plan's are not known."""
+
+    requests: list[serving.Request] | None
+    limits: serving.Limits | None
+
+    def within(self, evidence: Evidence) -> serving.Served | None:
+        return None if self.requests is None else serving.served(self.requests, evidence.from_ns, evidence.to_ns, self.limits)
+
+
+def _steps(own: list[Source], evidence: Evidence, where: str) -> float:
+    """Of all copies, from the marks around the edges."""
+    steps = 0.0
+    for s in own:
+        if s.first_steps is None or s.last_steps is None:
+            raise Damaged(f"{where}.evidence: step marks of {shown(s.name, 60)} do not span the window")
+        for bracket, edge in ((s.first_steps, evidence.from_ns), (s.last_steps, evidence.to_ns)):
+            if not bracket.before_ns <= edge <= bracket.after_ns:
+                raise Damaged(f"{where}.evidence: step marks of {shown(s.name, 60)} do not lie around the edge")
+        steps += s.last_steps.at(evidence.to_ns) - s.first_steps.at(evidence.from_ns)
+    return steps
+
+
+def _leg(value: Any, devices: tuple[str, ...], trace: dict[str, Readings] | None, where: str, differences: list[str], readings_kept: bool, asked: Asked | None) -> Leg:
     layers = integer(value, "layers", where)
     gpu = member(value, "gpu", where)
     provenance, node = _provenance(gpu, f"{where}.gpu"), _node_stated(value, where)
     node_gpus, same = integer(value, "nodeGpus", where), integer(value, "sameCellGpus", where)
-    if not format3:
+    if not readings_kept:
         # Older formats keep no readings: what a leg says is all there is. A number that is not there was "NaN".
         def old(name: str) -> float | None:
             return None if value.get(name) == "NaN" else number_or_none(value, name, where)
@@ -428,14 +458,13 @@ def _leg(value: Any, devices: tuple[str, ...], trace: dict[str, Readings] | None
     energies = _energies(evidence, trace, f"{where}.evidence", differences)
     by_name = {(e.source.name, e.source.role): e for e in energies}
     mine = [by_name[(s.name, "device")] for s in own]
-    steps = 0.0
-    for s in own:
-        if s.first_steps is None or s.last_steps is None:
-            raise Damaged(f"{where}.evidence: step marks of {shown(s.name, 60)} do not span the window")
-        for bracket, edge in ((s.first_steps, evidence.from_ns), (s.last_steps, evidence.to_ns)):
-            if not bracket.before_ns <= edge <= bracket.after_ns:
-                raise Damaged(f"{where}.evidence: step marks of {shown(s.name, 60)} do not lie around the edge")
-        steps += s.last_steps.at(evidence.to_ns) - s.first_steps.at(evidence.from_ns)
+    if asked is None:
+        steps = _steps(own, evidence, where)
+    elif any(s.first_steps is not None or s.last_steps is not None for s in own):
+        raise Damaged(f"{where}.evidence: step marks of a serving engine, which takes none that could be counted")
+    else:
+        counted = asked.within(evidence)
+        steps = number(value, "steps", where) if counted is None else counted.tokens
     meters = [e for e in energies if e.source.role == "node"]
     neighbours = [e for e in energies if e.source.role == "neighbour"]
     if bool(meters) != (node is not None):
@@ -461,8 +490,8 @@ def _energies(evidence: Evidence, trace: dict[str, Readings] | None, where: str,
     return energies
 
 
-def parse_trial(document: Any, line: int, trace: dict[str, Readings] | None, differences: list[str], format3: bool) -> Trial:
-    """A trial with figures of our own. differences: receives a sentence for each reading that its trace contradicts, and each wrap that cannot be.
+def parse_trial(document: Any, line: int, trace: dict[str, Readings] | None, differences: list[str], readings_kept: bool, asked: Asked | None = None) -> Trial:
+    """A trial with figures of our own. differences: receives a sentence for each reading that its trace contradicts, and each wrap that cannot be. asked: None of a decode step.
 
     Legs of trials that are not valid enter no figure and are not computed.
     """
@@ -475,14 +504,19 @@ def parse_trial(document: Any, line: int, trace: dict[str, Readings] | None, dif
     devices = tuple(texts(document, "devices", where))
     legs: list[Leg] = []
     idle, idle_sources, idle_watts = None, [], None
+    served = counted = None
     if outcome == "valid":
         if not devices or len(set(devices)) != len(devices):
             raise Damaged(f"{where}.devices names none, or one twice")
         for i, leg in enumerate(items(document, "legs", where)):
-            legs.append(_leg(leg, devices, trace, f"{where}.legs[{i}]", differences, format3))
+            legs.append(_leg(leg, devices, trace, f"{where}.legs[{i}]", differences, readings_kept, asked))
         if len({leg.layers for leg in legs}) != len(legs):
             raise Damaged(f"{where} has two legs of one L'")
-        if not format3:
+        if asked is not None:
+            if len(legs) != 1:
+                raise Damaged(f"{where} has {len(legs)} legs; the trial of a serving engine has one")
+            served, counted = serving.parse_served(member(document, "served", where), f"{where}.served"), asked.within(legs[0].evidence)
+        if not readings_kept:
             idle_watts = None if document.get("idleContextWatts") == "NaN" else number_or_none(document, "idleContextWatts", where)
         elif document.get("idle") is not None:
             idle = _evidence(document["idle"], f"{where}.idle")
@@ -493,9 +527,9 @@ def parse_trial(document: Any, line: int, trace: dict[str, Readings] | None, dif
             if all(e.covered > 0 for e in own):
                 idle_watts = math.fsum(e.joules / e.covered for e in own)
     return Trial(
-        integer(document, "sequence", where) if format3 else line - 1, line, text(identity, "sweep", at), text(identity, "group", at), text(identity, "label", at),
-        text(identity, "configuration", at), integer(identity, "block", at), integer(identity, "pass", at), text(document, "planSha256", where) if format3 else None,
+        integer(document, "sequence", where) if readings_kept else line - 1, line, text(identity, "sweep", at), text(identity, "group", at), text(identity, "label", at),
+        text(identity, "configuration", at), integer(identity, "block", at), integer(identity, "pass", at), text(document, "planSha256", where) if readings_kept else None,
         outcome, tuple(texts(document, "reasons", where)), text(document, "host", where), devices, text(document, "model", where), text(document, "driver", where),
-        text(document, "rack", where), text(document, "site", where), None if not format3 else number_or_none(document, "powerLimitWatts", where),
+        text(document, "rack", where), text(document, "site", where), None if not readings_kept else number_or_none(document, "powerLimitWatts", where),
         text_or_none(document, "originUtc", where), tuple(legs), idle_watts, tuple(idle_sources), idle,
-        text(document, "trace", where), text(document, "traceSha256", where), document)
+        text(document, "trace", where), text(document, "traceSha256", where), served, counted, document)

@@ -10,6 +10,8 @@ from .matrix import Unknown
 from .reading import parse_number, shown
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What columns of format 4 begin with.
+_OF_FORMAT_4 = ("seconds_per_token_layer_", "ratio_time_ratio_", "serving_")
 _MAPS = ("invalidations", "absent")
 
 
@@ -89,24 +91,24 @@ def csv_differences(d: Directory) -> None:
     if len(lines) != len(cells):
         d.wrong("cells.csv", "", f"has {len(lines)} lines, matrix.json {len(cells)} cells")
         return
-    if d.format == 3 and lines and list(lines[0])[:len(ALWAYS)] != ALWAYS:
+    if d.format >= 3 and lines and list(lines[0])[:len(ALWAYS)] != ALWAYS:
         missing = [c for c in ALWAYS if c not in lines[0]]
         d.wrong("cells.csv", "header", f"has no column {missing[0]}" if missing else "does not begin with the columns that are always there, in their order")
     nameless: dict[str, None] = {}
-    known = {column(path) for _, cell in cells for path, _ in leaves(cell)} | set(ALWAYS if d.format == 3 else ())
+    known = {column(path) for _, cell in cells for path, _ in leaves(cell)} | set(ALWAYS if d.format >= 3 else ())
     top = {snake(name): d.matrix.get(name) for name in ("format", "sweep", "plan", "planSha256", "complete")}
     for i, (line, (group, cell)) in enumerate(zip(lines, cells), 2):
         members = {**top, "group": group.get("name"), "hardware": group.get("hardware"), "baseline": group.get("baseline")}
         members.update((column(path), value) for path, value in leaves(cell))
         for name, field in line.items():
             value = members.get(name)
-            if d.format != 3 and value is None:
+            if d.format < 3 and value is None:
                 value = members.get(f"{name}_value")
-            if name == "banner" and d.format == 3:
+            if name == "banner" and d.format >= 3:
                 _banner(d, field, {r.get("provenance") for _, r in cells if isinstance(r.get("provenance"), str)}, f"line {i}.banner")
-            elif d.format != 3 and (value is None or _other_meaning(name)) or name not in known and name not in members:
+            elif d.format < 3 and (value is None or _other_meaning(name)) or not (name in known or name in members or d.format >= 4 and name.startswith(_OF_FORMAT_4)):
                 nameless[shown(name, 60)] = None
-            elif not _same(field, None if d.format != 3 and value == "NaN" else value):
+            elif not _same(field, None if d.format < 3 and value == "NaN" else value):
                 d.wrong("cells.csv", f"line {i}.{shown(name, 60)}", "differs from matrix.json", _text(value), shown(field))
             else:
                 d.count("fields of cells.csv")

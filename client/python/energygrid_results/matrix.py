@@ -1,4 +1,4 @@
-"""From trials to the matrix: slopes, means, intervals, ratios, rates, the power constraint, phis, projections, panels.
+"""From trials to the matrix: slopes, means, intervals, ratios, rates, times, the power constraint, phis, projections, panels, serving engines.
 
 The result mirrors `matrix.json` with the members that can be computed. A number that is not there is None; one that cannot be computed from the files is `Unknown`, with the reason.
 """
@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterable, Sequence
 
 from .evidence import PROVENANCES, Leg, Trial
 from .plan import Plan, PlannedCell, PlannedGroup
+from .serving import LATENCIES, Latency
 from .statistics import NestedMean, Observation, half_width, holm, in_order, nested_mean, p_value, spread_parts
 
 ALPHA = 0.05
@@ -28,6 +29,7 @@ class Unknown:
 
 
 NO_COST = Unknown("what a layer costs is not in the files")
+SOME_HAVE_NONE = Unknown("some trials have none, and docs/results.md does not say what that makes of the mean")
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,19 @@ class Slope:
         return self.batch / self.b
 
     @property
+    def time(self) -> float:
+        """s per token and layer of a device; of a serving engine, s per token of its whole device group."""
+        if self.trial.served is not None:
+            return self.long.seconds / len(self.trial.devices)
+        return self.b / self.batch
+
+    @property
     def long(self) -> Point:
         return self.points[-1]
+
+    @property
+    def long_leg(self) -> Leg:
+        return max(self.trial.legs, key=lambda leg: leg.layers)
 
     def departure(self) -> tuple[int, float] | None:
         """(L', J/line − 1) of the middle point."""
@@ -319,7 +332,8 @@ class Cell:
         self.first_stage = inputs.first_stage(planned.group)
         # One for all of the cell's trials; where they differ, that is told elsewhere.
         self.configuration = mine[0].configuration if mine else Unknown("no trial of the cell names it")
-        self.cost = inputs.costs.get((planned.group, planned.label))
+        # Of a serving engine it is of nothing.
+        self.cost: Cost | Unknown | None = None if planned.serves else inputs.costs.get((planned.group, planned.label), NO_COST)
 
     def _slope(self, trial: Trial, boundary: str) -> Slope | str:
         """What figures rest on, or what leaves the trial out at the boundary."""
@@ -427,13 +441,14 @@ def _uncertainty(mean: NestedMean | None, terms: dict[str, float] | None) -> dic
 class Ratio:
     """A cell against its baseline: the log ratio's mean, its type B terms, and what is filled in when the whole family is known.
 
-    read: with the scatter of the readings; mean: the same value, with the scatter at the worst corner.
+    read: with the scatter of the readings; mean: the same value, with the scatter at the worst corner; time: of the times per token.
     """
 
     cell: Cell
     baseline: Cell
     read: NestedMean | None
     mean: NestedMean | None
+    time: NestedMean | None
     terms: dict[str, float] | None
     family: bool
     holm: float | None = None
@@ -458,7 +473,8 @@ def _ratio(cell: Cell, baseline: Cell, sensor: Sensor, inputs: Inputs) -> Ratio:
     values = [(s, math.log(s.e) - math.log(o.e), o) for s, o in pairs]
     read = _mean(cell.first_stage, [(s.trial, v) for s, v, _ in values])
     terms = _terms([s for s, _ in pairs], [o for _, o in pairs], sensor, cell.boundary, absolute=False)
-    return Ratio(cell, baseline, read, _widest(cell.first_stage, read, values, sensor, cell.boundary), terms, family=cell.planned.twin_of is None)
+    time = _mean(cell.first_stage, [(s.trial, math.log(s.time) - math.log(o.time)) for s, o in pairs])
+    return Ratio(cell, baseline, read, _widest(cell.first_stage, read, values, sensor, cell.boundary), time, terms, family=cell.planned.twin_of is None)
 
 
 # The matrix
@@ -569,6 +585,7 @@ def _ratio_row(ratio: Ratio, family: int, repeatability: float | None, source: s
     return {
         "baseline": ratio.baseline.planned.label,
         "ratio": estimate,
+        "timeRatio": _log_estimate(ratio.time, 0.0),
         "simultaneousLow": joint["low"],
         "simultaneousHigh": joint["high"],
         "uncertainty": _uncertainty(ratio.mean, ratio.terms),
@@ -598,7 +615,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
     planned, plan, inputs = cell.planned, cell.inputs.plan, cell.inputs
     used, first = cell.used, cell.first_stage
     batch, depth = planned.batch, planned.model_layers
-    cost: Any = cell.cost or NO_COST
+    cost: Any = cell.cost
     energy = _widest(first, _log_mean(first, used, lambda s: s.e), [(s, math.log(s.e), None) for s in used], sensor, cell.boundary)
     terms = _terms(used, [], sensor, cell.boundary, absolute=True)
     estimate = _log_estimate(energy, terms["bound"] if terms else 0.0)
@@ -625,7 +642,8 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
     tokens_per_second = _with([rate], lambda r: r / depth)
     decode = _with([tokens_per_second, bandwidth, cost], lambda q, w, c: q / (w / (2 * depth * c.weight_bytes)))
     base = cells.get(group.baseline) if group.baseline else None
-    return {
+    time = _log_estimate(_log_mean(first, used, lambda s: s.time), 0.0)
+    row = {
         "label": planned.label,
         "twinOf": planned.twin_of,
         "configuration": planned.configuration,
@@ -634,6 +652,7 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
         "tokens": math.fsum(leg.steps * batch for s in used for leg in s.trial.legs if leg.layers > 0),
         "joulesPerTokenLayer": estimate,
         "uncertainty": _uncertainty(energy, terms),
+        "secondsPerTokenLayer": time,
         "netJoulesPerTokenLayer": None if net is None else _student_estimate(net),
         "interceptJoulesPerStep": intercepts.value if intercepts else None,
         "linearity": _linearity(used, first),
@@ -673,12 +692,92 @@ def _row(cell: Cell, sensor: Sensor, cells: dict[str, Cell], group: PlannedGroup
         "meanWatts": _plain_mean([_mean_watts(s.trial) for s in used]) if used else None,
         "powerCapFraction": _cap_share(used),
         "provenance": cell.worst_provenance(),
+        "serving": None,
     }
+    return _serving_row(cell, row) if planned.serves else row
+
+
+# Serving engines
+
+def _serving_row(cell: Cell, row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a decode step that is one layer of a batch of one, as that of a serving engine: its headline and times stand in `serving`."""
+    planned = cell.planned
+    serving = _serving(cell, row["joulesPerTokenLayer"], row["secondsPerTokenLayer"], row["netJoulesPerTokenLayer"])
+    none = {"value": None, "low": None, "high": None}
+    return {**row, "joulesPerTokenLayer": none, "secondsPerTokenLayer": None, "netJoulesPerTokenLayer": None, "serving": serving,
+            "meetsService": _meets(((serving["serviceMilliseconds"], planned.service_milliseconds), (serving["firstTokenMilliseconds"], planned.service_first_token)))}
+
+
+def _meets(held: Iterable[tuple[float | None, float | None]]) -> bool | None:
+    """Of (what was seen, its limit); None where nothing was seen of something that has a limit."""
+    met = [None if seen is None else seen <= limit for seen, limit in held if limit is not None]
+    return False if False in met else None if None in met else True
+
+
+def _serving(cell: Cell, energy: dict[str, Any], time: dict[str, Any], net: dict[str, Any] | None) -> dict[str, Any]:
+    """`serving` of a row. Counts are of our own where the requests are there; percentiles are a trial's own, which are held against the requests elsewhere."""
+    first, used = cell.first_stage, cell.used
+    trials = [(s, s.long_leg, s.trial.counted or s.trial.served, s.trial.served) for s in used if s.trial.served is not None]
+
+    def mean(values: list[tuple[Slope, float | None]], logarithms: bool = False) -> Any:
+        known = [(s.trial, v) for s, v in values if v is not None and not (logarithms and v <= 0)]
+        if not known:
+            return None
+        if len(known) < len(values):
+            return SOME_HAVE_NONE
+        found = _mean(first, [(t, math.log(v) if logarithms else v) for t, v in known]).value
+        return _exp(found) if logarithms else found
+
+    def geometric(values: list[tuple[Slope, float | None]]) -> Any:
+        return mean(values, logarithms=True)
+
+    def over(above: float | None, below: float | None) -> float | None:
+        return None if above is None or below is None or below == 0 else above / below
+
+    def total(values: list[float | None]) -> Any:
+        return None if any(v is None for v in values) else math.fsum(values)
+
+    latencies = {name: _together(first, [(s, told.latencies[name]) for s, _, _, told in trials]) for name in LATENCIES}
+    service = {name: latencies[name].get(f"{cell.planned.service_statistic}Milliseconds") for name in ("perToken", "firstToken")}
+    return {
+        "joulesPerToken": energy,
+        "secondsPerToken": time,
+        "netJoulesPerToken": net,
+        "joulesPerTotalToken": geometric([(s, None if c.prompt_tokens is None else s.e * leg.steps / (leg.steps + c.prompt_tokens)) for s, leg, c, _ in trials]),
+        "joulesPerRequest": geometric([(s, over(s.e * leg.steps, c.ended_requests)) for s, leg, c, _ in trials]),
+        "outputTokensPerSecond": geometric([(s, leg.steps / leg.window) for s, leg, _, _ in trials]),
+        "requestsPerSecond": geometric([(s, c.ended_requests / leg.window) for s, leg, c, _ in trials]),
+        "latencies": latencies,
+        "goodRequestsPerSecond": {"value": mean([(s, over(c.good_requests, leg.window)) for s, leg, c, _ in trials])},
+        "goodRequestsPerJoule": {"value": mean([(s, over(c.good_requests, s.e * leg.steps)) for s, leg, c, _ in trials])},
+        "cachedShare": over(total([c.cached_tokens for _, _, c, _ in trials]), total([c.prompt_tokens for _, _, c, _ in trials])),
+        "sent": sum(c.account.sent for _, _, c, _ in trials),
+        "failed": sum(c.account.failed for _, _, c, _ in trials),
+        "meanRunning": mean([(s, told.told.running) for s, _, _, told in trials]),
+        "meanWaiting": mean([(s, told.told.waiting) for s, _, _, told in trials]),
+        "kvUse": mean([(s, told.told.kv_use) for s, _, _, told in trials]),
+        "addedMilliseconds": max((t.told.added for _, _, _, t in trials if t.told.added is not None), default=None),
+        "latenessMilliseconds": max((t.lateness for _, _, _, t in trials if t.lateness is not None), default=None),
+        "serviceMilliseconds": service["perToken"],
+        "firstTokenMilliseconds": service["firstToken"],
+        "versions": list(dict.fromkeys(t.told.version for _, _, _, t in trials)),
+        "modelSha256": list(dict.fromkeys(t.told.model_sha256 for _, _, _, t in trials)),
+    }
+
+
+def _together(first_stage: int, lines: list[tuple[Slope, Latency]]) -> dict[str, Any]:
+    """A latency over trials: counts are sums, the largest is the largest of any, the others means over the trials that have one."""
+    def mean(statistic: str) -> float | None:
+        found = _mean(first_stage, [(s.trial, v) for s, line in lines if (v := getattr(line, statistic)) is not None])
+        return None if found is None else found.value
+
+    return {"count": sum(line.count for _, line in lines), **{f"{name}Milliseconds": mean(name) for name in ("mean", "p50", "p90", "p99")},
+            "mostMilliseconds": max((line.most for _, line in lines if line.most is not None), default=None)}
 
 
 def _tokens_cost(cell: Cell) -> Any:
     """c_tok, FLOP per token and layer."""
-    return NO_COST if cell.cost is None else cell.cost.flops / cell.planned.batch
+    return _with([cell.cost], lambda c: c.flops / cell.planned.batch)
 
 
 def _coverages(trial: Trial, boundary: str) -> list[float]:
@@ -706,9 +805,9 @@ def _linearity(used: Sequence[Slope], first: int) -> dict[str, Any] | None:
 
 def _phi_system(cell: Cell, cells: dict[str, Cell]) -> Any:
     reference = next((c for c in cells.values() if c.planned.workload == "A" and c.planned.weights == "FP16" and c.planned.twin_of is None), None)
-    if reference is None:
+    if reference is None or cell.cost is None:
         return None
-    if cell.cost is None or reference.cost is None:
+    if isinstance(cell.cost, Unknown) or isinstance(reference.cost, Unknown):
         return NO_COST
     if abs(cell.cost.parameters * cell.planned.model_layers / (reference.cost.parameters * reference.planned.model_layers) - 1) > 1e-3:
         return None

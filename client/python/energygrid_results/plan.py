@@ -13,9 +13,10 @@ from typing import Any
 from .reading import Damaged, integer, items, member, number, number_or_none, shown, text, text_or_none
 
 _TOKEN = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"#]+')
-_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*):(?: (.*))?\Z")
+_KEY = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*|"(?:[^"\\\x00-\x1f]|\\.)*"):(?: (.*))?\Z')
 _DEEPEST = 20
 BOUNDARIES = ("gpu", "node", "rack", "facility")
+SERVE = "serve"
 
 
 def parse(data: bytes, what: str) -> Any:
@@ -57,6 +58,7 @@ class _Block:
             if match is None:
                 raise self.trouble("is not 'key: value'")
             key, rest = match.groups()
+            key = self.name(key)
             if key in result:
                 raise self.trouble(f"names {key} a second time")
             if rest:
@@ -111,7 +113,7 @@ class _Block:
             if token == "{":
                 if at + 1 >= len(tokens) or tokens[at + 1] != ":":
                     raise self.trouble("is not 'key: value'")
-                key, at = tokens[at], at + 2
+                key, at = self.name(tokens[at]), at + 2
             value, at = self.flow_value(tokens, at, depth + 1)
             entries.append((key, value))
             if at < len(tokens) and tokens[at] == ",":
@@ -123,6 +125,10 @@ class _Block:
         if len({k for k, _ in entries}) != len(entries):
             raise self.trouble("names a key a second time")
         return dict(entries), at
+
+    def name(self, token: str) -> str:
+        """A key: names of an engine's parameters may stand in quotes."""
+        return self.scalar(token) if token.startswith('"') else token
 
     def scalar(self, token: str) -> Any:
         if token in "]},:":
@@ -148,7 +154,7 @@ class _Block:
 class PlannedCell:
     """A cell as the plan has it. boundary, service: its disclosure's, the plan's unless the cell overrides them.
 
-    configuration: what the plan says of it, by the names that `matrix.json` has.
+    service_first_token: of a serving engine, ms; None where the plan has no such limit. configuration: what the plan says of it, by the names that `matrix.json` has.
     """
 
     group: str
@@ -161,7 +167,13 @@ class PlannedCell:
     boundary: str
     service_milliseconds: float
     service_statistic: str
+    service_first_token: float | None
     configuration: dict[str, Any]
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is a serving engine: a whole model, which is one layer of a batch of one."""
+        return self.workload == SERVE
 
 
 @dataclass(frozen=True)
@@ -265,11 +277,15 @@ def _group(group: Any, where: str, service: Any, root: Any, aa: dict[str, str]) 
     for i, cell in enumerate(items(group, "cells", where)):
         at = f"{where}.cells[{i}]"
         own = _service(cell) or service
+        workload = text(cell, "workload", at)
+        serves = workload == SERVE
         cells.append(PlannedCell(
-            group=name, label=text(cell, "label", at), twin_of=None, workload=text(cell, "workload", at), weights=text(cell, "weights", at),
-            batch=_positive(cell, "batch", at), model_layers=_positive(cell, "model_layers", at), boundary=_boundary(cell if cell.get("boundary") is not None else root, at),
+            group=name, label=text(cell, "label", at), twin_of=None, workload=workload, weights="" if serves else text(cell, "weights", at),
+            batch=1 if serves else _positive(cell, "batch", at), model_layers=1 if serves else _positive(cell, "model_layers", at),
+            boundary=_boundary(cell if cell.get("boundary") is not None else root, at),
             service_milliseconds=number(own, "milliseconds_per_token", f"{at}: service"), service_statistic=text(own, "statistic", f"{at}: service"),
-            configuration=_configuration(cell, group)))
+            service_first_token=number_or_none(own, "first_token_milliseconds", f"{at}: service"),
+            configuration=_served(cell, at) if serves else _configuration(cell, group)))
     if len({c.label for c in cells}) != len(cells):
         raise Damaged(f"{where} has two cells of one label")
     if name in aa:
@@ -281,6 +297,16 @@ def _group(group: Any, where: str, service: Any, root: Any, aa: dict[str, str]) 
 
 _NAMES = {"workload": "workload", "weights": "weights", "batch": "batch", "context": "context", "d_model": "modelWidth", "heads": "heads", "kv_heads": "keyValueHeads",
           "d_ff": "feedForwardWidth", "model_layers": "modelLayers", "vocabulary": "vocabulary", "stack": "stack", "data_seed": "dataSeed", "data": "data"}
+
+
+def _served(cell: dict[str, Any], where: str) -> dict[str, Any]:
+    """A serving engine's: the members of a shape are 0."""
+    engine = cell.get("engine")
+    if engine is not None and not (isinstance(engine, dict) and all(isinstance(v, str) for v in engine.values())):
+        raise Damaged(f"{where}.engine is not a map from names to texts")
+    known = {name: cell[key] for key, name in (("stack", "stack"), ("data_seed", "dataSeed")) if isinstance(cell.get(key), (str, int))}
+    shape = dict.fromkeys(("context", "modelWidth", "heads", "keyValueHeads", "feedForwardWidth", "vocabulary"), 0)
+    return {"workload": SERVE, **shape, "batch": 1, "modelLayers": 1, "shortLayers": 1, "longLayers": 1, **known, "serve": {"model": text(cell, "model", where), "parameters": engine or {}}}
 
 
 def _configuration(cell: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Iterator
 
 MANIFEST = "manifest.json"
-_SAFE_NAME = re.compile(r"(?:traces/)?(?!\.)[^/\\\x00-\x1f\x7f]{1,200}\Z")
+FOLDERS = ("traces/", "requests/")
+_SAFE_NAME = re.compile(r"(?:traces/|requests/)?(?!\.)[^/\\\x00-\x1f\x7f]{1,200}\Z")
 # Bytes of a file; an empty file system can hold one of any length that costs nothing to make and hours to read.
 LONGEST = 2**31 - 1
 
@@ -44,7 +45,7 @@ def sha256(data: bytes) -> str:
 
 
 def is_safe_name(name: object) -> bool:
-    """Whether a name is one of a file directly in the directory, or directly below `traces/`."""
+    """Whether a name is one of a file directly in the directory, or directly below `traces/` or `requests/`."""
     return isinstance(name, str) and _SAFE_NAME.match(name) is not None and all("\ud800" > c or c > "\udfff" for c in name)
 
 
@@ -54,8 +55,9 @@ def read_bytes(directory: str, name: str) -> bytes:
         raise Damaged(f"'{shown(name)}' is not a name of a file in this directory")
     path = os.path.join(directory, name)
     try:
-        if name.startswith("traces/") and os.path.islink(os.path.join(directory, "traces")):
-            raise Damaged("traces is a link, not a directory")
+        folder = name.rpartition("/")[0]
+        if folder and os.path.islink(os.path.join(directory, folder)):
+            raise Damaged(f"{folder} is a link, not a directory")
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -70,7 +72,7 @@ def read_bytes(directory: str, name: str) -> bytes:
 
 
 def names_in(directory: str) -> list[str]:
-    """Every file of the directory by its name with `/`, sorted; files in folders other than traces/ too, so that they can be told."""
+    """Every file of the directory by its name with `/`, sorted; files in other folders too, so that they can be told."""
     found = []
     try:
         for here, folders, files in os.walk(directory, followlinks=False):

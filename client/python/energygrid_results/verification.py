@@ -2,7 +2,7 @@
 
 Numbers agree within 1e-9 of the larger one. A member that is a difference of near equals loses digits to rounding, down to nothing where it is zero; such members have a scale, the size of what was
 subtracted: 1 for shares, probabilities and differences of logarithms (`SCALE_ONE`), a step's energy for an intercept. They agree within 1e-12 of their scale too. Everything that is no number is
-compared exactly.
+compared exactly. Latencies of serving engines are kept in histograms: they agree within 0.1 % and 1 µs.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from .evidence import PROVENANCES, Trial
 from .flat import csv_differences
 from .matrix import Unknown
 from .reading import MANIFEST, shown
+from .serving import LATENCIES, MOST_CLIENT_MILLISECONDS, STATISTICS, Served, is_reconciled
 
 RELATIVE = 1e-9
 TINY = 1e-12
+HISTOGRAM, MICROSECOND = 1e-3, 1e-3
 SCALE_ONE = frozenset((
     "standardError", "offsetTerm", "nonLinearityTerm", "aliasTerm", "counterTerm", "gainTerm", "typeB", "bound", "pValue", "holmPValue", "pass", "device", "node", "deviceAndNode",
     "counterResidual", "powerCapFraction", "thermalFraction", "halfWidth95", "resolution", "departure.value", "departure.low", "departure.high"))
@@ -34,9 +36,16 @@ NOT_COMPUTED = {
     "quality": "words", "tokenKind": "words", "estimator": "words", "reason": "words", "standingReason": "words", "confounds": "words", "text": "words", "verdict": "words",
     "limit": "words", "flags": "words", "notes": "words", "checklist": "words", "boundaryNotes": "words", "ceilings": "words", "absent": "words", "hardware": "words", "source": "words",
     "difference": "words", "missingMeters": "words", "edition": "words",
+    "load": "how the plan's short words come to it is not in docs/results.md", "prompts": "how the plan's short words come to it is not in docs/results.md",
+    "generation": "how the plan's short words come to it is not in docs/results.md", "reconciliation": "words", "arguments": "words",
     "utilization": "never estimated for these workloads", "phi_prefill": "never estimated", "phi_route": "never estimated", "phi_sched": "never estimated",
 }
 NEVER_ESTIMATED = ("utilization", "phi_prefill", "phi_route", "phi_sched")
+# Of a row of a serving engine: made as a decode step's are, or null.
+OF_DECODE_STEPS = ("tokenLayersPerSecond", "wattsPerDevice", "kEffPeak", "projectedTokensPerSecond", "projectedStepMilliseconds", "projectedJoulesPerToken", "pueAdjustedJoulesPerToken",
+                   "costPerMillionTokens", "currency", "constraint", "phi")
+# Members of documents that came with format 4.
+OF_FORMAT_4 = ("secondsPerTokenLayer", "serving", "timeRatio")
 # Of a trial.
 NOT_IN_EVIDENCE = (
     ("legs[].gpu and node: lowGapJoules, highGapJoules, edgeUncertaintyJoules, method; node: provenance", "rated limits and read latencies are not in the files"),
@@ -44,6 +53,14 @@ NOT_IN_EVIDENCE = (
     ("legs[].warmupSeconds, meanCelsius, meanMegahertz, p50StepSeconds, p99StepSeconds, flags", "stated by the node; no figure rests on them"),
     ("trials: times, temperature, power limit, driver, model, place", "stated by the node"),
     ("step marks and counter readings themselves", "no file can show that they were read; only what follows from them is computed"),
+)
+
+NOT_IN_REQUESTS = (
+    ("served: version, arguments, modelSha256, launched", "what answered is stated by the node"),
+    ("served: meanRunning, meanWaiting, kvUse", "the engine's own words; the looks at them are not in the files"),
+    ("served: addedMilliseconds", "the stream that tells it is not in the files"),
+    ("served.account: engineTokens, engineCounter", "the engine's counter is not in the files; that it agrees with the requests is checked"),
+    ("requests: prompts, seeds and lengths", "they are not in the files; only what is counted of them is"),
 )
 
 
@@ -138,6 +155,8 @@ class _Comparison:
         for name, value in theirs.items():
             if name not in ours and path.endswith(".invalidations"):
                 self.d.wrong(self.file, f"{path}.{shown(name)}", "is not so", 0, value)
+            elif name not in ours and path.endswith(".serve.parameters"):
+                self.d.wrong(self.file, f"{path}.{shown(name, 60)}", "is not in the plan", None, _summary(value))
             elif name not in ours:
                 self.skip(name, value, f"{path}.{shown(name, 40)}" if path else shown(name, 40))
 
@@ -184,7 +203,7 @@ def _passes(d: Directory) -> None:
         known[key] = state
         if state not in ("open", "done", "void"):
             d.wrong(MANIFEST, "passes", f"{name} is {shown(state, 30)}, which no pass can be")
-        elif state == "open" and d.format == 3 and d.manifest.get("phase") == "finished":
+        elif state == "open" and d.format >= 3 and d.manifest.get("phase") == "finished":
             d.wrong(MANIFEST, "passes", f"{name} is open, and the sweep has finished")
         found = by_pass.get(key, {})
         for t in found.values():
@@ -232,7 +251,7 @@ def _witnesses(d: Directory) -> None:
 # Trials
 
 def _trial_figures(d: Directory) -> None:
-    if d.format != 3:
+    if d.format < 3:
         d.skip("energies, coverages, steps, residuals and fractions of the trials", f"format {d.format} does not keep the readings; what the trials say is taken")
         return
     spoiled = sum(1 for t in d.trials if not t.valid)
@@ -240,6 +259,9 @@ def _trial_figures(d: Directory) -> None:
         d.skip("energies of trials that are not valid", "they enter no figure", spoiled)
     for what, why in NOT_IN_EVIDENCE:
         d.skip(what, why)
+    if any(t.served is not None for t in d.trials):
+        for what, why in NOT_IN_REQUESTS:
+            d.skip(what, why)
     batches = {(c.group, c.label): c.batch for g in d.plan.groups for c in g.cells} if d.plan is not None else {}
     wanted = {(c.group, c.label): _layers(c.configuration) for g in d.plan.groups for c in g.cells} if d.plan is not None else {}
     provenances = _energy_provenances(d)
@@ -318,10 +340,68 @@ def _trial(d: Directory, trial: Trial, batch: int | None) -> None:
         _sources(d, walk, leg.sources, f"{where}.evidence")
         if leg.same_cell_gpus < len(trial.devices) or leg.node_joules is not None and leg.same_cell_gpus > leg.node_gpus:
             d.wrong("trials.ndjson", f"{where}.sameCellGpus", f"{leg.same_cell_gpus} cannot be: the trial ran on {len(trial.devices)} of the node's {leg.node_gpus}")
+    if trial.served is not None:
+        _served(d, walk, trial, f"{at}.served")
     numbers = {n: trial.stated.get(n) for n in ("powerLimitWatts", "startCelsius", "idleContextWatts")}
     _absences(d, "trials.ndjson", {**numbers, "absent": trial.stated.get("absent")}, at, ())
     walk.compare(trial.idle_watts, trial.stated.get("idleContextWatts"), f"{at}.idleContextWatts")
     _sources(d, walk, trial.idle_sources, f"{at}.idle")
+
+
+def _served(d: Directory, walk: _Comparison, trial: Trial, at: str) -> None:
+    """What a trial says of its serving engine, against its requests and against itself."""
+    stated, ours = trial.served, trial.counted
+    account = stated.account
+    if account.sent != account.ended + account.failed + account.cut_off:
+        d.wrong("trials.ndjson", f"{at}.account", f"sent {account.sent} requests, of which {account.ended} ended, {account.failed} failed and {account.cut_off} were cut off")
+    if trial.stated["served"]["stack"] != (stack := _stack(d, trial)) and stack is not None:
+        d.wrong("trials.ndjson", f"{at}.stack", "is not the plan's", shown(stack), shown(trial.stated["served"]["stack"]))
+    for name, value in (("addedMilliseconds", stated.told.added), ("latenessMilliseconds", stated.lateness)):
+        if value is not None and value > MOST_CLIENT_MILLISECONDS:
+            d.wrong("trials.ndjson", f"{at}.{name}", f"is {value:.6g} ms, and the trial is valid; a trial whose client takes more than {MOST_CLIENT_MILLISECONDS:g} ms is not")
+    if account.engine_tokens is None:
+        d.skip("trials.ndjson: tokens against the engine's counter", "the engine does not count, or does not say")
+    else:
+        mine = ours.account if ours is not None else account
+        if not is_reconciled(mine.output_tokens, mine.cut_off_most, account.engine_tokens):
+            d.wrong("trials.ndjson", f"{at}.account.engineTokens", f"is {account.engine_tokens:.9g}, and the trial is valid; its requests have {mine.output_tokens:.9g} tokens, and at most "
+                                                                   f"{mine.cut_off_most:.9g} more")
+        d.count("trials against their engine's counter")
+    if ours is None:
+        d.skip("trials.ndjson: tokens, requests and latencies of serving engines", "the trial's requests could not be read; they were taken as they stand")
+        return
+    for name, value, theirs in (
+            ("promptTokens", ours.prompt_tokens, stated.prompt_tokens), ("cachedTokens", ours.cached_tokens, stated.cached_tokens), ("endedRequests", ours.ended_requests, stated.ended_requests),
+            ("tokenTiming", ours.timing, stated.timing), ("account.sent", ours.account.sent, account.sent), ("account.ended", ours.account.ended, account.ended),
+            ("account.failed", ours.account.failed, account.failed), ("account.cutOff", ours.account.cut_off, account.cut_off),
+            ("account.outputTokens", ours.account.output_tokens, account.output_tokens), ("account.cutOffMost", ours.account.cut_off_most, account.cut_off_most),
+            ("account.tokenIds", ours.account.token_ids, account.token_ids)):
+        walk.compare(value, theirs, f"{at}.{name}")
+    if ours.good_requests is not None:
+        walk.compare(ours.good_requests, stated.good_requests, f"{at}.goodRequests")
+    _latencies(d, walk, ours, stated, at)
+
+
+def _stack(d: Directory, trial: Trial) -> str | None:
+    group = next((g for g in d.plan.groups if g.name == trial.group), None) if d.plan is not None else None
+    cell = None if group is None else group.cell(trial.label)
+    return None if cell is None else cell.configuration.get("stack")
+
+
+def _latencies(d: Directory, walk: _Comparison, ours: Served, stated: Served, at: str) -> None:
+    pairs = [("latenessMilliseconds", ours.lateness, stated.lateness)]
+    for name in LATENCIES:
+        mine, theirs = ours.latencies[name], stated.latencies[name]
+        walk.compare(mine.count, theirs.count, f"{at}.latencies.{name}.count")
+        pairs += [(f"latencies.{name}.{statistic}", getattr(mine, field), getattr(theirs, field))
+                  for statistic in STATISTICS for field in (statistic.removesuffix("Milliseconds"),)]
+    for name, mine, theirs in pairs:
+        if mine is None or theirs is None:
+            walk.compare(mine, theirs, f"{at}.{name}")
+        elif abs(mine - theirs) > HISTOGRAM * max(abs(mine), abs(theirs)) + MICROSECOND:
+            d.wrong("trials.ndjson", f"{at}.{name}", "differs by more than a histogram does", mine, theirs, difference(mine, theirs))
+        else:
+            d.count("numbers")
 
 
 def _sources(d: Directory, walk: _Comparison, energies: Any, where: str) -> None:
@@ -352,7 +432,7 @@ def _matrix(d: Directory, computed: dict[str, Any] | None) -> None:
         d.wrong("matrix.json", "disclosure", "differs from the manifest's")
     if computed is None:
         d.skip("figures of matrix.json", "the plan could not be read")
-    elif d.format != 3:
+    elif d.format < 3:
         _older(d, computed)
     else:
         _current(d, computed)
@@ -390,18 +470,95 @@ def _current(d: Directory, computed: dict[str, Any]) -> None:
         value, per_step = ours["joulesPerTokenLayer"]["value"], ours.get("interceptJoulesPerStep")
         if value is not None and per_step is not None:
             walk.scales[f"{path}.interceptJoulesPerStep"] = abs(value) + abs(per_step)
-        walk.compare(ours, theirs, path)
+        of_format = _of_format(d, ours, theirs, path)
+        walk.compare(of_format if of_format.get("serving") is None else _as_served(d, of_format, theirs, path), theirs, path)
         _cost(d, theirs, path)
-        _absences(d, "matrix.json", theirs, path, ("twinOf", "currency", "meetsService", "provenance"))
+        _absences(d, "matrix.json", theirs, path, ("twinOf", "currency", "meetsService", "provenance", "serving"))
     for g, theirs in enumerate(d.matrix.get("groups") if pairs else []):
         ours = next((x for x in computed["groups"] if x["name"] == theirs.get("name")), None)
         if ours is not None:
             walk.compare({k: v for k, v in ours.items() if k != "rows"}, {k: v for k, v in theirs.items() if k != "rows"}, f"groups[{g}]")
     top = {k: v for k, v in computed.items() if k != "groups"}
+    _panels(d, top)
     top.update({k: d.matrix.get(k) for k in ("format", "sweep", "planSha256", "disclosure")})
     top["facility"] = {**d.facility, "name": "ipue", "category": d.plan.pue_category} if d.facility is not None else None
     walk.compare(top, {k: v for k, v in d.matrix.items() if k != "groups"}, "")
     _closure(d)
+
+
+def _of_format(d: Directory, ours: dict[str, Any], theirs: dict[str, Any], path: str) -> dict[str, Any]:
+    """Our row as its format has it; told where a row has what its format has not."""
+    if d.format >= 4:
+        return ours
+    inner = theirs.get("ratio")
+    for at, owner in ((path, theirs), (f"{path}.ratio", inner if isinstance(inner, dict) else {})):
+        for name in OF_FORMAT_4:
+            if owner.get(name) is not None:
+                d.wrong("matrix.json", f"{at}.{name}", f"is there, and format {d.format} has none")
+    row = {k: v for k, v in ours.items() if k not in OF_FORMAT_4}
+    if row["ratio"] is not None:
+        row["ratio"] = {k: v for k, v in row["ratio"].items() if k not in OF_FORMAT_4}
+    return row
+
+
+def _as_served(d: Directory, ours: dict[str, Any], theirs: dict[str, Any], path: str) -> dict[str, Any]:
+    """Our row of a serving engine, less the figures of decode steps that theirs leaves out and what is in another order; absences and words of `serving`."""
+    row = dict(ours)
+    for name in OF_DECODE_STEPS:
+        row[name] = _where_told(d, ours[name], theirs.get(name), path)
+    serving, told, absent = dict(ours["serving"]), theirs.get("serving"), theirs.get("absent")
+    if isinstance(told, dict):
+        for name in ("versions", "modelSha256"):
+            mine, words = {w for w in serving[name] if w}, told.get(name)
+            if not isinstance(words, list) or not all(isinstance(w, str) for w in words) or {w for w in words if w} != mine or len(set(words)) != len(words):
+                d.wrong("matrix.json", f"{path}.serving.{name}", "are not those of the trials, each once", shown("; ".join(sorted(mine))), shown(words))
+            # In which order they stand is not said.
+            serving[name] = words
+        _serving_absences(d, told, absent if isinstance(absent, dict) else {}, path)
+    row["serving"] = serving
+    return row
+
+
+def _where_told(d: Directory, ours: Any, theirs: Any, path: str) -> Any:
+    """Ours where theirs has a value, None where it has none: docs/results.md does not say which figures of decode steps the row of a serving engine has."""
+    if isinstance(ours, dict) and "value" not in ours and isinstance(theirs, dict):
+        return {name: _where_told(d, value, theirs.get(name), path) for name, value in ours.items()}
+    if _absent(theirs) and not _absent(ours) and not isinstance(ours, Unknown):
+        d.skip("matrix.json: figures of decode steps that rows of serving engines leave out", "docs/results.md does not say which of them there are")
+        return None
+    return ours
+
+
+def _serving_absences(d: Directory, told: dict[str, Any], absent: dict[str, Any], path: str) -> None:
+    """Why a number of `serving` is null stands in the row's `absent` under `serving.` and its name."""
+    def walk(node: dict[str, Any], names: tuple[str, ...]) -> None:
+        for name, value in node.items():
+            here = (*names, shown(name, 60))
+            if isinstance(value, dict) and "scope" in value:
+                continue
+            if isinstance(value, dict) and "value" not in value:
+                walk(value, here)
+            elif _absent(value) and not (isinstance(value, dict) and value.get("reason")) and not any(".".join(here[:n]) in absent for n in range(2, len(here) + 1)):
+                d.wrong("matrix.json", f"{path}.{'.'.join(here)}", "is null, and nothing says why")
+
+    walk(told, ("serving",))
+    for name in absent:
+        node: Any = {"serving": told} if name.startswith("serving.") else None
+        for step in name.split("."):
+            node = node.get(step) if isinstance(node, dict) else None
+        if node is not None and not _absent(node) and (not isinstance(node, dict) or "value" in node):
+            d.wrong("matrix.json", f"{path}.absent", f"says why {shown(name, 60)} is not there, but it is")
+
+
+def _panels(d: Directory, top: dict[str, Any]) -> None:
+    """A panel's figure of a serving engine is there where its row's is."""
+    theirs = d.matrix.get("panels")
+    serving = {(c.group, c.label) for g in d.plan.groups for c in g.cells if c.serves}
+    for panel, said in zip(top["panels"], theirs if isinstance(theirs, list) else []):
+        told = said.get("rows") if isinstance(said, dict) else None
+        for row, stands in zip(panel["rows"], told if isinstance(told, list) else []):
+            if (row["group"], row["label"]) in serving and isinstance(stands, dict):
+                row.update({name: _where_told(d, row[name], stands.get(name), "panels") for name in ("projectedJoulesPerToken", "unmatchedRatio")})
 
 
 def _cost(d: Directory, row: dict[str, Any], path: str) -> None:

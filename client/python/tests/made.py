@@ -1,4 +1,4 @@
-"""Makes a small, consistent directory of format 3 from made-up readings, and damaged copies of it.
+"""Makes a small, consistent directory of format 3 or 4 from made-up readings, and damaged copies of it.
 
 Every formula of docs/results.md is written here a second time, in the plainest way and without the package, so that a mistake is not shared: integrals by Simpson's rule, quantiles by
 bisection, expectations of mean squares by putting indicator vectors into the sums of squares themselves.
@@ -15,6 +15,8 @@ import math
 import os
 import random
 from functools import lru_cache
+
+from . import served
 
 SWEEP = "made-20261130-000000-0001"
 PLAN_SHA = hashlib.sha256(b"the plan").hexdigest()
@@ -207,10 +209,14 @@ def _source(meter, start, end, steps=None, cap=None):
 
 
 def make_trial(shape, cell, block, number, rng, keep_trace):
-    """A trial's document (without sequence) and its trace's bytes."""
+    """A trial's document (without sequence), its trace's bytes, and those of its requests."""
     host, uuids = shape["blocks"][block]
     workload = cell["workload"]
-    fixed, per_layer, base, more = PHYSICS[workload]
+    engine = served.ENGINES.get(cell["model"])
+    fixed, per_layer, base, more = (0.0, 0.0, engine["watts"], 0.0) if engine else PHYSICS[workload]
+    name = f"{cell['group']}.{cell['label']}.b{block}.p{number}.{cell['sha'][:8]}"
+    plain = name.replace(" ", "_").replace("(", "_").replace(")", "_")
+    answered, requests = None, None
     here = [u for u in shape["nodes"][host] if u not in uuids]
     luck = 1 + rng.gauss(0, 0.004) + shape["level"][host] + 0.002 * block
     gap = shape.get("gap")
@@ -220,7 +226,7 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
     node = [Meter("input", "node", "counter", 500_000_000, rng, 123456.0, modulus=modulus.get("node"))] if shape["meter"] else []
     clock, legs, capped = 1_200_000_000, [], (cell["label"], block, number) in shape["capped"]
     bad = (cell["label"], block, number) in shape["spoiled_slope"]
-    for layers in ([0] if cell["vocabulary"] else []) + list(LAYERS.get(workload, (2, 14))):
+    for layers in [1] if engine else ([0] if cell["vocabulary"] else []) + list(LAYERS.get(workload, (2, 14))):
         step_s = (fixed + per_layer * layers) * (1 + rng.gauss(0, 0.0008))
         if bad and layers == 14:
             step_s = (fixed + per_layer * 1) * 0.9
@@ -233,14 +239,18 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
         for m in node:
             m.run_until(stop, watts * len(meters) + 90.0 * len(others) + 410.0)
         marks = []
-        for i in range(len(uuids)):
+        if engine:
+            rows = served.ask(rng, engine, clock, stop)
+            requests = served.lines(rows)
+            answered = served.served(rows, start, end, ENGINE_LIMITS, engine, f"{plain}.ndjson", hashlib.sha256(requests).hexdigest(), 2.5 + 0.1 * number)
+        for i in range(0 if engine else len(uuids)):
             k0, k1 = int((start - clock) / 1e9 / step_s), int((end - clock) / 1e9 / step_s)
 
             def mark(k, shift=i):
                 return {"beforeNanoseconds": clock + int(k * step_s * 1e9), "before": 1000 * shift + k, "afterNanoseconds": clock + int((k + 1) * step_s * 1e9), "after": 1000 * shift + k + 1}
             marks.append((mark(k0), mark(k1)))
-        sources = [_source(m, start, end, marks[i], 0.25 if capped and layers else None) for i, m in enumerate(meters)] + [_source(m, start, end) for m in others + node]
-        legs.append(_leg(shape, layers, start, end, sources, len(uuids), cell["batch"]))
+        sources = [_source(m, start, end, marks[i] if marks else None, 0.25 if capped and layers else None) for i, m in enumerate(meters)] + [_source(m, start, end) for m in others + node]
+        legs.append(_leg(shape, layers, start, end, sources, len(uuids), cell["batch"], served.tokens(rows, start, end) if engine else None))
         clock = stop
     idle_from, idle_to = clock + 500_000_000, clock + 1_700_000_000
     for m in meters + others:
@@ -249,7 +259,6 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
     for s in idle_sources:
         s.update(powerCapSeconds=None, thermalSeconds=None, slowdownSpanSeconds=0)
     outcome = shape["spoiled"].get((cell["label"], block, number))
-    name = f"{cell['group']}.{cell['label']}.b{block}.p{number}.{cell['sha'][:8]}"
     trace = None
     if keep_trace:
         rows = sorted((t, m.name, w, j) for m in meters + node for t, w, j, _ in m.rows)
@@ -264,18 +273,19 @@ def make_trial(shape, cell, block, number, rng, keep_trace):
         "timeScale": 1, "startedWallUtc": "2026-11-30T00:00:00+00:00", "endedWallUtc": "2026-11-30T00:01:00+00:00",
         "startCelsius": 35.5, "legs": legs, "idleContextWatts": sum(s["joules"] / s["coveredSeconds"] for s in idle_sources),
         "idle": {"fromNanoseconds": idle_from, "toNanoseconds": idle_to, "sources": idle_sources}, "flags": [], "absent": {},
-        "trace": f"{name.replace(' ', '_').replace('(', '_').replace(')', '_')}.csv" if trace else "", "traceSha256": hashlib.sha256(trace).hexdigest() if trace else "",
-    }, trace
+        "trace": f"{plain}.csv" if trace else "", "traceSha256": hashlib.sha256(trace).hexdigest() if trace else "", **({"served": answered} if engine else {}),
+    }, trace, requests
 
 
 def hash_of(text):
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
 
-def _leg(shape, layers, start, end, sources, devices, batch):
+def _leg(shape, layers, start, end, sources, devices, batch, steps=None):
     own = [s for s in sources if s["role"] == "device"]
     meter = [s for s in sources if s["role"] == "node"]
-    steps = sum(on_line(s["lastSteps"], end) - on_line(s["firstSteps"], start) for s in own)
+    if steps is None:
+        steps = sum(on_line(s["lastSteps"], end) - on_line(s["firstSteps"], start) for s in own)
     window = (end - start) / 1e9
     residuals = [(s["joules"] - s["powerJoules"]) / s["joules"] for s in own if s["powerJoules"] is not None]
 
@@ -342,6 +352,25 @@ def node_shape(passes=3):
     }
 
 
+def serve_shape(passes=2):
+    """Format 4: kernels beside two serving engines, one of them with its twin, on two device groups of a node; a trial of an engine is invalid, another's pass is void."""
+    return {
+        "format": 4, "nodes": {"h": [f"GPU-{i}" for i in range(4)]}, "blocks": [("h", ("GPU-0", "GPU-1")), ("h", ("GPU-2", "GPU-3"))], "level": {"h": 0.0}, "method": "counter", "meter": True,
+        "provenance": "measured", "passes": [passes + 1, passes], "void": {(1, passes)}, "capped": set(), "spoiled": {("tiny-q8", 0, 1): ("invalid", "tokens are not the engine's")}, "spoiled_slope": set(),
+        "groups": [("dense", "A", ["A", "E"]), ("engines", "tiny-f16", ["tiny-f16", "tiny-q8"])], "vocabulary": 0, "aa": ("engines", "tiny-f16", 0.3), "min": 2, "max": 4, "panels": False,
+        "envelope": (2000.0, "gpu", 4), "pue": ("declared", 1.2, 3), "cost": (0.1, 0, "USD"), "boundary": "gpu", "service_ms": 100.0, "qualified": {},
+    }
+
+
+def lone_shape(passes=3):
+    """Format 4: a serving engine on one device, metered at the node."""
+    return {
+        **node_shape(passes), "format": 4, "groups": [("engines", "tiny-f16", ["tiny-f16", "tiny-q8"])],
+    }
+
+
+# of the group of engines: ms per token, ms to the first
+ENGINE_LIMITS, ENGINE_STATISTIC = (24.0, 45.0), "p90"
 MODEL_LAYERS, BATCH, BANDWIDTH, PEAK, RATED = 32, 8, 3.35e12, 989e12, 700.0
 
 
@@ -354,7 +383,9 @@ def cells_of(shape):
         for label, workload, twin in labels:
             sha = hashlib.sha256(f"{group} {workload}".encode()).hexdigest()
             cells.append({"group": group, "label": label, "workload": workload, "twin": twin, "weights": "INT4" if workload in "CK" else "FP16", "batch": BATCH, "sha": sha,
-                          "vocabulary": shape["vocabulary"], "place": len(cells)})
+                          "vocabulary": shape["vocabulary"], "place": len(cells), "model": None, "depth": MODEL_LAYERS})
+            if workload in served.ENGINES:
+                cells[-1].update(workload="serve", model=workload, batch=1, depth=1, weights="")
     return cells
 
 
@@ -363,6 +394,8 @@ def make(directory, shape, seed=7):
     rng = random.Random(seed)
     cells = cells_of(shape)
     os.makedirs(os.path.join(directory, "traces"))
+    if any(c["model"] for c in cells):
+        os.makedirs(os.path.join(directory, "requests"))
     documents, passes = [], []
     for block, count in enumerate(shape["passes"]):
         for number in range(count + (1 if (block, count) in shape["void"] else 0)):
@@ -371,10 +404,12 @@ def make(directory, shape, seed=7):
                 passes.append({"group": group, "block": block, "pass": number, "state": "void" if void else "done", "reason": "the host was lost" if void else "",
                                "devices": [f"{shape['blocks'][block][0]}/{u}" for u in shape["blocks"][block][1]]})
                 for cell in [c for c in cells if c["group"] == group][:2 if void else None]:
-                    document, trace = make_trial(shape, cell, block, number, rng, keep_trace=number == 0 or shape["method"] == "power")
+                    document, trace, requests = make_trial(shape, cell, block, number, rng, keep_trace=number == 0 or shape["method"] == "power")
                     documents.append({"sequence": len(documents), **document})
                     if trace:
                         write(directory, f"traces/{document['trace']}", trace)
+                    if requests:
+                        write(directory, f"requests/{document['served']['requests']}", requests)
     write(directory, "plan.yaml", b"name: made\n")
     write(directory, "plan.resolved.yaml", plan_text(shape, cells).encode())
     write(directory, "report.html", b"<!doctype html>\n")
@@ -451,10 +486,18 @@ def plan_text(shape, cells):
              '  description: "made up"', '  model: "H100-SXM-80GB"', f"  devices: {sum(len(b[1]) for b in shape['blocks'])}", f'boundary: "{shape["boundary"]}"', 'stack: "cuda"',
              'match: ["batch", "context"]', "groups:"]
     for group, baseline, _ in shape["groups"]:
-        lines += [f'  - name: "{group}"'] + ([f'    baseline: "{baseline}"'] if baseline else []) + ["    layers: [2, 14]", "    cells:"]
+        lines += [f'  - name: "{group}"'] + ([f'    baseline: "{baseline}"'] if baseline else []) + ["    layers: [2, 14]"]
+        if any(c["model"] for c in cells if c["group"] == group):
+            lines += ["    operating_point:", "      service:", f"        milliseconds_per_token: {ENGINE_LIMITS[0]}", f'        statistic: "{ENGINE_STATISTIC}"',
+                      f"        first_token_milliseconds: {ENGINE_LIMITS[1]}"]
+        lines += ["    cells:"]
+        lines += [f'      - {{label: "{c["label"]}", workload: "serve", stack: "llama-server", model: "{c["model"]}", '
+                  + "".join(f"engine: {json.dumps(p)}, " for p in [served.ENGINES[c["model"]]["parameters"]] if p)
+                  + 'load: {concurrency: 3}, prompts: {input_tokens: {min: 20, max: 60}, output_tokens: 12}, generation: {ignore_eos: true}, data_seed: 1}'
+                  for c in cells if c["group"] == group and c["model"] and not c["twin"]]
         lines += [f'      - {{label: "{c["label"]}", workload: "{c["workload"]}", weights: "{c["weights"]}", batch: {BATCH}, context: 4096, d_model: 8192, d_ff: 22016, heads: 64, kv_heads: 64, model_layers: {MODEL_LAYERS}, layers: {list(LAYERS.get(c["workload"], (2, 14)))}, '
-                  f'vocabulary: {c["vocabulary"]}, stack: "cuda", data: "normal", data_seed: 1}}' for c in cells if c["group"] == group and not c["twin"]]
-    if len(shape["groups"]) > 1:
+                  f'vocabulary: {c["vocabulary"]}, stack: "cuda", data: "normal", data_seed: 1}}' for c in cells if c["group"] == group and not c["model"] and not c["twin"]]
+    if shape.get("panels", len(shape["groups"]) > 1):
         lines += ["panels:", '  - title: "as printed"', "    baseline:", '      group: "dense"', '      label: "A"', "    cells:",
                   '      - {group: "dense", label: "C", published_joules_per_token: 1.2}', '      - {group: "alone", label: "K"}']
     else:
@@ -480,7 +523,7 @@ def manifest_of(shape, passes):
                             "bandwidthBytesPerSecond": BANDWIDTH, "bandwidthProvenance": "measured", "peakFlopsPerSecond": PEAK, "ratedWatts": RATED, "powerLimitWatts": 700, "driver": "575.1",
                             "energySource": "declared 20 W idle" if shape.get("declared") else "counter", "energyProvenance": shape["provenance"], "key": f"{host}/{uuid}",
                             "qualification": {"offsetWatts": q[0], "nonLinearityWatts": q[1], "alias": q[2], "counterResidual": q[3], "ratedWatts": q[4], "method": "steps"} if q else None})
-    return {"format": 3, "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "version": "1.0.0", "runtime": "none", "phase": "finished", "submittedBy": "local",
+    return {"format": shape.get("format", 3), "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "version": "1.0.0", "runtime": "none", "phase": "finished", "submittedBy": "local",
             "submittedUtc": "2026-11-30T00:00:00+00:00", "endedUtc": "2026-11-30T01:00:00+00:00", "devices": devices, "disclosure": {"boundary": shape["boundary"]}, "passes": passes}
 
 
@@ -599,12 +642,17 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         return {"standardError": se, "degreesOfFreedom": nu, "offsetTerm": t[0][0], "nonLinearityTerm": t[0][1], "aliasTerm": t[0][2], "counterTerm": t[0][3], "gainTerm": t[0][4],
                 "typeB": t[1], "bound": t[2]}
 
+    def time_of(c, d, s):
+        """s per token and layer of a device; of an engine, s per token of all its devices"""
+        return d["legs"][0]["windowSeconds"] / d["legs"][0]["tokens"] if c["model"] else s[1] / c["batch"]
+
     pue = None if not shape["pue"] else facility["value"] if shape["pue"][0] == "site" else shape["pue"][1]
     rows = {}
     for c in cells:
         key = (c["group"], c["label"])
         pairs = used[key]
-        parameters, wb, sb, wf, af = COST[c["workload"]]
+        BATCH, MODEL_LAYERS = c["batch"], c["depth"]
+        parameters, wb, sb, wf, af = COST.get(c["workload"], (1.0,) * 5)
         flops, bytes_ = wf + af, wb + sb
         c_tok = flops / BATCH
         value, scope, units, se, nu = nest(seen((d, math.log(s[0] / BATCH)) for d, s in pairs), n0)
@@ -667,7 +715,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
         per_second = rate / MODEL_LAYERS
         step = 1000 * BATCH * MODEL_LAYERS / rate
         decode = per_second / (BANDWIDTH / (2 * MODEL_LAYERS * wb))
-        base = COST[next((w[0] for w in [next(g for g in shape["groups"] if g[0] == c["group"])[2]]))]
+        base = COST.get(next((w[0] for w in [next(g for g in shape["groups"] if g[0] == c["group"])[2]])), (1.0,) * 5)
         price = shape["cost"]
         rows[key] = {
             "label": c["label"], "twinOf": c["twin"], "configuration": {"workload": c["workload"], "weights": c["weights"], "batch": BATCH, "context": 4096, "modelWidth": 8192, "heads": 64,
@@ -693,13 +741,19 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
             "meanWatts": average(sum(x["gpu"]["joules"] for x in d["legs"] if x["layers"]) / sum(x["gpu"]["coveredSeconds"] for x in d["legs"] if x["layers"]) / len(d["devices"]) for d, _ in pairs),
             "powerCapFraction": max(leg["powerCapFraction"] for leg in legs), "flags": [], "provenance": provenance, "absent": {},
         }
+        if shape.get("format", 3) > 3:
+            m = nest(seen((d, math.log(time_of(c, d, s))) for d, s in pairs), n0)
+            low, high = interval(m[0], m[3], m[4], 0.05, 0.0)
+            rows[key]["secondsPerTokenLayer"] = {"value": math.exp(m[0]), "low": low, "high": high, "scope": m[1], "units": m[2]}
+        if c["model"]:
+            rows[key].update(served_row(c, rows[key], pairs, lambda told: nest(seen(told), n0)[0]))
     for key, row in rows.items():
         reference = rows.get((key[0], "A"))
-        if reference and abs(row["cost"]["parameters"] / reference["cost"]["parameters"] - 1) <= 1e-3:
+        if reference and row["cost"]["parameters"] and abs(row["cost"]["parameters"] / reference["cost"]["parameters"] - 1) <= 1e-3:
             row["phi"]["phi_system"]["value"] = reference["joulesPerTokenLayer"]["value"] / row["joulesPerTokenLayer"]["value"]
 
     # Ratios
-    found, readings = {}, {}
+    found, readings, times = {}, {}, {}
     for group, baseline, _ in shape["groups"]:
         for c in cells:
             if c["group"] == group and baseline and c["label"] != baseline:
@@ -710,6 +764,7 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
                 t = terms(group, sensitivities([x for x, _ in both]), sensitivities([y for _, y in both]), 0.0)
                 p = None if m[3] is None else tail(abs(m[0]) / m[3] - t[2] / m[3], m[4]) + tail(abs(m[0]) / m[3] + t[2] / m[3], m[4])
                 found[group, c["label"]] = (baseline, m, t, p, c["twin"])
+                times[group, c["label"]] = nest(seen((x[0], math.log(time_of(c, *x) / time_of(c, *y))) for x, y in both), n0)
                 readings[group, c["label"]] = read
     family = sorted((f[3], key) for key, f in found.items() if f[4] is None and f[3] is not None)
     adjusted, top = {}, 0.0
@@ -738,17 +793,22 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
             standing = "resolved" if twin is None and resolution is not None and abs(m[0]) > resolution and adjusted[key] <= 0.05 and not left_out else "notResolved"
         row["ratio"] = {"baseline": baseline, "ratio": {"value": math.exp(m[0]), "low": low, "high": high, "scope": m[1], "units": m[2]}, "simultaneousLow": joint[0], "simultaneousHigh": joint[1],
                         "uncertainty": uncertainty(m[3], m[4], t), "pValue": p, "holmPValue": adjusted.get(key), "resolution": resolution, "resolutionFrom": shape["aa"][0] if shape["aa"] else None,
-                        "standing": standing, "standingReason": "", "achievedOverFloor": row["achievedOverFloor"] / base["achievedOverFloor"], "confounds": [], "resolved": standing == "resolved"}
+                        "standing": standing, "standingReason": "", "achievedOverFloor": row["achievedOverFloor"] / base["achievedOverFloor"] if row["achievedOverFloor"] else None, "confounds": [], "resolved": standing == "resolved"}
+        if shape.get("format", 3) > 3:
+            m = times[key]
+            low, high = interval(m[0], m[3], m[4], 0.05, 0.0)
+            row["ratio"]["timeRatio"] = {"value": math.exp(m[0]), "low": low, "high": high, "scope": m[1], "units": m[2]}
     for row in rows.values():
         row["absent"] = {k: "it was not measured" for k, v in row.items() if v is None and k not in ("twinOf", "currency")}
+        row["absent"].update({f"serving.{k}": "the engine does not tell" for k, v in (row.get("serving") or {}).items() if v is None})
     panels = []
-    if len(shape["groups"]) > 1:
+    if shape.get("panels", len(shape["groups"]) > 1):
         def whole(g, label):
             return rows[g, label]["projectedJoulesPerToken"]["gpu"]["value"]
         panels = [{"title": "as printed", "rows": [{"group": g, "label": x, "projectedJoulesPerToken": whole(g, x), "unmatchedRatio": whole(g, x) / whole("dense", "A"),
                                                     "publishedJoulesPerToken": printed, "notes": ["layers and head"]} for g, x, printed in (("dense", "C", 1.2), ("alone", "K", None))]}]
     return {
-        "format": 3, "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "generatedUtc": "2026-11-30T01:00:00+00:00", "complete": True,
+        "format": shape.get("format", 3), "sweep": SWEEP, "plan": "made", "planSha256": PLAN_SHA, "generatedUtc": "2026-11-30T01:00:00+00:00", "complete": True,
         "provenance": max((r["provenance"] for r in rows.values()), key=rank.index), "disclosure": manifest["disclosure"],
         "ranOn": {"devices": len({(d["host"], u) for d in documents if d["outcome"] == "valid" for u in d["devices"]}), "nodes": len({d["host"] for d in documents if d["outcome"] == "valid"}), "racks": 1, "models": ["H100-SXM-80GB"], "drivers": ["575.1"],
                   "powerLimitsWatts": [700], "devicesDisclosed": sum(len(b[1]) for b in shape["blocks"]), "difference": ""},
@@ -761,6 +821,21 @@ def matrix_of(shape, cells, documents, passes, manifest, facility):
                     "voidedPasses": sum(1 for v in void if v[0] == g)} for g, baseline, _ in shape["groups"]],
         "panels": panels, "facility": facility, "closure": [{"level": "node", "upperJoules": 200.0, "lowerJoules": 150.0, "fraction": 0.25}], "checklist": [], "notes": [],
     }
+
+
+def served_row(c, row, pairs, nested):
+    """What the row of a serving engine has instead of a decode step's. Of the figures that its rows may leave out, some stand."""
+    engine = served.ENGINES[c["model"]]
+    serving, met = served.row(nested, [(d, s[0]) for d, s in pairs], ENGINE_STATISTIC, ENGINE_LIMITS, (row["joulesPerTokenLayer"], row["secondsPerTokenLayer"]), row["netJoulesPerTokenLayer"])
+    shape = dict.fromkeys(("context", "modelWidth", "heads", "keyValueHeads", "feedForwardWidth", "vocabulary"), 0)
+    configuration = {"workload": "serve", **shape, "batch": 1, "modelLayers": 1, "shortLayers": 1, "longLayers": 1, "stack": "llama-server", "dataSeed": 1,
+                     "serve": {"model": c["model"], "parameters": engine["parameters"], "load": {"arrivals": "closed", "concurrency": 3}, "prompts": {"sharedShare": 0}, "generation": {"api": "completions"}}}
+    constraint = {k: None if k in ("rho", "rhoStar", "headroomPeak", "breakEvenWattsPeak") else v for k, v in row["constraint"].items()}
+    return {"configuration": configuration, "cost": dict.fromkeys(row["cost"]), "tokenKind": "token", "estimator": "one L', intercept included",
+            "joulesPerTokenLayer": {"value": None, "low": None, "high": None, "scope": "none", "units": 0}, "secondsPerTokenLayer": None, "netJoulesPerTokenLayer": None, "serving": serving,
+            "meetsService": met, "serviceMilliseconds": ENGINE_LIMITS[0], "serviceStatistic": ENGINE_STATISTIC, "kEffRealized": None, "flopsPerTokenLayer": None, "achievedOverFloor": None,
+            "projectedTokensPerSecond": None, "projectedStepMilliseconds": None, "projectedJoulesPerToken": {}, "pueAdjustedJoulesPerToken": {"value": None}, "costPerMillionTokens": None,
+            "constraint": constraint, "phi": {}}
 
 
 ESTIMATE = ("value", "low", "high", "scope", "units")
@@ -777,6 +852,13 @@ COLUMNS = [
     ("constraint", "headroomPeak breakEvenWatts breakEvenWattsPeak"), ("", "ceilings passes devices nodes"), ("spread", "pass device node deviceAndNode"), ("", "invalidations flags absent"),
     ("headJoulesPerToken", "value"), ("projectedJoulesPerToken.gpu", "value"), ("phi.phi_mem", "value"),
 ]
+COLUMNS_4 = [
+    ("secondsPerTokenLayer", ESTIMATE), ("ratio.timeRatio", ESTIMATE), ("serving.joulesPerToken", ESTIMATE), ("serving.secondsPerToken", ESTIMATE), ("serving.netJoulesPerToken", ESTIMATE),
+    ("serving", "joulesPerTotalToken joulesPerRequest outputTokensPerSecond requestsPerSecond"),
+    *((f"serving.latencies.{line}", "count meanMilliseconds p50Milliseconds p90Milliseconds p99Milliseconds mostMilliseconds") for line in served.LINES),
+    ("serving.goodRequestsPerSecond", "value"), ("serving.goodRequestsPerJoule", "value"),
+    ("serving", "cachedShare sent failed meanRunning meanWaiting kvUse addedMilliseconds latenessMilliseconds serviceMilliseconds firstTokenMilliseconds reconciliation versions arguments modelSha256"),
+]
 
 
 def snake(name):
@@ -788,9 +870,9 @@ def cells_csv(matrix):
     lines = []
     for group in matrix["groups"]:
         for row in group["rows"]:
-            line = {"format": 3, "sweep": matrix["sweep"], "plan": matrix["plan"], "plan_sha256": matrix["planSha256"], "complete": matrix["complete"],
+            line = {"format": matrix["format"], "sweep": matrix["sweep"], "plan": matrix["plan"], "plan_sha256": matrix["planSha256"], "complete": matrix["complete"],
                     "banner": "MEASURED" if matrix["provenance"] == "measured" else "MODELLED", "group": group["name"], "hardware": group["hardware"], "baseline": group["baseline"]}
-            for prefix, names in COLUMNS:
+            for prefix, names in COLUMNS + (COLUMNS_4 if matrix["format"] > 3 else []):
                 node = row
                 for step in prefix.split(".") if prefix else []:
                     node = (node or {}).get(step)

@@ -228,6 +228,33 @@ class TrialForgeryTests(DirectoryTest):
         self.assert_named("matrix.json", "voidedPasses")
 
 
+def unwatched(test, apart, least):
+    """(whether there are enough, the paths of numbers of matrix.json that could be changed without being named); apart: parts of paths of what is not computed."""
+    matrix = json.loads(made.read(test.copy, "matrix.json"))
+    inputs = (".cost.", "closure", ".replication", ".absent", ".confounds", "checklist", "notes", "ceilings", "flags", *apart)
+    leaves = []
+
+    def walk(node, path, way):
+        if isinstance(node, dict):
+            for k, v in node.items():
+                walk(v, f"{path}.{k}" if path else k, way + [k])
+        elif isinstance(node, list):
+            for i, v in enumerate(node):
+                walk(v, f"{path}[{i}]", way + [i])
+        elif type(node) in (int, float) and not any(x in path for x in inputs):
+            leaves.append((path, way, node))
+    walk(matrix, "", [])
+    for path, way, value in leaves:
+        node = matrix
+        for step in way[:-1]:
+            node = node[step]
+        node[way[-1]] = value + 1 if isinstance(value, int) else value * (1 + 3e-9) + (2e-12 if path.rpartition(".")[2] in SCALE_ONE else 0) if value else 1e-6
+    made.write(test.copy, "matrix.json", json.dumps(matrix).encode())
+    made.reseal(test.copy)
+    named = {f.path for f in verify(test.copy).findings if f.file == "matrix.json"}
+    return len(leaves) > least, [path for path, _, _ in leaves if path not in named]
+
+
 class MatrixForgeryTests(DirectoryTest):
     def change(self, change):
         matrix = json.loads(made.read(self.copy, "matrix.json"))
@@ -238,30 +265,7 @@ class MatrixForgeryTests(DirectoryTest):
 
     def test_every_number_of_the_matrix_is_watched(self):
         """Each number that is computed is compared by itself: all are changed a little at once, and each has to be named by its path."""
-        matrix = json.loads(made.read(self.copy, "matrix.json"))
-        inputs = (".cost.", "closure", ".replication", ".absent", ".confounds", "checklist", "notes", "ceilings", "flags")
-        leaves = []
-
-        def walk(node, path, way):
-            if isinstance(node, dict):
-                for k, v in node.items():
-                    walk(v, f"{path}.{k}" if path else k, way + [k])
-            elif isinstance(node, list):
-                for i, v in enumerate(node):
-                    walk(v, f"{path}[{i}]", way + [i])
-            elif type(node) in (int, float) and not any(x in path for x in inputs):
-                leaves.append((path, way, node))
-        walk(matrix, "", [])
-        self.assertGreater(len(leaves), 400)
-        for path, way, value in leaves:
-            node = matrix
-            for step in way[:-1]:
-                node = node[step]
-            node[way[-1]] = value + 1 if isinstance(value, int) else value * (1 + 3e-9) + (2e-12 if path.rpartition(".")[2] in SCALE_ONE else 0) if value else 1e-6
-        made.write(self.copy, "matrix.json", json.dumps(matrix).encode())
-        made.reseal(self.copy)
-        named = {f.path for f in verify(self.copy).findings if f.file == "matrix.json"}
-        self.assertEqual([], [path for path, _, _ in leaves if path not in named])
+        self.assertEqual((True, []), unwatched(self, (), 400))
 
     def test_a_joule_in_a_cell(self):
         def forge(m):

@@ -20,7 +20,7 @@ WORDS = ["", "NaN", "-1", "1e999", "9" * 50, '"', "{", "[", '"a', "1e-320", "x",
 
 class FuzzTests(DirectoryTest):
     def names(self):
-        return sorted(n for n in os.listdir(self.copy) if n != "traces") + sorted(f"traces/{n}" for n in os.listdir(os.path.join(self.copy, "traces")))
+        return sorted(os.path.relpath(os.path.join(here, name), self.copy).replace(os.sep, "/") for here, _, names in os.walk(self.copy) for name in names)
 
     def ends_in_sentences(self):
         try:
@@ -111,6 +111,34 @@ class NodeFuzzTests(FuzzTests):
 
 class DeviceFuzzTests(FuzzTests):
     shape = "device"
+
+
+class ServedFuzzTests(FuzzTests):
+    """A serving engine's, and more often its requests than by their number."""
+
+    shape = "lone"
+
+    def test_rows_of_requests_with_right_hashes_and_wrong_members(self):
+        rng = random.Random(5)
+        for _ in range(ROUNDS // 2):
+            self.fresh()
+            documents = made.get_journal(self.copy, "trials.ndjson")
+            served = rng.choice(documents)["served"]
+            name = f"requests/{served['requests']}"
+            rows = [json.loads(line) for line in made.read(self.copy, name).splitlines()]
+            for _ in range(rng.choice([1, 1, 5])):
+                spoil(rng, rng.choice(rows))
+            data = bytearray(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+            if rng.random() < 0.3:
+                at, length = rng.randrange(len(data)), rng.choice([1, 10, 1000])
+                data[at:at + length] = rng.choice([b"", rng.randbytes(length), b"\n", b"[" * length])
+            made.write(self.copy, name, bytes(data))
+            served["requestsSha256"] = made.hashlib.sha256(data).hexdigest()
+            if rng.random() < 0.3:
+                spoil(rng, served)
+            made.put_journal(self.copy, "trials.ndjson", documents)
+            made.reseal(self.copy)
+            self.ends_in_sentences()
 
 
 def spoil(rng, document):

@@ -16,7 +16,7 @@ from .directories import DirectoryTest, whole
 
 class WholeTests(unittest.TestCase):
     def test_all_numbers_of_a_whole_directory_are_found_again(self):
-        for shape, least in (("site", 6000), ("device", 1100), ("node", 500), ("declared", 400), ("apart", 400), ("wraps", 500)):
+        for shape, least in (("site", 6000), ("device", 1100), ("node", 500), ("declared", 400), ("apart", 400), ("wraps", 500), ("serve", 2500), ("lone", 600)):
             d = verify(whole(shape))
             self.assertEqual([], d.findings, shape)
             self.assertFalse(d.live)
