@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using EnergyGrid.Contracts;
 
@@ -76,7 +77,16 @@ public sealed class Prompts
         return new DrawnRequest(number, string.Concat(_shared.AsSpan(0, shared), Salted(Mark(number), new CountedDraws(_seed, "text", _pass, number), bytes - shared)), output);
     }
 
-    private string Mark(long number) => _salt.Length > 0 ? FormattableString.Invariant($"[{_salt}-{number}] ") : "";
+    // Letters of a hash: two marks differ from their first letter on, so that no cache of beginnings finds even the mark's.
+    private string Mark(long number)
+    {
+        if (_salt.Length == 0) return "";
+        var hash = SHA256.HashData(Encoding.ASCII.GetBytes(FormattableString.Invariant($"{_salt}/{number}")));
+        return string.Concat(hash.Take(MarkLetters).Select(b => Letters[b % Letters.Length])) + " ";
+    }
+
+    private const int MarkLetters = 10;
+    private const string Letters = "abcdefghijklmnopqrstuvwxyz234567";
 
     private static string Salted(string mark, CountedDraws text, int bytes) => mark.Length >= bytes ? mark : mark + SyntheticText.Draw(text, bytes - mark.Length);
 
