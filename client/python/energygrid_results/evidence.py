@@ -411,15 +411,16 @@ def _node_stated(leg: Any, where: str) -> tuple[float, float, str] | None:
     return None if node is None else (number(node, "joules", f"{where}.node"), number(node, "coveredSeconds", f"{where}.node"), _provenance(node, f"{where}.node"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """What the trial of a serving engine was asked. requests: its rows, None where they cannot be read; limits: of a good request, None where the plan's are not known."""
+    """What the trial of a serving engine was asked. requests: its rows, None where they cannot be read; limits: of a good request, None where the plan's are not known.
+
+    counted: what follows over the window of its leg, once that is known.
+    """
 
     requests: list[serving.Request] | None
     limits: serving.Limits | None
-
-    def within(self, evidence: Evidence) -> serving.Served | None:
-        return None if self.requests is None else serving.served(self.requests, evidence.from_ns, evidence.to_ns, self.limits)
+    counted: serving.Served | None = None
 
 
 def _steps(own: list[Source], evidence: Evidence, where: str) -> float:
@@ -463,8 +464,9 @@ def _leg(value: Any, devices: tuple[str, ...], trace: dict[str, Readings] | None
     elif any(s.first_steps is not None or s.last_steps is not None for s in own):
         raise Damaged(f"{where}.evidence: step marks of a serving engine, which takes none that could be counted")
     else:
-        counted = asked.within(evidence)
-        steps = number(value, "steps", where) if counted is None else counted.tokens
+        if asked.requests is not None:
+            asked.counted = serving.served(asked.requests, evidence.from_ns, evidence.to_ns, asked.limits)
+        steps = number(value, "steps", where) if asked.counted is None else asked.counted.tokens
     meters = [e for e in energies if e.source.role == "node"]
     neighbours = [e for e in energies if e.source.role == "neighbour"]
     if bool(meters) != (node is not None):
@@ -515,7 +517,7 @@ def parse_trial(document: Any, line: int, trace: dict[str, Readings] | None, dif
         if asked is not None:
             if len(legs) != 1:
                 raise Damaged(f"{where} has {len(legs)} legs; the trial of a serving engine has one")
-            served, counted = serving.parse_served(member(document, "served", where), f"{where}.served"), asked.within(legs[0].evidence)
+            served, counted = serving.parse_served(member(document, "served", where), f"{where}.served"), asked.counted
         if not readings_kept:
             idle_watts = None if document.get("idleContextWatts") == "NaN" else number_or_none(document, "idleContextWatts", where)
         elif document.get("idle") is not None:
