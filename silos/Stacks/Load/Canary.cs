@@ -78,7 +78,7 @@ public sealed class Canary : IAsyncDisposable
             _came = 0;
             var record = await _client.Generate("canary", new GenerationRequest("canary", "", ChunksPerStream), _time.GetTimestamp(), _stop.Token, Came).ConfigureAwait(false);
             // Another stream at once, but not in a loop of failures.
-            if (record.Outcome is RequestOutcome.Failed) await Task.Delay(Milliseconds, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (record.Outcome is RequestOutcome.Failed) await Task.Delay(TimeSpan.FromMilliseconds(Milliseconds), _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -11,7 +11,7 @@ public readonly record struct DrawnRequest(long Number, string Prompt, int Outpu
 
 /// <summary>
 /// What is asked, request by request. A base prompt and the length of its answer follow from the plan's seed, the pass and the request's number alone: they are the same in every arm of a pass, and others
-/// in another pass. The trial's salt in front, <c>[salt-number] </c>, makes each new to any prefix cache; where a share is common to all requests of a trial it comes first, begins with the salt alone, and
+/// in another pass. The trial's salt in front, <c>[number-salt] </c>, makes each new to any prefix cache (the number first: two of a trial have no more in common than a bracket and a digit or two); where a share is common to all requests of a trial it comes first, begins with the salt alone, and
 /// is new to an engine with the trial's first request only.
 /// </summary>
 /// <remarks>
@@ -76,7 +76,7 @@ public sealed class Prompts
         return new DrawnRequest(number, string.Concat(_shared.AsSpan(0, shared), Salted(Mark(number), new CountedDraws(_seed, "text", _pass, number), bytes - shared)), output);
     }
 
-    private string Mark(long number) => _salt.Length > 0 ? FormattableString.Invariant($"[{_salt}-{number}] ") : "";
+    private string Mark(long number) => _salt.Length > 0 ? FormattableString.Invariant($"[{number}-{_salt}] ") : "";
 
     private static string Salted(string mark, CountedDraws text, int bytes) => mark.Length >= bytes ? mark : mark + SyntheticText.Draw(text, bytes - mark.Length);
 
