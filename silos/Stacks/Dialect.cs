@@ -10,22 +10,20 @@ namespace EnergyGrid.Stacks;
 /// <param name="IgnoresEndOfSequence">Whether <c>ignore_eos</c> lets it go on to the last token.</param>
 /// <param name="HasLeastTokens">Whether <c>min_tokens</c> is heeded.</param>
 /// <param name="HasContinuousUsage">Whether <c>stream_options.continuous_usage_stats</c> makes every chunk say how many tokens there are so far.</param>
-public sealed record Dialect(string Name, bool IgnoresEndOfSequence, bool HasLeastTokens, bool HasContinuousUsage)
+/// <param name="KeepsConnections">Whether another request may follow on a connection whose stream has ended. llama-server says so in its headers and closes it all the same, so that a request that is on its way then is lost.</param>
+public sealed record Dialect(string Name, bool IgnoresEndOfSequence, bool HasLeastTokens, bool HasContinuousUsage, bool KeepsConnections)
 {
-    /// <summary>Whether a connection of HTTP/1.1 may bear another request: a server that closes it meanwhile lets that one fail.</summary>
-    public bool KeepsConnections { get; init; } = true;
+    /// <summary>Usage at the end only.</summary>
+    public static Dialect LlamaCpp { get; } = new("llama.cpp", true, false, false, false);
 
-    /// <summary>Usage at the end only. Its server closes a connection after some requests, and then also under the next one.</summary>
-    public static Dialect LlamaCpp { get; } = new("llama.cpp", true, false, false) { KeepsConnections = false };
+    public static Dialect Vllm { get; } = new("vllm", true, true, true, true);
 
-    public static Dialect Vllm { get; } = new("vllm", true, true, true);
+    public static Dialect Sglang { get; } = new("sglang", true, true, true, true);
 
-    public static Dialect Sglang { get; } = new("sglang", true, true, true);
-
-    public static Dialect TensorRtLlm { get; } = new("tensorrt-llm", true, true, true);
+    public static Dialect TensorRtLlm { get; } = new("tensorrt-llm", true, true, true, true);
 
     /// <summary>Of which nothing is known but that it speaks the protocol.</summary>
-    public static Dialect Endpoint { get; } = new("endpoint", false, false, false);
+    public static Dialect Endpoint { get; } = new("endpoint", false, false, false, false);
 
     /// <summary>All of them.</summary>
     public static ImmutableArray<Dialect> All { get; } = [LlamaCpp, Vllm, Sglang, TensorRtLlm, Endpoint];

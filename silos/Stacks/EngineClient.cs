@@ -55,7 +55,8 @@ public sealed class EngineClient : IDisposable
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = _options.ConnectPatience,
             MaxConnectionsPerServer = int.MaxValue,
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5),
+            // Python's servers close what is idle for 5 s, and what is sent just then is lost.
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(2),
             EnableMultipleHttp2Connections = true,
         })
         {
@@ -87,7 +88,7 @@ public sealed class EngineClient : IDisposable
         {
             patience.CancelAfter(_options.StallPatience);
             using var message = new HttpRequestMessage(HttpMethod.Post, request.Path) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
-            if (!_dialect.KeepsConnections && _options.Version == HttpVersion.Version11) message.Headers.ConnectionClose = true;
+            if (!_dialect.KeepsConnections && _options.Version.Major == 1) message.Headers.ConnectionClose = true;
             using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, patience.Token).ConfigureAwait(false);
             reading.Headers = _time.GetTimestamp();
             patience.CancelAfter(_options.StallPatience);

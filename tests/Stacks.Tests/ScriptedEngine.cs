@@ -63,8 +63,9 @@ internal sealed class ScriptedEngine : IAsyncDisposable
                 answering.Add(Answer(client, answer));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
         {
+            // Stopped while it waited, or just before it would have.
             await Task.WhenAll(answering);
         }
     }

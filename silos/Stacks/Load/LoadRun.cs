@@ -26,6 +26,7 @@ public sealed class LoadRun : IAsyncDisposable
     private readonly LoadOrder _order;
     private readonly Prompts _prompts;
     private readonly TimeProvider _time;
+    private readonly int _mostInFlight;
     private readonly CancellationTokenSource _sending = new(), _givenUp = new();
     private readonly Lock _lock = new();
     private readonly List<SentRequest> _requests = [];
@@ -39,9 +40,9 @@ public sealed class LoadRun : IAsyncDisposable
     private int _held = 1;
     private string? _latestError, _halted;
 
-    private LoadRun(EngineClient client, LoadOrder order, Prompts prompts, IEnumerable<double>? instants, TimeProvider time)
+    private LoadRun(EngineClient client, LoadOrder order, Prompts prompts, IEnumerable<double>? instants, TimeProvider time, int mostInFlight)
     {
-        (_client, _order, _prompts, _time) = (client, order, prompts, time);
+        (_client, _order, _prompts, _time, _mostInFlight) = (client, order, prompts, time, mostInFlight);
         _progress = new OutputProgress(time.TimestampFrequency / 100);
         Slots = instants is null ? order.Serve.Load.Concurrency : 0;
         if (instants is null)
@@ -101,7 +102,10 @@ public sealed class LoadRun : IAsyncDisposable
     /// <exception cref="ArgumentException">It cannot be done, or the engine's dialect cannot say it.</exception>
     /// <exception cref="InvalidDataException">A file is another than the plan means, or malformed.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    public static LoadRun Start(EngineClient client, LoadOrder order, TimeProvider time)
+    public static LoadRun Start(EngineClient client, LoadOrder order, TimeProvider time) => Start(client, order, time, MostInFlight);
+
+    /// <summary>The same with another bound.</summary>
+    internal static LoadRun Start(EngineClient client, LoadOrder order, TimeProvider time, int mostInFlight)
     {
         var (load, mix) = (order.Serve.Load, order.Serve.Prompts);
         var file = mix.FileSha256.Length > 0 ? PromptFile.Read(mix.FilePath ?? throw new ArgumentException("prompts of a file, and nobody says where it lies", nameof(order)), mix.FileSha256) : null;
@@ -109,7 +113,7 @@ public sealed class LoadRun : IAsyncDisposable
         var prompts = new Prompts(mix, order.BytesPerToken, order.Seed, order.Pass, order.Salt, file, trace);
         if (client.Dialect.Refusal(order.Ask(prompts.Request(0))) is { } refusal) throw new ArgumentException(refusal, nameof(order));
         if (load.Arrivals is ArrivalProcess.Closed && load.Concurrency is < 1 or > MostInFlight) throw new ArgumentException($"{load.Concurrency} slots: not within 1 … {MostInFlight}", nameof(order));
-        return new LoadRun(client, order, prompts, load.Arrivals is ArrivalProcess.Closed ? null : Arrivals.Instants(load, order.Seed, order.Pass, trace), time);
+        return new LoadRun(client, order, prompts, load.Arrivals is ArrivalProcess.Closed ? null : Arrivals.Instants(load, order.Seed, order.Pass, trace), time, mostInFlight);
     }
 
     /// <summary>Adds to a list how many output tokens there were by when, since the last call: as chunks tell them, else a chunk as one. For a look at whether it is steady; nothing is counted by it.</summary>
@@ -197,9 +201,9 @@ public sealed class LoadRun : IAsyncDisposable
             var drawn = _prompts.Request(number++);
             var due = start + (long)(instant * _time.TimestampFrequency);
             if (!Await(due)) return;
-            if (InFlight >= MostInFlight)
+            if (InFlight >= _mostInFlight)
             {
-                Halt($"overloaded: {MostInFlight} requests are with the engine, and the next was due");
+                Halt($"overloaded: {_mostInFlight} requests are with the engine, and the next was due");
                 return;
             }
 

@@ -12,7 +12,7 @@ public readonly record struct DrawnRequest(long Number, string Prompt, int Outpu
 
 /// <summary>
 /// What is asked, request by request. A base prompt and the length of its answer follow from the plan's seed, the pass and the request's number alone: they are the same in every arm of a pass, and others
-/// in another pass. The trial's salt in front, <c>[salt-number] </c>, makes each new to any prefix cache; where a share is common to all requests of a trial it comes first, begins with the salt alone, and
+/// in another pass. The trial's salt in front, <c>abcd[number-salt] </c>, makes each new to any prefix cache (letters of a hash first: two seldom begin alike even by one); where a share is common to all requests of a trial it comes first, begins with the salt alone, and
 /// is new to an engine with the trial's first request only.
 /// </summary>
 /// <remarks>
@@ -77,15 +77,14 @@ public sealed class Prompts
         return new DrawnRequest(number, string.Concat(_shared.AsSpan(0, shared), Salted(Mark(number), new CountedDraws(_seed, "text", _pass, number), bytes - shared)), output);
     }
 
-    // Letters of a hash: two marks differ from their first letter on, so that no cache of beginnings finds even the mark's.
     private string Mark(long number)
     {
         if (_salt.Length == 0) return "";
-        var hash = SHA256.HashData(Encoding.ASCII.GetBytes(FormattableString.Invariant($"{_salt}/{number}")));
-        return string.Concat(hash.Take(MarkLetters).Select(b => Letters[b % Letters.Length])) + " ";
+        var mark = FormattableString.Invariant($"[{number}-{_salt}] ");
+        return string.Concat(SHA256.HashData(Encoding.ASCII.GetBytes(mark)).Take(MarkLetters).Select(b => Letters[b % Letters.Length])) + mark;
     }
 
-    private const int MarkLetters = 10;
+    private const int MarkLetters = 4;
     private const string Letters = "abcdefghijklmnopqrstuvwxyz234567";
 
     private static string Salted(string mark, CountedDraws text, int bytes) => mark.Length >= bytes ? mark : mark + SyntheticText.Draw(text, bytes - mark.Length);
