@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.ServerSentEvents;
 using System.Text.Json;
 using EnergyGrid.Contracts;
 
@@ -61,8 +60,6 @@ public sealed class EngineClient : IDisposable
         {
             BaseAddress = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
-            DefaultRequestVersion = _options.Version,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
         if (_options.Token is { } token) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         _http.DefaultRequestHeaders.Accept.ParseAdd("text/event-stream");
@@ -76,16 +73,32 @@ public sealed class EngineClient : IDisposable
     /// <exception cref="ArgumentException">The dialect cannot say it.</exception>
     public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop)
     {
+        var record = await Ask(id, request, scheduled, stop).ConfigureAwait(false);
+        // The end may have been read on a thread that reads all sockets: it is not the caller's to go on with.
+        await Task.Yield();
+        return record;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private async Task<RequestRecord> Ask(string id, GenerationRequest request, long scheduled, CancellationToken stop)
+    {
         var body = request.ToJson(_dialect);
-        var reading = new Reading(id, scheduled, _time.GetTimestamp());
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var reading = new Reading(id, request.MostTokens, scheduled, _time.GetTimestamp());
+        using var patience = new Patience(_options.StallPatience, _time, stop);
         try
         {
-            patience.CancelAfter(_options.StallPatience);
-            using var message = new HttpRequestMessage(HttpMethod.Post, request.Path) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
+            using var message = new HttpRequestMessage(HttpMethod.Post, request.Path)
+            {
+                // Here, not at the client: its defaults are not those of messages that are made elsewhere.
+                Version = _options.Version,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+            };
             using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, patience.Token).ConfigureAwait(false);
             reading.Headers = _time.GetTimestamp();
-            patience.CancelAfter(_options.StallPatience);
+            patience.Heard(reading.Headers);
             reading.Status = (int)response.StatusCode;
             if (!response.IsSuccessStatusCode) return reading.Failed(await ErrorOf(response, patience.Token).ConfigureAwait(false), _time.GetTimestamp());
             if (response.Content.Headers.ContentType?.MediaType is not "text/event-stream" and var type) return reading.Failed($"it answered with {type ?? "no content type"} instead of a stream", _time.GetTimestamp());
@@ -106,18 +119,21 @@ public sealed class EngineClient : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _http.Dispose();
-
-    private async Task Read(HttpResponseMessage response, Reading reading, CancellationTokenSource patience)
+    private async Task Read(HttpResponseMessage response, Reading reading, Patience patience)
     {
         await using var body = await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
-        await using var stamped = new StampedStream(body, _time, _options.LongestLine);
-        await foreach (var line in SseParser.Create(stamped, static (_, data) => StreamChunk.Parse(data)).EnumerateAsync(patience.Token).ConfigureAwait(false))
+        using var events = new EventBuffer(_options.LongestLine);
+        while (await body.ReadAsync(events.Free(), patience.Token).ConfigureAwait(false) is var count and > 0)
         {
-            patience.CancelAfter(_options.StallPatience);
-            // All that one read brought came then, whenever it is looked at.
-            reading.Take(line.Data, stamped.LastRead);
+            // All that one read brought came then, however long it takes to look at it.
+            var now = _time.GetTimestamp();
+            events.Add(count);
+            while (events.TryTake(out var data))
+            {
+                // Bytes alone are no sign of life: a line may come one by one.
+                patience.Heard(now);
+                reading.Take(StreamChunk.Parse(data), now);
+            }
         }
     }
 
@@ -133,11 +149,11 @@ public sealed class EngineClient : IDisposable
     private static string Words(Exception error) => error is HttpRequestException { InnerException: { } inner } ? inner.Message : error.Message;
 
     /// <summary>A request while it goes on.</summary>
-    private sealed class Reading(string id, long scheduled, long sent)
+    private sealed class Reading(string id, int mostTokens, long scheduled, long sent)
     {
-        private const int LongestWords = 300;
+        private const int LongestWords = 300, MostExpected = 4096;
 
-        private readonly List<(long Timestamp, int Bytes, int TokensSoFar)> _chunks = [];
+        private readonly List<(long Timestamp, int Bytes, int TokensSoFar)> _chunks = new(Math.Clamp(mostTokens, 0, MostExpected));
         private StreamUsage? _usage;
         private string? _finish;
         private string? _error;

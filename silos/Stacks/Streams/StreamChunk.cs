@@ -37,7 +37,7 @@ internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int Re
             if (json.ValueTextEquals("choices"u8)) Choices(ref json, ref chunk);
             else if (json.ValueTextEquals("usage"u8)) chunk = chunk with { Usage = StreamUsage.Read(ref json) ?? chunk.Usage };
             else if (json.ValueTextEquals("error"u8)) chunk = chunk with { Error = ErrorOf(ref json) ?? chunk.Error };
-            else if (json.ValueTextEquals("object"u8)) isError |= Text(ref json) == "error";
+            else if (json.ValueTextEquals("object"u8)) isError |= IsText(ref json, "error"u8);
             else if (json.ValueTextEquals("message"u8)) message = Text(ref json);
             else Skip(ref json);
         }
@@ -139,6 +139,13 @@ internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int Re
         if (json.TokenType == JsonTokenType.String) return json.GetString();
         SkipValue(ref json);
         return null;
+    }
+
+    private static bool IsText(ref Utf8JsonReader json, ReadOnlySpan<byte> text)
+    {
+        if (json.Read() && json.TokenType == JsonTokenType.String) return json.ValueTextEquals(text);
+        SkipValue(ref json);
+        return false;
     }
 
     private static int TextBytes(ref Utf8JsonReader json)
