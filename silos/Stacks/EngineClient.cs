@@ -135,6 +135,8 @@ public sealed class EngineClient : IDisposable
                 reading.Take(StreamChunk.Parse(data), now);
             }
         }
+
+        reading.IsWhole = true;
     }
 
     private async Task<string> ErrorOf(HttpResponseMessage response, CancellationToken stop)
@@ -154,6 +156,8 @@ public sealed class EngineClient : IDisposable
         private const int LongestWords = 300, MostExpected = 4096;
 
         private readonly List<(long Timestamp, int Bytes, int TokensSoFar)> _chunks = new(Math.Clamp(mostTokens, 0, MostExpected));
+        private readonly List<long> _silent = [];
+        private (int Tokens, long At) _lone = (-1, 0);
         private StreamUsage? _usage;
         private string? _finish;
         private string? _error;
@@ -163,6 +167,8 @@ public sealed class EngineClient : IDisposable
 
         public int Status { get; set; }
 
+        public bool IsWhole { get; set; }
+
         public void Take(StreamChunk chunk, long at)
         {
             if (chunk.IsEnd) return;
@@ -170,6 +176,8 @@ public sealed class EngineClient : IDisposable
             _finish = chunk.FinishReason ?? _finish;
             // Twice, in two chunks: the last one counts.
             if (chunk.Usage is { } usage) _usage = usage;
+            if (chunk.Usage is { } lone && !chunk.HasChoice) _lone = (lone.CompletionTokens, at);
+            if (chunk.HasChoice && !chunk.HasOutput) _silent.Add(at);
             _ids = chunk.Tokens >= 0 && _ids >= 0 ? _ids + chunk.Tokens : _ids;
             if (chunk.HasOutput) _chunks.Add((at, chunk.ContentBytes + chunk.ReasoningBytes, chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1));
         }
@@ -189,7 +197,8 @@ public sealed class EngineClient : IDisposable
         {
             var usage = _usage ?? new StreamUsage(-1, -1, -1, -1);
             return new RequestRecord(id, outcome, error, Status, scheduled, sent, Headers, at, TokenTimeline.Of(_chunks, usage.CompletionTokens), usage.PromptTokens, usage.CachedTokens, usage.ReasoningTokens,
-                _ids > 0 ? _ids : -1, _finish ?? "");
+                _ids > 0 ? _ids : -1, _finish ?? "")
+            { Facts = new StreamFacts([.. _silent], _lone.Tokens, _lone.At, IsWhole) };
         }
     }
 }

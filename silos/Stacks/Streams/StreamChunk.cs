@@ -15,7 +15,8 @@ namespace EnergyGrid.Stacks;
 /// <param name="FinishReason">Why it ended; null before.</param>
 /// <param name="Usage">What the engine counts so far; null where it does not say.</param>
 /// <param name="Error">What the engine says went wrong; null if nothing.</param>
-internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int ReasoningBytes, bool HasToolCall, int Tokens, string? FinishReason, StreamUsage? Usage, string? Error)
+/// <param name="HasChoice">Whether there is a choice in it, though it may hold nothing.</param>
+internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int ReasoningBytes, bool HasToolCall, int Tokens, string? FinishReason, StreamUsage? Usage, string? Error, bool HasChoice = false)
 {
     /// <summary>Whether there is output in it: a role alone is none.</summary>
     public bool HasOutput => ContentBytes > 0 || ReasoningBytes > 0 || HasToolCall || Tokens > 0;
@@ -72,8 +73,16 @@ internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int Re
         var isFirst = true;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (json.TokenType == JsonTokenType.StartObject && isFirst) Choice(ref json, ref chunk);
-            else SkipValue(ref json);
+            if (json.TokenType == JsonTokenType.StartObject && isFirst)
+            {
+                chunk = chunk with { HasChoice = true };
+                Choice(ref json, ref chunk);
+            }
+            else
+            {
+                SkipValue(ref json);
+            }
+
             isFirst = false;
         }
     }
