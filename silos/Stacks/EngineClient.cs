@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.ServerSentEvents;
 using System.Text.Json;
 using EnergyGrid.Contracts;
 
@@ -62,8 +61,6 @@ public sealed class EngineClient : IDisposable
         {
             BaseAddress = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
-            DefaultRequestVersion = _options.Version,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
         if (_options.Token is { } token) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         _http.DefaultRequestHeaders.Accept.ParseAdd("text/event-stream");
@@ -81,17 +78,33 @@ public sealed class EngineClient : IDisposable
     /// <exception cref="ArgumentException">The dialect cannot say it.</exception>
     public async Task<RequestRecord> Generate(string id, GenerationRequest request, long scheduled, CancellationToken stop, Action<long, int>? progress = null)
     {
+        var record = await Ask(id, request, scheduled, stop, progress).ConfigureAwait(false);
+        // The end may have been read on a thread that reads all sockets: it is not the caller's to go on with.
+        await Task.Yield();
+        return record;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private async Task<RequestRecord> Ask(string id, GenerationRequest request, long scheduled, CancellationToken stop, Action<long, int>? progress)
+    {
         var body = request.ToJson(_dialect);
-        var reading = new Reading(id, scheduled, _time.GetTimestamp(), progress);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var reading = new Reading(id, request.MostTokens, scheduled, _time.GetTimestamp(), progress);
+        using var patience = new Patience(_options.StallPatience, _time, stop);
         try
         {
-            patience.CancelAfter(_options.StallPatience);
-            using var message = new HttpRequestMessage(HttpMethod.Post, request.Path) { Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } };
+            using var message = new HttpRequestMessage(HttpMethod.Post, request.Path)
+            {
+                // Here, not at the client: its defaults are not those of messages that are made elsewhere.
+                Version = _options.Version,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+            };
             if (!_dialect.KeepsConnections && _options.Version.Major == 1) message.Headers.ConnectionClose = true;
             using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, patience.Token).ConfigureAwait(false);
             reading.Headers = _time.GetTimestamp();
-            patience.CancelAfter(_options.StallPatience);
+            patience.Heard(reading.Headers);
             reading.Status = (int)response.StatusCode;
             if (!response.IsSuccessStatusCode) return reading.Failed(await ErrorOf(response, patience.Token).ConfigureAwait(false), _time.GetTimestamp());
             if (response.Content.Headers.ContentType?.MediaType is not "text/event-stream" and var type) return reading.Failed($"it answered with {type ?? "no content type"} instead of a stream", _time.GetTimestamp());
@@ -112,19 +125,24 @@ public sealed class EngineClient : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _http.Dispose();
-
-    private async Task Read(HttpResponseMessage response, Reading reading, CancellationTokenSource patience)
+    private async Task Read(HttpResponseMessage response, Reading reading, Patience patience)
     {
         await using var body = await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
-        await using var stamped = new StampedStream(body, _time, _options.LongestLine);
-        await foreach (var line in SseParser.Create(stamped, static (_, data) => StreamChunk.Parse(data)).EnumerateAsync(patience.Token).ConfigureAwait(false))
+        using var events = new EventBuffer(_options.LongestLine);
+        while (await body.ReadAsync(events.Free(), patience.Token).ConfigureAwait(false) is var count and > 0)
         {
-            patience.CancelAfter(_options.StallPatience);
-            // All that one read brought came then, whenever it is looked at.
-            reading.Take(line.Data, stamped.LastRead);
+            // All that one read brought came then, however long it takes to look at it.
+            var now = _time.GetTimestamp();
+            events.Add(count);
+            while (events.TryTake(out var data))
+            {
+                // Bytes alone are no sign of life: a line may come one by one.
+                patience.Heard(now);
+                reading.Take(StreamChunk.Parse(data), now);
+            }
         }
+
+        reading.IsWhole = true;
     }
 
     private async Task<string> ErrorOf(HttpResponseMessage response, CancellationToken stop)
@@ -139,11 +157,13 @@ public sealed class EngineClient : IDisposable
     private static string Words(Exception error) => error is HttpRequestException { InnerException: { } inner } ? inner.Message : error.Message;
 
     /// <summary>A request while it goes on.</summary>
-    private sealed class Reading(string id, long scheduled, long sent, Action<long, int>? progress)
+    private sealed class Reading(string id, int mostTokens, long scheduled, long sent, Action<long, int>? progress)
     {
-        private const int LongestWords = 300;
+        private const int LongestWords = 300, MostExpected = 4096;
 
-        private readonly List<(long Timestamp, int Bytes, int TokensSoFar)> _chunks = [];
+        private readonly List<(long Timestamp, int Bytes, int TokensSoFar)> _chunks = new(Math.Clamp(mostTokens, 0, MostExpected));
+        private readonly List<long> _silent = [];
+        private (int Tokens, long At) _lone = (-1, 0);
         private StreamUsage? _usage;
         private string? _finish;
         private string? _error;
@@ -153,6 +173,8 @@ public sealed class EngineClient : IDisposable
 
         public int Status { get; set; }
 
+        public bool IsWhole { get; set; }
+
         public void Take(StreamChunk chunk, long at)
         {
             if (chunk.IsEnd) return;
@@ -160,6 +182,8 @@ public sealed class EngineClient : IDisposable
             _finish = chunk.FinishReason ?? _finish;
             // Twice, in two chunks: the last one counts.
             if (chunk.Usage is { } usage) _usage = usage;
+            if (chunk.Usage is { } lone && !chunk.HasChoice) _lone = (lone.CompletionTokens, at);
+            if (chunk.HasChoice && !chunk.HasOutput) _silent.Add(at);
             _ids = chunk.Tokens >= 0 && _ids >= 0 ? _ids + chunk.Tokens : _ids;
             if (!chunk.HasOutput) return;
             var soFar = chunk.Usage is { CompletionTokens: >= 0 } now ? now.CompletionTokens : chunk.Tokens >= 0 ? _ids : -1;
@@ -182,7 +206,8 @@ public sealed class EngineClient : IDisposable
         {
             var usage = _usage ?? new StreamUsage(-1, -1, -1, -1);
             return new RequestRecord(id, outcome, error, Status, scheduled, sent, Headers, at, TokenTimeline.Of(_chunks, usage.CompletionTokens), usage.PromptTokens, usage.CachedTokens, usage.ReasoningTokens,
-                _ids > 0 ? _ids : -1, _finish ?? "");
+                _ids > 0 ? _ids : -1, _finish ?? "")
+            { Facts = new StreamFacts([.. _silent], _lone.Tokens, _lone.At, IsWhole) };
         }
     }
 }

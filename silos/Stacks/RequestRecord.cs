@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace EnergyGrid.Stacks;
 
 /// <summary>How a request came to its end.</summary>
@@ -11,6 +13,17 @@ public enum RequestOutcome
 
     /// <summary>Given up by who sent it.</summary>
     Cancelled,
+}
+
+/// <summary>What was seen of a stream beside its output: nothing of it is a token, but other tools count it.</summary>
+/// <param name="Silent">When chunks came that had a choice and no output in it: the role, the reason to finish, and those in which an engine had nothing to show.</param>
+/// <param name="LoneUsage">Output tokens as the last chunk without a choice said; −1 where none did.</param>
+/// <param name="LoneUsageAt">When that was; 0 where it was not.</param>
+/// <param name="IsWhole">Whether the answer was read to its end, whatever was missing in it.</param>
+public sealed record StreamFacts(ImmutableArray<long> Silent, int LoneUsage, long LoneUsageAt, bool IsWhole)
+{
+    /// <summary>Of what was no stream.</summary>
+    public static StreamFacts None { get; } = new([], -1, 0, false);
 }
 
 /// <summary>What became of one request. Times are monotonic timestamps.</summary>
@@ -32,6 +45,9 @@ public sealed record RequestRecord(
     string Id, RequestOutcome Outcome, string Error, int Status, long Scheduled, long Sent, long Headers, long Closed, TokenTimeline Output, int PromptTokens, int CachedTokens, int ReasoningTokens,
     int TokenIds, string FinishReason)
 {
+    /// <summary>What was seen beside its output.</summary>
+    public StreamFacts Facts { get; init; } = StreamFacts.None;
+
     /// <summary>From sending to the first output; null if none came.</summary>
     public TimeSpan? TimeToFirstToken(TimeProvider time) => Output.First is { } first ? time.GetElapsedTime(Sent, first) : null;
 

@@ -1,6 +1,13 @@
 using EnergyGrid.Benchmarks;
+using EnergyGrid.Benchmarks.Streams;
 
-// Usage: Benchmarks [--quick] [calls|integration|workloads|cross-stack|worker|grid|cluster|silos]...   One figure a line, with its unit.
+// Usage: Benchmarks [--quick] [calls|integration|workloads|cross-stack|streams|worker|grid|cluster|silos]...   One figure a line, with its unit.
+if (args is [PacedProcess.Argument])
+{
+    PacedServer.Run();
+    return 0;
+}
+
 var quick = args.Contains("--quick");
 var named = args.Where(a => !a.StartsWith('-')).ToArray();
 var all = new (string Name, Func<Task> Run)[]
@@ -9,6 +16,7 @@ var all = new (string Name, Func<Task> Run)[]
     ("integration", () => { IntegrationBenchmark.Run(quick); return Task.CompletedTask; }),
     ("workloads", () => { WorkloadBenchmark.Run(quick); return Task.CompletedTask; }),
     ("cross-stack", () => { CrossStackBenchmark.Run(quick); return Task.CompletedTask; }),
+    ("streams", () => StreamsBenchmark.Run(quick)),
     ("worker", () => { WorkerBenchmark.Run(quick); return Task.CompletedTask; }),
     ("grid", () => GridBenchmark.Run(quick)),
     ("cluster", () => ClusterBenchmark.Run(quick)),

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using EnergyGrid.HostileEngine;
 
 namespace EnergyGrid.Stacks.Tests;
 
@@ -76,33 +77,13 @@ internal sealed class ScriptedEngine : IAsyncDisposable
         try
         {
             var stream = client.GetStream();
-            var request = await Request(stream);
-            lock (_requests) _requests.Add(request);
+            if (await WireRequest.Read(stream, [], _end.Token) is not { } request) return;
+            lock (_requests) _requests.Add($"{request.Head}\r\n\r\n{Encoding.UTF8.GetString(request.Body)}");
             await answer(stream, _end.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             // The client has had enough.
-        }
-    }
-
-    private async Task<string> Request(NetworkStream stream)
-    {
-        var bytes = new List<byte>();
-        var buffer = new byte[4096];
-        while (true)
-        {
-            var text = Encoding.UTF8.GetString([.. bytes]);
-            if (text.IndexOf("\r\n\r\n", StringComparison.Ordinal) is var head && head > 0)
-            {
-                // A question without a body has none.
-                var length = int.Parse((text.Split('\n').FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) ?? ":0").Split(':')[1]);
-                if (bytes.Count >= Encoding.UTF8.GetByteCount(text[..(head + 4)]) + length) return text;
-            }
-
-            var count = await stream.ReadAsync(buffer, _end.Token);
-            if (count == 0) throw new IOException("The client went away.");
-            bytes.AddRange(buffer.AsSpan(0, count));
         }
     }
 }

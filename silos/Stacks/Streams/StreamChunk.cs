@@ -15,7 +15,8 @@ namespace EnergyGrid.Stacks;
 /// <param name="FinishReason">Why it ended; null before.</param>
 /// <param name="Usage">What the engine counts so far; null where it does not say.</param>
 /// <param name="Error">What the engine says went wrong; null if nothing.</param>
-internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int ReasoningBytes, bool HasToolCall, int Tokens, string? FinishReason, StreamUsage? Usage, string? Error)
+/// <param name="HasChoice">Whether there is a choice in it, though it may hold nothing.</param>
+internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int ReasoningBytes, bool HasToolCall, int Tokens, string? FinishReason, StreamUsage? Usage, string? Error, bool HasChoice = false)
 {
     /// <summary>Whether there is output in it: a role alone is none.</summary>
     public bool HasOutput => ContentBytes > 0 || ReasoningBytes > 0 || HasToolCall || Tokens > 0;
@@ -37,7 +38,7 @@ internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int Re
             if (json.ValueTextEquals("choices"u8)) Choices(ref json, ref chunk);
             else if (json.ValueTextEquals("usage"u8)) chunk = chunk with { Usage = StreamUsage.Read(ref json) ?? chunk.Usage };
             else if (json.ValueTextEquals("error"u8)) chunk = chunk with { Error = ErrorOf(ref json) ?? chunk.Error };
-            else if (json.ValueTextEquals("object"u8)) isError |= Text(ref json) == "error";
+            else if (json.ValueTextEquals("object"u8)) isError |= IsText(ref json, "error"u8);
             else if (json.ValueTextEquals("message"u8)) message = Text(ref json);
             else Skip(ref json);
         }
@@ -72,8 +73,16 @@ internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int Re
         var isFirst = true;
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (json.TokenType == JsonTokenType.StartObject && isFirst) Choice(ref json, ref chunk);
-            else SkipValue(ref json);
+            if (json.TokenType == JsonTokenType.StartObject && isFirst)
+            {
+                chunk = chunk with { HasChoice = true };
+                Choice(ref json, ref chunk);
+            }
+            else
+            {
+                SkipValue(ref json);
+            }
+
             isFirst = false;
         }
     }
@@ -139,6 +148,13 @@ internal readonly record struct StreamChunk(bool IsEnd, int ContentBytes, int Re
         if (json.TokenType == JsonTokenType.String) return json.GetString();
         SkipValue(ref json);
         return null;
+    }
+
+    private static bool IsText(ref Utf8JsonReader json, ReadOnlySpan<byte> text)
+    {
+        if (json.Read() && json.TokenType == JsonTokenType.String) return json.ValueTextEquals(text);
+        SkipValue(ref json);
+        return false;
     }
 
     private static int TextBytes(ref Utf8JsonReader json)

@@ -261,13 +261,13 @@ public sealed partial class LoadRunTests
         await Until(() => canary.Added(to + time.TimestampFrequency, long.MaxValue).Count >= 50);
         var slow = ClientFigures.Of([], canary.Added(to + time.TimestampFrequency, long.MaxValue), 0, 1);
         Assert.InRange(slow.Added.Percentile(50)!.Value.TotalMilliseconds, 19, 40);
-        Assert.Contains("the client adds", slow.Refusal);
-        Assert.Contains("nobody measured", ClientFigures.Of([], canary.Added(0, 1), 0, 1).Refusal);
+        Assert.Contains("the client adds", slow.Refusal());
+        Assert.Contains("nobody measured", ClientFigures.Of([], canary.Added(0, 1), 0, 1).Refusal());
         var late = new RequestRow(0, 100, 3200, null, 4000, RequestOutcome.Ended, 200, "", 5, TokenTimeline.Empty, null, null, null, null, "");
         var quick = new LatencyFigures();
         quick.Add(TimeSpan.FromMicroseconds(50));
-        Assert.Contains("3.10 ms late", ClientFigures.Of([late], quick, 0, 5000).Refusal);
-        Assert.Null(ClientFigures.Of([late], quick, 5000, 6000).Refusal);
+        Assert.Contains("3.10 ms late", ClientFigures.Of([late], quick, 0, 5000).Refusal());
+        Assert.Null(ClientFigures.Of([late], quick, 5000, 6000).Refusal());
     }
 
     // The system's, but for the threads that read: theirs stands 20 ms ahead when it is said, as if they had come to look so late.
