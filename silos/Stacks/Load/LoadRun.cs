@@ -213,10 +213,9 @@ public sealed class LoadRun : IAsyncDisposable
         Halt($"the trace is over: it has {number} requests");
     }
 
-    // Sleeps while there is time to, and looks at the clock for the last millisecond; false when it is not to be sent any more.
+    // Sleeps while there is time to, and looks at the clock for the last millisecond: who yields then comes back too late on a machine that has other things to do. False when it is not to be sent any more.
     private bool Await(long due)
     {
-        var spin = new SpinWait();
         while (true)
         {
             var left = (due - _time.GetTimestamp()) * 1000.0 / _time.TimestampFrequency;
@@ -227,7 +226,7 @@ public sealed class LoadRun : IAsyncDisposable
             }
             else
             {
-                spin.SpinOnce(sleep1Threshold: -1);
+                Thread.SpinWait(20);
             }
         }
     }
