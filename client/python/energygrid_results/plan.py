@@ -15,6 +15,8 @@ from .reading import Damaged, integer, items, member, number, number_or_none, sh
 _TOKEN = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"#]+')
 _KEY = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*|"(?:[^"\\\x00-\x1f]|\\.)*"):(?: (.*))?\Z')
 _DEEPEST = 20
+# What a serving engine's client may add to a time, and how late it may send, where a plan says nothing, ms.
+MOST_CLIENT_MILLISECONDS = 2.0
 BOUNDARIES = ("gpu", "node", "rack", "facility")
 SERVE = "serve"
 
@@ -211,6 +213,7 @@ class Plan:
     delta: float
     passes: tuple[int, int]
     min_coverage: float
+    most_client_milliseconds: float
     devices: int | None
     envelope: Envelope | None
     pue_source: str | None
@@ -238,6 +241,7 @@ def read(data: bytes, what: str = "plan.resolved.yaml") -> Plan:
         delta=number(pairs[0], "delta", f"{what}: aa") if pairs else 0.01,
         passes=(integer(passes, "min", f"{what}: passes"), integer(passes, "max", f"{what}: passes")),
         min_coverage=number(member(root, "guards", what), "min_coverage", f"{what}: guards"),
+        most_client_milliseconds=number_or_none(member(root, "guards", what), "max_client_ms", f"{what}: guards") or MOST_CLIENT_MILLISECONDS,
         devices=root["hardware"].get("devices") if isinstance(root.get("hardware"), dict) else None,
         envelope=None if envelope is None else Envelope(
             number(envelope, "watts", f"{what}: envelope"), _boundary(envelope, f"{what}: envelope"), _positive(envelope, "devices", f"{what}: envelope")),

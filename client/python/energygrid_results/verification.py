@@ -17,7 +17,7 @@ from .evidence import PROVENANCES, Trial
 from .flat import csv_differences
 from .matrix import Unknown
 from .reading import MANIFEST, shown
-from .serving import LATENCIES, MOST_CLIENT_MILLISECONDS, STATISTICS, Served, is_reconciled
+from .serving import LATENCIES, STATISTICS, Served, is_reconciled
 
 RELATIVE = 1e-9
 TINY = 1e-12
@@ -356,9 +356,10 @@ def _served(d: Directory, walk: _Comparison, trial: Trial, at: str) -> None:
         d.wrong("trials.ndjson", f"{at}.account", f"sent {account.sent} requests, of which {account.ended} ended, {account.failed} failed and {account.cut_off} were cut off")
     if trial.stated["served"]["stack"] != (stack := _stack(d, trial)) and stack is not None:
         d.wrong("trials.ndjson", f"{at}.stack", "is not the plan's", shown(stack), shown(trial.stated["served"]["stack"]))
+    most = d.plan.most_client_milliseconds if d.plan is not None else math.inf
     for name, value in (("addedMilliseconds", stated.told.added), ("latenessMilliseconds", stated.lateness)):
-        if value is not None and value > MOST_CLIENT_MILLISECONDS:
-            d.wrong("trials.ndjson", f"{at}.{name}", f"is {value:.6g} ms, and the trial is valid; a trial whose client takes more than {MOST_CLIENT_MILLISECONDS:g} ms is not")
+        if value is not None and value > most:
+            d.wrong("trials.ndjson", f"{at}.{name}", f"is {value:.6g} ms, and the trial is valid; a trial whose client takes more than {most:g} ms is not")
     if account.engine_tokens is None:
         d.skip("trials.ndjson: tokens against the engine's counter", "the engine does not count, or does not say")
     else:

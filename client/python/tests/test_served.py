@@ -98,7 +98,8 @@ class RowTests(unittest.TestCase):
         for what, rows in (("as line 1 is", [request(0), request(0, 5)]), ("one before it is missing", [request(0), request(2, 5)]), ("sent before", [request(0, 9), request(1, 5)]),
                            ("tokens in its arrivals", [request(0, outputTokens=4, arrivals=((1, 4.1),)), request(1)])):
             self.assertIn(what, " ".join(text for _, text in serving.contradictions(rows_of(*rows))))
-        self.assertEqual([], serving.contradictions(rows_of(request(1, 5), request(0, 5), request(2, 7, outputTokens=9))))
+        self.assertEqual([], serving.contradictions(rows_of(request(1, 5), request(0, 5), request(2, 7, outputTokens=9, arrivals=[]))))
+        self.assertEqual([3], [line for line, _ in serving.contradictions(rows_of(request(1, 5), request(0, 5), request(2, 7, outputTokens=9)))])
 
 
 class PlanTests(unittest.TestCase):

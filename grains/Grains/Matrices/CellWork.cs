@@ -70,8 +70,9 @@ internal sealed class CellWork
         get
         {
             var (token, first) = (ServedMilliseconds(l => l.PerToken), ServedMilliseconds(l => l.FirstToken));
-            if (!double.IsFinite(token) || (Cell.Disclosure.FirstTokenMilliseconds is not null && !double.IsFinite(first))) return null;
-            return token <= Cell.Disclosure.ServiceMilliseconds && !(first > Cell.Disclosure.FirstTokenMilliseconds);
+            // One limit that is missed is enough, whatever the other does not tell.
+            if (token > Cell.Disclosure.ServiceMilliseconds || first > Cell.Disclosure.FirstTokenMilliseconds) return false;
+            return double.IsFinite(token) && (Cell.Disclosure.FirstTokenMilliseconds is null || double.IsFinite(first)) ? true : null;
         }
     }
 

@@ -16,7 +16,8 @@ internal sealed partial class RowBuilder
         var figures = FiguresOf(cell, row);
         return row with
         {
-            JoulesPerTokenLayer = NoEstimate,
+            // Why it is none stands in its scope.
+            JoulesPerTokenLayer = NoEstimate with { Scope = OfDecodeSteps },
             SecondsPerTokenLayer = null,
             NetJoulesPerTokenLayer = null,
             InterceptJoulesPerStep = double.NaN,
@@ -27,9 +28,9 @@ internal sealed partial class RowBuilder
             Serving = figures,
             Absent = row.Absent.SetItems(
             [
-                Absence(nameof(MatrixRow.JoulesPerTokenLayer)), Absence(nameof(MatrixRow.NetJoulesPerTokenLayer)), Absence(nameof(MatrixRow.InterceptJoulesPerStep)), Absence(nameof(MatrixRow.Linearity)),
+                Absence(nameof(MatrixRow.NetJoulesPerTokenLayer)), Absence(nameof(MatrixRow.InterceptJoulesPerStep)), Absence(nameof(MatrixRow.Linearity)),
                 Absence(nameof(MatrixRow.AchievedOverFloor)), Absence(nameof(MatrixRow.ProjectedTokensPerSecond)), Absence(nameof(MatrixRow.ProjectedStepMilliseconds)), Absence(nameof(MatrixRow.TokenLayersPerSecond)),
-                Absence(nameof(MatrixRow.Cost)), Absence(nameof(MatrixRow.FlopsPerTokenLayer)),
+                Absence(nameof(MatrixRow.FlopsPerTokenLayer)),
                 .. cell.MeetsService is null ? [KeyValuePair.Create("meetsService", cell.Valid.IsEmpty ? "no valid trial" : "no request told the time that s* asks for")] : Array.Empty<KeyValuePair<string, string>>(),
                 .. ServingAbsences(cell, figures),
             ]),
@@ -65,7 +66,7 @@ internal sealed partial class RowBuilder
             served.Sum(s => s.Account.Sent), served.Sum(s => s.Account.Failed), Mean(s => s.MeanRunning), Mean(s => s.MeanWaiting), Mean(s => s.KvUse), Largest(s => s.AddedMilliseconds), Largest(s => s.LatenessMilliseconds),
             cell.ServedMilliseconds(l => l.PerToken), cell.ServedMilliseconds(l => l.FirstToken),
             [.. served.Select(s => s.Account.EngineCounter.Length > 0 ? $"within 0.1 % of the engine's {s.Account.EngineCounter}" : "the engine counts nothing that tokens could be held against").Distinct().Order(StringComparer.Ordinal)],
-            [.. served.Select(s => $"{s.Stack} {s.Version}").Distinct().Order(StringComparer.Ordinal)], [.. served.Select(s => string.Join(' ', s.Arguments)).Where(a => a.Length > 0).Distinct().Order(StringComparer.Ordinal)],
+            [.. served.Select(s => s.Version).Where(v => v.Length > 0).Distinct().Order(StringComparer.Ordinal)], [.. served.Select(s => string.Join(' ', s.Arguments)).Where(a => a.Length > 0).Distinct().Order(StringComparer.Ordinal)],
             [.. served.Select(s => s.ModelSha256).Where(h => h.Length > 0).Distinct().Order(StringComparer.Ordinal)]);
     }
 

@@ -119,7 +119,7 @@ public sealed class LoadOnLlamaServerTests(ITestOutputHelper output)
         Assert.Equal(Enumerable.Range(0, rows.Count).Select(n => (long)n), rows.Select(r => r.Id));
         Assert.All(rows, r => Assert.True(r.Sent >= r.Scheduled));
         var figures = ClientFigures.Of(rows, canary.Added(origin, TimeProvider.System.GetTimestamp()), 0, long.MaxValue);
-        output.WriteLine($"added {figures.Added.Percentile(50)} {figures.Added.Percentile(99)} of {figures.Added.Count}, late {figures.Lateness.Percentile(50)} {figures.Lateness.Percentile(99)}: {figures.Refusal ?? "fit"}");
+        output.WriteLine($"added {figures.Added.Percentile(50)} {figures.Added.Percentile(99)} of {figures.Added.Count}, late {figures.Lateness.Percentile(50)} {figures.Lateness.Percentile(99)}: {figures.Refusal() ?? "fit"}");
         // On a machine of few processors that does other things besides, no more than this can be said.
         Assert.True(figures.Lateness.Percentile(50) < TimeSpan.FromMilliseconds(50), $"{figures.Lateness.Percentile(50)}");
         Assert.True(figures.Added.Count > 100 && figures.Added.Percentile(50) < TimeSpan.FromMilliseconds(50), $"{figures.Added.Count}: {figures.Added.Percentile(50)}");
