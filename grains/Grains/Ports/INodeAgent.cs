@@ -11,8 +11,11 @@ public readonly record struct TrialProgress(TrialPhase Phase, double Fraction, d
 /// <summary>What came of a trial.</summary>
 /// <param name="Result">Its result; <see cref="TrialResult.Trace"/> is empty until the trace is kept.</param>
 /// <param name="Trace">UTF-8: nanoseconds since the trial's origin, source, watts, counter joules, phase; empty if none is wanted.</param>
-/// <param name="Requests">UTF-8: a line for each request to a serving engine; empty of decode steps.</param>
-public sealed record TrialRun(TrialResult Result, ReadOnlyMemory<byte> Trace, ReadOnlyMemory<byte> Requests = default);
+public sealed record TrialRun(TrialResult Result, ReadOnlyMemory<byte> Trace)
+{
+    /// <summary>UTF-8: a line for each request to a serving engine; empty of decode steps.</summary>
+    public ReadOnlyMemory<byte> Requests { get; init; }
+}
 
 /// <summary>The port to one node's hardware: grains reach devices through this alone.</summary>
 public interface INodeAgent

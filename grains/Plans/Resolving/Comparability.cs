@@ -76,7 +76,7 @@ public static class Comparability
     // Stack, model and engine parameters are what such ratios are about; load, prompts and generation are not.
     private static ImmutableArray<string> ServeConfounds(Configuration c, ServeConfiguration serve, Configuration b, ServeConfiguration other)
     {
-        var texts = ServeFormat.Match.Where(k => ServeFormat.Compared(k, serve) != ServeFormat.Compared(k, other)).Select(k => $"{k} {ServeFormat.Short(k, serve)} against {ServeFormat.Short(k, other)}");
+        var texts = ServeFormat.Match.Where(k => ServeText.Compared(k, serve) != ServeText.Compared(k, other)).Select(k => $"{k} {ServeText.Short(k, serve)} against {ServeText.Short(k, other)}");
         return [.. texts, .. c.DataSeed == b.DataSeed ? [] : new[] { $"seed {Whole(c.DataSeed)} against {Whole(b.DataSeed)}" }];
     }
 
@@ -121,7 +121,7 @@ public static class Comparability
         "stack" => c.Stack,
         "data" => c.Data,
         "data_seed" => Whole(c.DataSeed),
-        _ when ServeFormat.Axes.Any(a => a.Name == axis) => c.Serve is { } serve ? ServeFormat.Compared(axis, serve) : "",
+        _ when ServeFormat.Axes.Any(a => a.Name == axis) => c.Serve is { } serve ? ServeText.Compared(axis, serve) : "",
         _ => throw new ArgumentOutOfRangeException(nameof(axis), axis, "not an axis of a cell"),
     };
 

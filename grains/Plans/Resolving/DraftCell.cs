@@ -30,7 +30,7 @@ internal sealed class DraftCell(PlanNode at, IReadOnlyDictionary<string, PlanVal
     {
         if (ServeFormat.Axes.Any(a => a.Name == axis))
         {
-            return IsServe && Configuration?.Serve is { } serve ? ServeFormat.Compared(axis, serve) : "";
+            return IsServe && Configuration?.Serve is { } serve ? ServeText.Compared(axis, serve) : "";
         }
 
         if (Values.TryGetValue(axis, out var written))

@@ -89,7 +89,7 @@ internal static class Expansion
                     problems.Add(value.Node, $"{key} is of serving engines, and the cell's workload is {cell.Workload}", "workload: serve, or no such key");
                 }
             }
-            else if (ServeFormat.Read(cell, problems) is { } serve)
+            else if (ServeCell.Read(cell, problems) is { } serve)
             {
                 cell.Configuration = Configuration.Of((string)cell.ValueOf("stack", plan), (long)cell.ValueOf("data_seed", plan), serve);
             }
@@ -158,7 +158,7 @@ internal static class Expansion
             var varying = Suffixes.Where(s => alike.Select(c => c.ValueOf(s.Axis, plan)).Distinct().Skip(1).Any()).ToArray();
             foreach (var cell in alike)
             {
-                var words = varying.Select(s => cell.Configuration?.Serve is { } serve && ServeFormat.Axes.Any(a => a.Name == s.Axis) ? ServeFormat.Short(s.Axis, serve) : s.Short + Shown(cell.ValueOf(s.Axis, plan))).ToArray();
+                var words = varying.Select(s => cell.Configuration?.Serve is { } serve && ServeFormat.Axes.Any(a => a.Name == s.Axis) ? ServeText.Short(s.Axis, serve) : s.Short + Shown(cell.ValueOf(s.Axis, plan))).ToArray();
                 // Of a serving engine what varies is its name.
                 cell.Label = string.Join(' ', cell.IsServe && words.Length > 0 ? words : words.Prepend(cell.Workload));
             }

@@ -143,9 +143,9 @@ public static class PlanWriter
             ("stack", c.Stack),
             ("model", serve.Model),
             ("engine", serve.Parameters.IsEmpty ? null : new JsonObject(serve.Parameters.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value)))),
-            ("load", ServeFormat.LoadModel(serve.Load)),
-            ("prompts", ServeFormat.PromptsModel(serve.Prompts)),
-            ("generation", ServeFormat.GenerationModel(serve.Generation)),
+            ("load", ServeText.LoadModel(serve.Load)),
+            ("prompts", ServeText.PromptsModel(serve.Prompts)),
+            ("generation", ServeText.GenerationModel(serve.Generation)),
             ("data_seed", c.DataSeed),
         ];
         return Object([.. own, .. Overrides(cell.Disclosure, plan)]);

@@ -64,7 +64,7 @@ internal sealed class TrialRunner(NodeSampler node, NodeAgentOptions options, Se
         }
         var trace = order.KeepTrace && outcome is TrialOutcome.Valid or TrialOutcome.Invalid ? TrialTrace.Csv(trial) : default;
         var (served, requests) = trial.Legs.Count > 0 ? trial.Work.Figures() : default;
-        return new TrialRun(trial.Result(outcome, served), trace, requests);
+        return new TrialRun(trial.Result(outcome, served), trace) { Requests = requests };
     }
 
     private static async Task<bool> Prepare(Trial trial, CancellationToken stop)

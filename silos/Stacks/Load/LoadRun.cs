@@ -113,7 +113,7 @@ public sealed class LoadRun : IAsyncDisposable
         var prompts = new Prompts(mix, order.BytesPerToken, order.Seed, order.Pass, order.Salt, file, trace);
         if (client.Dialect.Refusal(order.Ask(prompts.Request(0))) is { } refusal) throw new ArgumentException(refusal, nameof(order));
         if (load.Arrivals is ArrivalProcess.Closed && load.Concurrency is < 1 or > MostInFlight) throw new ArgumentException($"{load.Concurrency} slots: not within 1 … {MostInFlight}", nameof(order));
-        return new LoadRun(client, order, prompts, load.Arrivals is ArrivalProcess.Closed ? null : Arrivals.Instants(load, order.Seed, order.Pass, trace), time, mostInFlight);
+        return new LoadRun(client, order, prompts, load.Arrivals is ArrivalProcess.Closed ? null : ArrivalInstants.Of(load, order.Seed, order.Pass, trace), time, mostInFlight);
     }
 
     /// <summary>Adds to a list how many output tokens there were by when, since the last call: as chunks tell them, else a chunk as one. For a look at whether it is steady; nothing is counted by it.</summary>

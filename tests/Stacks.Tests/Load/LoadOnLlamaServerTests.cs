@@ -113,7 +113,7 @@ public sealed class LoadOnLlamaServerTests(ITestOutputHelper output)
         var outcome = await Run(client, load, 3, "open", run => run.Sent >= 60, TimeSpan.FromSeconds(60));
         var rows = Rows(outcome, origin);
         Assert.Equal(outcome.Sent, outcome.Ended);
-        var drawn = Arrivals.Instants(load, 9, 3).Take(rows.Count).ToArray();
+        var drawn = ArrivalInstants.Of(load, 9, 3).Take(rows.Count).ToArray();
         // Scheduled as drawn, to the microsecond, and sent in that order.
         Assert.All(rows.Zip(drawn), p => Assert.Equal(p.Second - drawn[0], (p.First.Scheduled - rows[0].Scheduled) / 1e6, 2e-6));
         Assert.Equal(Enumerable.Range(0, rows.Count).Select(n => (long)n), rows.Select(r => r.Id));

@@ -3,7 +3,7 @@ using EnergyGrid.Contracts;
 namespace EnergyGrid.Stacks;
 
 /// <summary>When requests of an open loop are sent, whatever the engine does. The n-th gap follows from seed, pass and n alone, so that arms of a pass differ in nothing but their rate.</summary>
-public static class Arrivals
+public static class ArrivalInstants
 {
     /// <summary>Seconds since the start, never falling; without end but for a trace.</summary>
     /// <param name="load">Which process; not a closed loop's.</param>
@@ -11,7 +11,7 @@ public static class Arrivals
     /// <param name="pass">Which pass.</param>
     /// <param name="trace">Where the process is one.</param>
     /// <exception cref="ArgumentException">There are none of such a process.</exception>
-    public static IEnumerable<double> Instants(ServeLoad load, long seed, int pass, TraceFile? trace = null)
+    public static IEnumerable<double> Of(ServeLoad load, long seed, int pass, TraceFile? trace = null)
     {
         if (load.Arrivals is ArrivalProcess.Trace) return trace is null ? throw new ArgumentException("a trace without its file", nameof(trace)) : trace.Requests.Select(r => r.Seconds);
         if (!(load.RequestsPerSecond > 0 && double.IsFinite(load.RequestsPerSecond))) throw new ArgumentException(FormattableString.Invariant($"{load.RequestsPerSecond} requests a second"), nameof(load));
