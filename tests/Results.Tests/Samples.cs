@@ -57,6 +57,14 @@ internal static class Samples
             Start.AddMinutes(id.Pass), Start.AddMinutes(id.Pass).AddSeconds(44.1234567), 40.5, legs.ToImmutable(), 88.75, ["a flag"], "", "");
     }
 
+    /// <summary>What a serving engine's trial has, every member another value.</summary>
+    public static ServedTrial Served(string requests, string sha256)
+    {
+        static LatencyLine Line(int n) => new(n, n + 0.1, n + 0.2, n + 0.3, n + 0.4, n + 0.5);
+        return new ServedTrial("vllm", "0.11.0", ["vllm", "serve", "--port", "1"], new string('a', 64), true, requests, sha256, 1234, 12, 17, 16, new(Line(1), Line(2), Line(3), LatencyLine.None), "chunks, byText",
+            new(20, 17, 1, 2, 999.5, 60, 1001, "vllm:generation_tokens_total", -1, "they agree"), 3.5, double.NaN, 0.25, 0.75, 0.125);
+    }
+
     public static SweepRecord Record(SweepPhase phase = SweepPhase.Running, int passes = 2) => new(
         "kept", phase, "tests", Start, phase == SweepPhase.Running ? null : Start.AddHours(1), Start.AddHours(1), "1.2.3", ".NET of the tests", phase == SweepPhase.Finished,
         [.. Enumerable.Range(0, 2).Select(i => new DeviceInfo($"n{i}", $"GPU-{i}", "H100-SXM-80GB", DeviceKind.Simulated, "lab", "r1", i, 80e9, 3.35e12, Provenance.Declared, 989e12, 700, 700, "test", "a model", Provenance.Modelled))],

@@ -244,6 +244,31 @@ public abstract class StoreContract(IStoreBed bed)
     }
 
     [Fact]
+    public async Task The_requests_of_a_served_trial_are_kept_with_it_listed_and_given_back_to_the_byte()
+    {
+        await Create();
+        await Store.Register(_sweep, Group(0), "o");
+        var trial = Samples.Trial(_sweep, 0);
+        var requests = Encoding.UTF8.GetBytes("{\"id\":0}\n{\"id\":1}\n");
+        var (trace, ofTrace) = await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Trace, Samples.Trace(20), default);
+        var (name, sha256) = await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Requests, requests, default);
+        var served = trial with { Trace = trace, TraceSha256 = ofTrace, Served = Samples.Served(name, sha256) };
+        Assert.Equal(CommitAnswer.Committed, await Store.Commit(_sweep, "o", served));
+        await bed.Reopen();
+        var kept = Assert.Single(await Store.Results(_sweep));
+        Assert.Equal(Journals.Document(served with { Sequence = 0 }), Journals.Document(kept with { Sequence = 0 }));
+        Assert.Equal(requests, await Export.Read(bed.Files, _sweep, $"requests/{name}"));
+        Assert.Contains(await bed.Files.Files(_sweep), f => f.Name == $"requests/{name}" && f.Bytes == requests.Length);
+        // A superseded attempt that still writes changes nothing.
+        await bed.Traces.Write(_sweep, trial.Trial, TrialFileKind.Requests, Encoding.UTF8.GetBytes("{}\n"), default);
+        Assert.Equal(requests, await Export.Read(bed.Files, _sweep, $"requests/{name}"));
+        await Store.Publish(_sweep, Sweep(), Samples.Record(SweepPhase.Finished));
+        await bed.Reopen();
+        Assert.Contains((await bed.Files.Manifest(_sweep))!.Files, f => f.Name == $"requests/{name}" && f.Sha256 == sha256);
+        Assert.Equal(requests, await Export.Read(bed.Files, _sweep, $"requests/{name}"));
+    }
+
+    [Fact]
     public async Task What_is_exported_verifies_while_the_sweep_runs_and_when_it_has_ended()
     {
         await Fill(7, withTraces: 3);

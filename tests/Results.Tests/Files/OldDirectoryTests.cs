@@ -65,7 +65,7 @@ public sealed class OldDirectoryTests : IAsyncLifetime
         Assert.Empty(await _store.Events("s", 0));
         Assert.False(Directory.Exists(Sweep));
         await _store.Register("s", new("b0", 1), "o");
-        var (name, sha256) = await _store.Write("s", Samples.Trial("s", 0).Trial, Samples.Trace(3), default);
+        var (name, sha256) = await _store.Write("s", Samples.Trial("s", 0).Trial, TrialFileKind.Trace, Samples.Trace(3), default);
         Assert.Equal(CommitAnswer.Committed, await _store.Commit("s", "o", Samples.Trial("s", 0) with { Trace = name, TraceSha256 = sha256 }));
         Directory.Delete(Path.Combine(Sweep, "traces"), recursive: true);
         await _store.Create("s", Samples.PlanText, Samples.Plan);

@@ -21,7 +21,7 @@ public sealed class GoldenTests
         new("meter", "node", "power", 66.5, 67.5, null, null, 0, null, null, null, null, null, 0, 68.5),
     ]);
 
-    private static readonly TrialResult Trial = Before with
+    private static readonly TrialResult Unserved = Before with
     {
         Legs = [Before.Legs[0] with { Evidence = Readings }],
         PlanSha256 = "plan",
@@ -31,6 +31,8 @@ public sealed class GoldenTests
         EndedWallUtc = Samples.Start.AddTicks(73),
         Idle = Readings with { FromNanoseconds = 74 },
     };
+
+    private static readonly TrialResult Trial = Unserved with { Served = Samples.Served("requests", "requests sha") };
 
     private static readonly SweepRecord RecordBefore = new(
         "name", SweepPhase.Cancelled, "who", Samples.Start, Samples.Start.AddTicks(1), Samples.Start.AddTicks(2), "version", "runtime", true,
@@ -83,10 +85,11 @@ public sealed class GoldenTests
     }
 
     [Fact]
-    public void What_was_written_before_results_held_their_readings_is_read_still()
+    public void What_was_written_before_results_held_their_readings_or_engines_served_is_read_still()
     {
         var golden = Golden();
         Assert.Equal(Journals.Document(Before), Journals.Document(Sealed.Open<TrialRecord>(RecordKind.Trial, golden["trial-before"], "").ToResult()));
+        Assert.Equal(Journals.Document(Unserved), Journals.Document(Sealed.Open<TrialRecord>(RecordKind.Trial, golden["trial-unserved-before"], "").ToResult()));
         Assert.Equal(Json(RecordBefore), Json(Sealed.Open<StandingRecord>(RecordKind.Standing, golden["standing-before"], "").ToRecord()));
     }
 
