@@ -125,4 +125,12 @@ public sealed record ServeConfiguration(
     [property: Id(1)] ImmutableSortedDictionary<string, string> Parameters,
     [property: Id(2)] ServeLoad Load,
     [property: Id(3)] PromptMix Prompts,
-    [property: Id(4)] Generation Generation);
+    [property: Id(4)] Generation Generation)
+{
+    /// <summary>By what it says: a dictionary by itself is compared by its place in memory.</summary>
+    public bool Equals(ServeConfiguration? other) =>
+        other is not null && Model == other.Model && Parameters.SequenceEqual(other.Parameters) && Load == other.Load && Prompts == other.Prompts && Generation == other.Generation;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Model, Parameters.Count, Load, Prompts, Generation);
+}
