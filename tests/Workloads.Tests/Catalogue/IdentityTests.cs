@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using EnergyGrid.Contracts;
 
@@ -51,8 +52,31 @@ public sealed class IdentityTests
             Example with { ModelLayers = 1 }, Example with { ShortLayers = 1 }, Example with { LongLayers = 1 }, Example with { Vocabulary = 1 },
             Example with { Stack = "cuda" }, Example with { DataSeed = 2 }, Example with { Data = "zeros" }, Example with { MiddleLayers = 17 },
         ];
-        // All but the path of a weight file, which is where something lies and not what is executed.
-        Assert.Equal(typeof(Configuration).GetConstructors().Max(k => k.GetParameters().Length) - 1, others.Length);
+        // All but the path of a weight file, which is where something lies and not what is executed; a serving engine's part is below.
+        Assert.Equal(Fields<Configuration>() - 2, others.Length);
         Assert.Equal(others.Length + 1, others.Append(Example).Select(ConfigurationIdentity.Sha256).Distinct().Count());
     }
+
+    [Fact]
+    public void Every_field_of_what_a_serving_engine_is_asked_decides_the_identity_and_no_path_does()
+    {
+        var lengths = LengthSpread.Constant(8);
+        var serve = new ServeConfiguration("m", ImmutableSortedDictionary<string, string>.Empty, new ServeLoad(ArrivalProcess.Closed, 1), new PromptMix(lengths, lengths), new Generation(GenerationApi.Completions, false, 0, 0, null));
+        var (load, prompts, generation) = (serve.Load, serve.Prompts, serve.Generation);
+        ServeLoad[] loads = [load with { Arrivals = ArrivalProcess.Poisson }, load with { Concurrency = 2 }, load with { RequestsPerSecond = 1 }, load with { Shape = 1 }, load with { TraceSha256 = "a" }];
+        LengthSpread[] spreads = [lengths with { Kind = LengthKind.Normal }, lengths with { Least = 1 }, lengths with { Most = 9 }, lengths with { Mean = 7 }, lengths with { Deviation = 1 }];
+        PromptMix[] mixes = [.. spreads.Select(s => prompts with { Input = s }), .. spreads.Select(s => prompts with { Output = s }), prompts with { SharedShare = 0.5 }, prompts with { FileSha256 = "a" }];
+        Generation[] generations = [generation with { Api = GenerationApi.Chat }, generation with { IgnoreEndOfSequence = true }, generation with { LeastTokens = 1 }, generation with { Temperature = 1 }, generation with { Seed = 1 }];
+        Assert.Equal((Fields<ServeLoad>() - 1, Fields<LengthSpread>(), Fields<PromptMix>() - 1, Fields<Generation>(), 5), (loads.Length, spreads.Length, mixes.Length - 2 * spreads.Length + 2, generations.Length, Fields<ServeConfiguration>()));
+        ServeConfiguration[] all =
+        [
+            serve, serve with { Model = "n" }, serve with { Parameters = serve.Parameters.Add("a", "b") }, .. loads.Select(l => serve with { Load = l }), .. mixes.Select(m => serve with { Prompts = m }), .. generations.Select(g => serve with { Generation = g }),
+        ];
+        var identities = all.Select(s => Configuration.Of("stack", 1, s)).Append(Configuration.Of("other", 1, serve)).Append(Configuration.Of("stack", 2, serve)).Select(ConfigurationIdentity.Sha256).ToArray();
+
+        Assert.Equal(identities.Length, identities.Distinct().Count());
+        Assert.Equal(identities[0], ConfigurationIdentity.Sha256(Configuration.Of("stack", 1, serve with { Load = load with { TracePath = "/t" }, Prompts = prompts with { FilePath = "/p" } })));
+    }
+
+    private static int Fields<T>() => typeof(T).GetConstructors().Max(k => k.GetParameters().Length);
 }
