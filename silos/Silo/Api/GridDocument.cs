@@ -36,6 +36,7 @@ internal static class GridDocument
         ["GET /v1/sites/{site}/ratio"] = ("getSiteRatio", "A value only where the meters covered enough of the time; else bounds alone. At most a day of windows, and only of those that the site still has."),
         ["GET /v1/events/windows"] = ("watchWindows", "Server-sent events of the type window, a site view each. A comment after every 10 s of silence. Never ends by itself."),
         ["GET /v1/nodes"] = ("listNodes", "A node is down when the silo that serves it is no member of the cluster."),
+        ["GET /v1/stacks"] = ("listStacks", "As each node read them from its stacks file when it started; with them, whether the node is up."),
         ["DELETE /v1/nodes/{host}"] = ("forgetNode", "For operators. A node that is up is refused; one that comes back announces itself again."),
         ["GET /v1/devices"] = ("listDevices", "Of all nodes, those that are down included. Readings are null where nothing is known."),
         ["GET /v1/devices/{host}/{uuid}"] = ("getDevice", "Asked of the device itself, at most twice a second however many ask."),
