@@ -338,13 +338,14 @@ def _trial(d: Directory, files: _Files, line: JournalLine) -> Trial | None:
     return None
 
 
-def _trace(d: Directory, files: _Files, document: Any, at: str) -> dict[str, Readings] | None:
-    name, expected = text(document, "trace", at), text(document, "traceSha256", at)
+def _named(d: Directory, files: _Files, document: Any, key: str, folder: str, at: str) -> tuple[str, bytes] | None:
+    """The file below `folder` that a line names under `key`, held against the SHA-256 beside it; None where no file is named or it is not that one."""
+    name, expected = text(document, key, at), text(document, f"{key}Sha256", at)
     if not name:
         return None
-    path = name if name.startswith("traces/") else f"traces/{name}"
+    path = name if name.startswith(f"{folder}/") else f"{folder}/{name}"
     if not is_safe_name(path):
-        d.wrong("trials.ndjson", f"{at}.trace", f"'{shown(name)}' is not a name below traces/; it was not opened")
+        d.wrong("trials.ndjson", f"{at}.{key}", f"'{shown(name)}' is not a name below {folder}/; it was not opened")
         return None
     data = files.bytes(path)
     if data is None:
@@ -352,8 +353,16 @@ def _trace(d: Directory, files: _Files, document: Any, at: str) -> dict[str, Rea
             d.wrong(path, "", f"{shown(path)} is missing; the trial of {at} names it")
         return None
     if files.hashes[path] != expected:
-        d.wrong(path, "", f"{shown(path)} is not the trace of its trial ({at}): its SHA-256 is another")
+        d.wrong(path, "", f"{shown(path)} is not the {key} of its trial ({at}): its SHA-256 is another")
         return None
+    return path, data
+
+
+def _trace(d: Directory, files: _Files, document: Any, at: str) -> dict[str, Readings] | None:
+    found = _named(d, files, document, "trace", "traces", at)
+    if found is None:
+        return None
+    path, data = found
     if d.format < 3:
         return None
     try:
@@ -378,23 +387,12 @@ def _asked(d: Directory, files: _Files, document: Any, at: str) -> Asked | None:
 
 
 def _requests(d: Directory, files: _Files, served: Any, at: str, valid: bool) -> list[Request] | None:
-    name, expected = text(served, "requests", at), text(served, "requestsSha256", at)
-    if not name:
-        if valid:
-            d.wrong("trials.ndjson", f"{at}.requests", "names no file, and the trial is valid")
+    if valid and not text(served, "requests", at):
+        d.wrong("trials.ndjson", f"{at}.requests", "names no file, and the trial is valid")
+    found = _named(d, files, served, "requests", "requests", at)
+    if found is None:
         return None
-    path = name if name.startswith("requests/") else f"requests/{name}"
-    if not is_safe_name(path):
-        d.wrong("trials.ndjson", f"{at}.requests", f"'{shown(name)}' is not a name below requests/; it was not opened")
-        return None
-    data = files.bytes(path)
-    if data is None:
-        if path not in files.names:
-            d.wrong(path, "", f"{shown(path)} is missing; the trial of {at} names it")
-        return None
-    if files.hashes[path] != expected:
-        d.wrong(path, "", f"{shown(path)} is not the requests of its trial ({at}): its SHA-256 is another")
-        return None
+    path, data = found
     requests = parse_requests(data, path, lambda where, sentence: d.wrong(path, where, sentence))
     for number_of, sentence in contradictions(requests or []):
         d.wrong(path, f"line {number_of}", sentence)
