@@ -259,8 +259,9 @@ internal sealed partial class RowBuilder(MatrixInput input, PueInUse pue, IReadO
         var passes = valid.GroupBy(t => t.Device).Select(g => g.Count()).DefaultIfEmpty(0).Min();
         if (PassOrders.Flag(work.Group.Cells.Length, Math.Max(1, passes)) is { } carryOver) flags.Add(carryOver);
         if (ratio is { Verdict.Length: > 0 }) flags.Add(ratio.Verdict);
-        if (cell.MeetsService == false) flags.Add(string.Create(CultureInfo.InvariantCulture, $"s* is missed: {cell.ProjectedStepMilliseconds:G3} ms a token, not {cell.Cell.Disclosure.ServiceMilliseconds:G3}"));
-        if (cell.Cell.Disclosure.ServiceStatistic != "mean") flags.Add($"s* is a {cell.Cell.Disclosure.ServiceStatistic}: only a mean latency is projected, s* is not judged");
+        var served = cell.Cell.Configuration.Serve is not null;
+        if (cell.MeetsService == false) flags.Add(served ? $"s* is missed: {cell.Latency}, not {Service(cell.Cell.Disclosure)}" : string.Create(CultureInfo.InvariantCulture, $"s* is missed: {cell.ProjectedStepMilliseconds:G3} ms a token, not {cell.Cell.Disclosure.ServiceMilliseconds:G3}"));
+        if (!served && cell.Cell.Disclosure.ServiceStatistic != "mean") flags.Add($"s* is a {cell.Cell.Disclosure.ServiceStatistic}: only a mean latency is projected, s* is not judged");
         if (cell.Boundary != Boundary.Gpu && valid.Any(t => !t.HasWholeNode)) flags.Add("node energy attributed: excluded from claims");
         if (cell.IsTruncated) flags.Add("trials were left out because their slope was not positive: what is left is biased upwards, no claim rests on it");
         if (valid.Length == 0) flags.Add("no valid trial");

@@ -167,7 +167,7 @@ internal sealed class ServedWork(Trial trial, ServingStacks stacks) : ITrialWork
             flags.Add(string.Create(c, $"prompts have {mean:F0} tokens in the mean, the plan says {_serve.Prompts.Input.Mean:F0}: bytes_per_token of the model is not {_engine!.Model.BytesPerToken:G3}"));
         var most = trial.Order.Guards.MaxClientMilliseconds;
         if (client.Refusal(TimeSpan.FromMilliseconds(most)) is { } slow) trial.Invalidate(slow);
-        if (most > TrialGuards.ClientMilliseconds) flags.Add(string.Create(c, $"the client may add up to {most:G3} ms: no claim about latencies above {TrialGuards.ClientMilliseconds:G3} ms"));
+        if (most > TrialGuards.ClientMilliseconds) flags.Add(string.Create(c, $"the plan lets the client add up to {most:G3} ms, not {TrialGuards.ClientMilliseconds:G3}: no claim about latencies"));
         if (_run!.Halted is { } halted) trial.Invalidate($"the load ended before the window did: {halted}");
         if (seconds < LeastWindowSeconds || seconds * 1e3 < LeastRequests * window.EndToEnd.Line().P50Milliseconds)
             flags.Add(string.Create(c, $"window of {seconds:F0} s: no claim below {LeastWindowSeconds:F0} s and {LeastRequests:F0} median requests"));

@@ -88,7 +88,7 @@ internal static partial class SweepEndpoints
             // Unless somebody else has just taken the id, it is the plan that cannot be obeyed here: hardware that nobody has.
             sweeps.Changed(id);
             if (await sweeps.Knows(id, context.RequestAborted)) throw;
-            throw new FaultyPlanException([new("plan", 0, 0, "hardware", e.Message.TrimEnd('.'), "GET /v1/devices lists what this grid has")]);
+            throw new FaultyPlanException([new("plan", 0, 0, "hardware", e.Message.TrimEnd('.'), "GET /v1/devices and GET /v1/stacks list what this grid has")]);
         }
         sweeps.Changed(id);
         return known ? TypedResults.Ok(status) : TypedResults.Created($"/v1/sweeps/{id}", status);

@@ -31,6 +31,7 @@ public sealed class ServedSweepTests
             baseline: f16
             sweep: [{workload: serve, stack: llama-server, model: [f16, q8], engine: {threads: 1, parallel: 2, context: 2048}, load: {concurrency: 1}, prompts: {input_tokens: 64, output_tokens: 24}, generation: {ignore_eos: true}}]
           - name: two at a time
+            operating_point: {service: {milliseconds_per_token: 500, statistic: p99, first_token_milliseconds: 0.001}}
             baseline: f16
             sweep: [{workload: serve, stack: llama-server, model: [f16, q8], engine: {threads: 1, parallel: 2, context: 2048}, load: {concurrency: 2}, prompts: {input_tokens: 64, output_tokens: 24}, generation: {ignore_eos: true}}]
         aa: all
@@ -78,6 +79,18 @@ public sealed class ServedSweepTests
         var rows = matrix["groups"]!.AsArray().SelectMany(g => g!["rows"]!.AsArray()).ToArray();
         Assert.All(rows, r => Assert.True(r!["serving"]!["joulesPerToken"]!["value"]!.GetValue<double>() > 0, r.ToJsonString()));
         Assert.All(rows, r => Assert.Equal("token", r!["tokenKind"]!.GetValue<string>()));
+        foreach (var (group, met) in new[] { ("one at a time", true), ("two at a time", false) })
+        {
+            // s* is a percentile: held against what requests had, and the flag tells what that was.
+            Assert.All(matrix["groups"]!.AsArray().Single(g => g!["name"]!.GetValue<string>() == group)!["rows"]!.AsArray(), r =>
+            {
+                Assert.Equal(met, r!["meetsService"]!.GetValue<bool>());
+                var flags = r["flags"]!.AsArray().Select(f => f!.GetValue<string>()).ToArray();
+                Assert.DoesNotContain(flags, f => f.Contains("not judged", StringComparison.Ordinal));
+                Assert.Equal(!met, flags.Any(f => System.Text.RegularExpressions.Regex.IsMatch(f, @"^s\* is missed: [0-9.]+ ms a token \(p99\) and [0-9.E+]+ ms to the first, not 500 ms and 0.001 ms to the first$")));
+            });
+        }
+
 
         var ours = await SiloProcess.Command("verify", results);
         Assert.True(ours.Code == 0, ours.Error);
