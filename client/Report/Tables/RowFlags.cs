@@ -82,7 +82,7 @@ internal sealed partial class RowFlags
     private static Flag[] Own(MatrixGroup group, MatrixRow row, string shortest)
     {
         var said = group.Replication.Verdict.Split("; ");
-        return [.. Said(row.Flags, shortest).Where(f => !said.Contains(f) && !f.StartsWith("s* is missed", StringComparison.Ordinal) && (Verdicts.HasFigure(row) || f != "no valid trial"))
+        return [.. Said(row.Flags, shortest).Where(f => !said.Contains(f) && !(row.Serving is null && f.StartsWith("s* is missed", StringComparison.Ordinal)) && (Verdicts.HasFigure(row) || f != "no valid trial"))
             .Select(f => new Flag(NumberText.Clean(Count().Replace(f, "")), NumberText.Clean(f))).DistinctBy(f => f.Said)];
     }
 

@@ -12,13 +12,14 @@ public static partial class Verdicts
         ? Precisions.Of(configuration) with { Weights = NumberText.Clean(configuration.Weights) }
         : new Precisions(NumberText.Clean(configuration.Weights), NumberText.Absent, NumberText.Absent);
 
-    /// <summary>Whether s* is met, with what was found and what was asked for, ms per token: <c>met 71.4≤100</c>.</summary>
+    /// <summary>Whether s* is met, with what was found and what was asked for, ms per token: <c>met 71.4≤100</c>; the time to the first token where it is that which misses.</summary>
     public static string Service(MatrixRow row)
     {
         var (found, asked) = (NumberText.Significant(row.Serving?.ServiceMilliseconds ?? row.ProjectedStepMilliseconds), NumberText.Significant(row.ServiceMilliseconds));
         return row.MeetsService switch
         {
             true => $"met {found}≤{asked}",
+            false when row.Serving is { } s && s.ServiceMilliseconds <= row.ServiceMilliseconds => $"missed by the first token, {NumberText.Significant(s.FirstTokenMilliseconds)}",
             false => $"missed {found}>{asked}",
             null => HasFigure(row) ? "not judged" : NumberText.Absent,
         };

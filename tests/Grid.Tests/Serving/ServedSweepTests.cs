@@ -99,6 +99,7 @@ public sealed class ServedSweepTests
         var said = await SiloProcess.Command("matrix", results);
         Assert.True(said.Code == 0, said.Error);
         Assert.Contains("J/token", said.Out, StringComparison.Ordinal);
+        Assert.Equal(3, said.Out.Split('\n').Count(l => l.Contains("\tmissed by the first token, ", StringComparison.Ordinal)));
 
         // What is made up is found: a row of requests that is gone, and a token more.
         var requests = Directory.EnumerateFiles(Path.Combine(results, "requests")).First();
